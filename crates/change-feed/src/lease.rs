@@ -1,0 +1,119 @@
+//! Leases: who may decide on its own, until when by the database's clock, and how far each has applied the feed.
+
+use crate::log::signed;
+use database::sqlx;
+use database::{Database, failed};
+use model::{Error, Timestamp};
+use proto::change_feed as wire;
+use std::time::Duration;
+
+database::row! {
+    #[derive(Debug, Clone)]
+    pub struct Lease {
+        incarnation: String,
+        replica: String,
+        version: String,
+        applied: i64,
+        lease_until_ms: i64,
+        last_contact_at_ms: i64,
+    }
+}
+
+impl Lease {
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied.unsigned_abs()
+    }
+
+    pub(crate) fn into_wire(self, now: Timestamp) -> wire::Replica {
+        let Self { incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms } = self;
+        wire::Replica {
+            replica,
+            incarnation,
+            version,
+            applied: applied.unsigned_abs(),
+            lease_until_ms,
+            is_live: lease_until_ms > now.as_millis(),
+            last_contact_at_ms,
+        }
+    }
+}
+
+/// Grants or renews. The caller reads the head afterwards, never before.
+pub async fn grant(
+    database: &Database,
+    request: &wire::HeartbeatRequest,
+    now: Timestamp,
+    length: Duration,
+) -> Result<(), Error> {
+    let until = now.after(length).as_millis();
+    database::with!(database, |pool| {
+        sqlx::query(
+            "INSERT INTO feed_leases (incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (incarnation) DO UPDATE
+             SET lease_until_ms = CASE WHEN excluded.lease_until_ms > feed_leases.lease_until_ms
+                                  THEN excluded.lease_until_ms ELSE feed_leases.lease_until_ms END,
+                 applied = CASE WHEN excluded.applied > feed_leases.applied
+                           THEN excluded.applied ELSE feed_leases.applied END,
+                 last_contact_at_ms = excluded.last_contact_at_ms",
+        )
+        .bind(&request.incarnation)
+        .bind(&request.replica)
+        .bind(&request.version)
+        .bind(signed(request.applied))
+        .bind(until)
+        .bind(now.as_millis())
+        .execute(pool)
+        .await
+        .map(drop)
+        .map_err(failed)
+    })
+}
+
+/// Records how far a replica has come; never backwards.
+pub async fn acknowledge(database: &Database, incarnation: &str, applied: u64) -> Result<(), Error> {
+    database::with!(database, |pool| {
+        sqlx::query("UPDATE feed_leases SET applied = $2 WHERE incarnation = $1 AND applied < $2")
+            .bind(incarnation)
+            .bind(signed(applied))
+            .execute(pool)
+            .await
+            .map(drop)
+            .map_err(failed)
+    })
+}
+
+pub async fn release(database: &Database, incarnation: &str) -> Result<(), Error> {
+    database::with!(database, |pool| {
+        sqlx::query("DELETE FROM feed_leases WHERE incarnation = $1")
+            .bind(incarnation)
+            .execute(pool)
+            .await
+            .map(drop)
+            .map_err(failed)
+    })
+}
+
+pub async fn list(database: &Database) -> Result<Vec<Lease>, Error> {
+    database::with!(database, |pool| {
+        sqlx::query_as(
+            "SELECT incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms
+             FROM feed_leases ORDER BY replica, incarnation",
+        )
+        .fetch_all(pool)
+        .await
+        .map_err(failed)
+    })
+}
+
+/// Forgets leases that ran out long ago.
+pub async fn prune(database: &Database, before: Timestamp) -> Result<(), Error> {
+    database::with!(database, |pool| {
+        sqlx::query("DELETE FROM feed_leases WHERE lease_until_ms < $1")
+            .bind(before.as_millis())
+            .execute(pool)
+            .await
+            .map(drop)
+            .map_err(failed)
+    })
+}

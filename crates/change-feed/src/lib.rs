@@ -1,0 +1,37 @@
+//! The acknowledged change feed: how a change reaches every enforcement point before the call that made it returns.
+//!
+//! ```text
+//! owner:    transaction { change; advance; record }  →  announce  →  confirm
+//!                                                        │             ↑
+//!                                                       bus (hint)   acknowledge, lease
+//!                                                        ↓             │
+//! replica:  heartbeat → load objects → follow entries → apply → acknowledge
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`log`] | positions and entries, written in the transaction of the change |
+//! | [`lease`] | who may decide, until when, and how far each has come |
+//! | [`feed`] | [`Feed`]: the owner's side: announce, confirm, compact |
+//! | [`rpc`] | the owner's side over gRPC |
+//! | [`source`] | where a replica reads from: an owner in this process, or over gRPC |
+//! | [`replica`] | [`Replica`]: the enforcement point's side: lease, gap detection, catch-up |
+//!
+//! The rule for whoever decides: look the state up, and check [`Gate::is_live`] *after* the last await.
+
+pub mod feed;
+pub mod lease;
+pub mod log;
+pub mod replica;
+pub mod rpc;
+pub mod source;
+
+pub use feed::{Feed, Settings, Wait};
+pub use log::{Appended, Change, FeedConnection};
+pub use replica::{Gate, Replica, View};
+pub use source::{RemoteSource, Source};
+
+/// The bus subject of a feed's broadcasts.
+fn subject(feed: &str) -> String {
+    format!("sallyport.feed.{feed}")
+}

@@ -1,0 +1,50 @@
+//! One SQL text for PostgreSQL and SQLite. Sole owner of `sqlx`.
+//!
+//! A store writes each statement once, inside [`with!`](crate::with) or [`transaction!`](crate::transaction); the
+//! macro compiles the same body for both pools. Rows are declared with [`row!`](crate::row). Portable types only:
+//! TEXT, BIGINT, BOOLEAN, BYTEA/BLOB; times are `*_at_ms`.
+//!
+//! To add a migration: the next number in `migrations/<service>/{postgres,sqlite}/`, in both.
+
+mod connect;
+mod error;
+pub mod migrations;
+mod statement;
+
+pub use connect::Database;
+pub use error::failed;
+pub use sqlx;
+
+/// Runs `$body` with `$pool` bound to the pool of whichever database it is.
+#[macro_export]
+macro_rules! with {
+    ($database:expr, |$pool:ident| $body:expr) => {
+        match $database {
+            $crate::Database::Postgres($pool) => $body,
+            $crate::Database::Sqlite($pool) => $body,
+        }
+    };
+}
+
+/// Runs `$body` in a write transaction bound to `$tx`, and commits. A `?` within rolls back.
+///
+/// SQLite takes its write lock at the start, so two writers queue instead of failing half-way.
+#[macro_export]
+macro_rules! transaction {
+    ($database:expr, |$tx:ident| $body:expr) => {
+        match $database {
+            $crate::Database::Postgres(pool) => {
+                let mut $tx = pool.begin().await.map_err($crate::failed)?;
+                let value = $body;
+                $tx.commit().await.map_err($crate::failed)?;
+                value
+            }
+            $crate::Database::Sqlite(pool) => {
+                let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err($crate::failed)?;
+                let value = $body;
+                $tx.commit().await.map_err($crate::failed)?;
+                value
+            }
+        }
+    };
+}

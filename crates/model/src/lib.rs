@@ -1,0 +1,21 @@
+//! The words every crate shares. No I/O, no runtime.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`error`] | [`Error`]: kind, stable reason, public text, fields |
+//! | [`time`] | [`Timestamp`], [`Clock`] |
+//! | [`duration`] | durations as the wire contract writes them |
+//! | [`id`] | identifiers that cannot be swapped |
+//! | [`credential`] | Client ID and Client Secret |
+
+pub mod credential;
+pub mod duration;
+pub mod error;
+pub mod id;
+pub mod time;
+
+pub use credential::{ClientId, ClientSecret};
+pub use duration::{SessionDuration, TokenDuration};
+pub use error::{Error, ErrorKind, Result, Violation};
+pub use id::{AccountId, ApplicationId, Audience, GroupId, PolicyId, SessionId, TokenId};
+pub use time::{BootTime, Clock, ManualClock, SystemClock, Timestamp};

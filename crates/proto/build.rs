@@ -1,0 +1,37 @@
+//! Compiles `proto/` without a protoc on the machine.
+
+use prost::Message as _;
+use std::path::{Path, PathBuf};
+
+const FILES: [&str; 5] = [
+    "sallyport/change_feed/v1/change_feed.proto",
+    "sallyport/token_registry/v1/token_registry.proto",
+    "sallyport/policy_evaluator/v1/policy_evaluator.proto",
+    "sallyport/session_issuer/v1/session_issuer.proto",
+    "sallyport/notifier/v1/notifier.proto",
+];
+
+/// Messages that carry a secret: their `Debug` is written by hand, so that none reaches a log.
+const SECRET_BEARING: [&str; 8] = [
+    "sallyport.token_registry.v1.CreateTokenResponse",
+    "sallyport.token_registry.v1.AuthenticateTokenRequest",
+    "sallyport.token_registry.v1.UpdateTokenResponse",
+    "sallyport.token_registry.v1.RotateTokenResponse",
+    "sallyport.session_issuer.v1.ExchangeResponse",
+    "sallyport.session_issuer.v1.IntrospectSessionRequest",
+    "sallyport.session_issuer.v1.ExchangeRequest.ServiceTokenCredential",
+    "sallyport.notifier.v1.CreateWebhookRequest",
+];
+
+#[expect(clippy::disallowed_methods, reason = "a build script has no other configuration")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    println!("cargo:rerun-if-changed={}", root.display());
+    let descriptors = protox::compile(FILES, [&root])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    let builder = tonic_prost_build::configure()
+        .skip_debug(SECRET_BEARING.into_iter().chain(["sallyport.notifier.v1.UpdateWebhookRequest"]));
+    builder.compile_fds(descriptors)?;
+    Ok(())
+}

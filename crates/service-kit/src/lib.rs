@@ -1,0 +1,26 @@
+//! What every service needs and none should write again.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`assembly`] | [`Assembly`]: what a built service is: routes and workers |
+//! | [`caller`] | who calls, and which callers may call what |
+//! | [`channel`] | [`GrpcChannel`]: to a service in this process or over mutual TLS |
+//! | [`config`] | one TOML file, a table per service, and the environment |
+//! | [`operations`] | `/healthz` and `/readyz` |
+//! | [`server`] | the gRPC server |
+//! | [`standalone`] | the `main` of a service that is its own process |
+//! | [`status`] | [`model::Error`] to and from [`tonic::Status`]: the only map |
+
+pub mod assembly;
+pub mod caller;
+pub mod channel;
+pub mod config;
+pub mod operations;
+pub mod server;
+pub mod standalone;
+pub mod status;
+
+pub use assembly::{Assembly, Worker};
+pub use caller::{Caller, Callers};
+pub use channel::{GrpcChannel, Peers};
+pub use standalone::{Service, Setting};

@@ -1,0 +1,31 @@
+//! Session JWTs: what they say, how they are signed, how they are judged. No I/O, no clock of its own.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`claims`] | [`Claims`]: what a service session says; [`AsOf`]: the feed positions that validated it |
+//! | [`key`] | [`SigningKey`]: an RSA key that stays parsed, its PKCS#8 form, JWK and certificate |
+//! | [`key_set`] | [`Jwk`], [`VerificationKey`], [`KeySet`], and the published [`key_set::document`] |
+//! | [`verify`](mod@verify) | [`verify()`]: one function from text to [`Verified`] or [`Rejection`] |
+//! | [`rejection`] | [`Rejection`]: why not, with reasons that never change |
+//!
+//! Only RS256 exists here: every official validator hard-codes it, and one algorithm cannot be confused with another.
+//!
+//! To add a claim: a member in `claims.rs`'s `Private`, absent in older tokens and ignored by older readers.
+
+pub mod claims;
+pub mod key;
+pub mod key_id;
+pub mod key_set;
+mod object;
+pub mod rejection;
+pub mod verify;
+
+pub use claims::{AsOf, Claims};
+pub use key::SigningKey;
+pub use key_id::KeyId;
+pub use key_set::{Jwk, KeySet, PublishedKey, VerificationKey};
+pub use rejection::Rejection;
+pub use verify::{MAX_TOKEN_BYTES, Verified, verify};
+
+#[cfg(test)]
+mod fixture;
