@@ -120,7 +120,9 @@ impl Feed {
                 match self.leases().await {
                     Ok((leases, now)) if waiting.is_over(&leases, now) => return,
                     Ok(_) => {}
-                    Err(error) => tracing::warn!(feed = self.name, position, %error, "reading leases failed; retrying"),
+                    Err(error) => {
+                        tracing::warn!(feed = self.name, position, %error, "reading leases failed; retrying")
+                    }
                 }
                 let _ = tokio::time::timeout(POLL, acknowledged).await;
             }
@@ -140,7 +142,10 @@ impl Feed {
         Ok((lease::list(&self.database).await?, now))
     }
 
-    pub(crate) async fn heartbeat(&self, request: &wire::HeartbeatRequest) -> Result<wire::HeartbeatResponse, Error> {
+    pub(crate) async fn heartbeat(
+        &self,
+        request: &wire::HeartbeatRequest,
+    ) -> Result<wire::HeartbeatResponse, Error> {
         let now = self.database.now(&*self.clock).await?;
         lease::grant(&self.database, request, now, self.settings.lease).await?;
         // After the grant: whoever commits later reads this lease and waits for it.
@@ -182,7 +187,10 @@ impl Feed {
     pub(crate) async fn replicas(&self) -> Result<wire::ListReplicasResponse, Error> {
         let (leases, now) = self.leases().await?;
         let head = log::head(&self.database).await?.position;
-        Ok(wire::ListReplicasResponse { head, replicas: leases.into_iter().map(|l| l.into_wire(now)).collect() })
+        Ok(wire::ListReplicasResponse {
+            head,
+            replicas: leases.into_iter().map(|l| l.into_wire(now)).collect(),
+        })
     }
 
     /// Forgets, every minute, what nobody can need any more.
@@ -193,7 +201,8 @@ impl Feed {
                 let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
                 Timestamp::from_millis(self.clock.now().as_millis().saturating_sub(age))
             };
-            let compacted = log::compact(&self.database, &*self.clock, long_ago(self.settings.keep_entries)).await;
+            let compacted =
+                log::compact(&self.database, &*self.clock, long_ago(self.settings.keep_entries)).await;
             let pruned = lease::prune(&self.database, long_ago(Duration::from_hours(1))).await;
             if let Err(error) = compacted.and(pruned) {
                 tracing::warn!(feed = self.name, %error, "compacting failed; trying again in a minute");
@@ -229,9 +238,11 @@ impl Waiting {
     fn is_over(&mut self, leases: &[Lease], now: Timestamp) -> bool {
         let pending = self.pending.get_or_insert_with(|| {
             let live = leases.iter().filter(|lease| lease.lease_until_ms > now.as_millis());
-            live.map(|lease| (lease.incarnation.clone(), (lease.replica.clone(), lease.lease_until_ms))).collect()
+            live.map(|lease| (lease.incarnation.clone(), (lease.replica.clone(), lease.lease_until_ms)))
+                .collect()
         });
-        let applied: HashMap<&str, u64> = leases.iter().map(|l| (l.incarnation.as_str(), l.applied())).collect();
+        let applied: HashMap<&str, u64> =
+            leases.iter().map(|l| (l.incarnation.as_str(), l.applied())).collect();
         pending.retain(|incarnation, (_, lease_until_ms)| match applied.get(incarnation.as_str()) {
             Some(applied) if *applied >= self.position => {
                 self.confirmed += 1;
@@ -247,7 +258,8 @@ impl Waiting {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.pending.iter().flat_map(HashMap::values).map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<_> =
+            self.pending.iter().flat_map(HashMap::values).map(|(name, _)| name.clone()).collect();
         names.sort();
         names
     }

@@ -123,11 +123,13 @@ pub struct Head {
 pub async fn open(database: &Database) -> Result<Head, Error> {
     let epoch = uuid::Uuid::new_v4().simple().to_string();
     database::with!(database, |pool| {
-        sqlx::query("INSERT INTO feed_head (id, position, epoch) VALUES (1, 0, $1) ON CONFLICT (id) DO NOTHING")
-            .bind(epoch)
-            .execute(pool)
-            .await
-            .map_err(failed)?;
+        sqlx::query(
+            "INSERT INTO feed_head (id, position, epoch) VALUES (1, 0, $1) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(epoch)
+        .execute(pool)
+        .await
+        .map_err(failed)?;
     });
     head(database).await
 }
@@ -161,12 +163,14 @@ pub async fn entries_after(database: &Database, after: u64, limit: u32) -> Resul
 /// One page of the objects, each with the position of its last change.
 pub async fn objects_after(database: &Database, after: &str, limit: u32) -> Result<Vec<Entry>, Error> {
     let rows: Vec<(String, i64, Vec<u8>)> = database::with!(database, |pool| {
-        sqlx::query_as("SELECT object, position, state FROM feed_objects WHERE object > $1 ORDER BY object LIMIT $2")
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(pool)
-            .await
-            .map_err(failed)?
+        sqlx::query_as(
+            "SELECT object, position, state FROM feed_objects WHERE object > $1 ORDER BY object LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await
+        .map_err(failed)?
     });
     let entry = |(object, position, state): (String, i64, Vec<u8>)| Entry {
         position: position.unsigned_abs(),

@@ -123,7 +123,9 @@ impl<V: View> Life<'_, V> {
         loop {
             match self.replica.bus.subscribe(&subject(self.replica.feed)).await {
                 Ok(subscription) => return subscription,
-                Err(error) => tracing::warn!(feed = self.replica.feed, %error, "subscribing failed; retrying"),
+                Err(error) => {
+                    tracing::warn!(feed = self.replica.feed, %error, "subscribing failed; retrying")
+                }
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -207,7 +209,8 @@ impl<V: View> Life<'_, V> {
         let applied = self.replica.gate.applied();
         let news = entries.iter().position(|entry| entry.position == applied + 1);
         let Some(news) = news.and_then(|first| entries.get(first..)) else { return };
-        let dense = (applied + 1..).zip(news).take_while(|(expected, entry)| entry.position == *expected).count();
+        let dense =
+            (applied + 1..).zip(news).take_while(|(expected, entry)| entry.position == *expected).count();
         let Some(news) = news.get(..dense) else { return };
         self.replica.view.apply(news);
         if let Some(last) = news.last() {
@@ -226,7 +229,11 @@ impl<V: View> Life<'_, V> {
         Ok(())
     }
 
-    async fn follow_until(&mut self, broadcasts: &mut Subscription, until: tokio::time::Instant) -> Result<(), Error> {
+    async fn follow_until(
+        &mut self,
+        broadcasts: &mut Subscription,
+        until: tokio::time::Instant,
+    ) -> Result<(), Error> {
         while let Ok(message) = tokio::time::timeout_at(until, broadcasts.next()).await {
             let Some(message) = message else {
                 // The bus is gone: heartbeats carry on, and a new subscription is tried at each.
@@ -236,7 +243,9 @@ impl<V: View> Life<'_, V> {
             };
             match wire::Broadcast::decode(message) {
                 Ok(broadcast) => self.receive(&broadcast).await?,
-                Err(error) => tracing::warn!(feed = self.replica.feed, %error, "unreadable broadcast ignored"),
+                Err(error) => {
+                    tracing::warn!(feed = self.replica.feed, %error, "unreadable broadcast ignored")
+                }
             }
         }
         Ok(())

@@ -51,7 +51,10 @@ impl ChangeFeed for Served {
         self.answer(outcome.map(|()| wire::AcknowledgeResponse {}))
     }
 
-    async fn release(&self, request: Request<wire::ReleaseRequest>) -> Result<Response<wire::ReleaseResponse>, Status> {
+    async fn release(
+        &self,
+        request: Request<wire::ReleaseRequest>,
+    ) -> Result<Response<wire::ReleaseResponse>, Status> {
         let outcome = self.feed.release(&request.into_inner().incarnation).await;
         self.answer(outcome.map(|()| wire::ReleaseResponse {}))
     }

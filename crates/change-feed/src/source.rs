@@ -61,7 +61,10 @@ where
     /// `read_error` turns a status into the error it carries.
     pub fn new(channel: C, read_error: fn(tonic::Status) -> Error) -> Self {
         // A page of objects may be large; the owner bounds their number.
-        Self { client: ChangeFeedClient::new(channel).max_decoding_message_size(64 * 1024 * 1024), read_error }
+        Self {
+            client: ChangeFeedClient::new(channel).max_decoding_message_size(64 * 1024 * 1024),
+            read_error,
+        }
     }
 }
 
@@ -84,16 +87,26 @@ where
     }
 
     async fn release(&self, incarnation: String) -> Result<(), Error> {
-        self.client.clone().release(wire::ReleaseRequest { incarnation }).await.map(drop).map_err(self.read_error)
+        self.client
+            .clone()
+            .release(wire::ReleaseRequest { incarnation })
+            .await
+            .map(drop)
+            .map_err(self.read_error)
     }
 
     async fn objects(&self, after_object: String) -> Result<wire::ListObjectsResponse, Error> {
-        let answer = self.client.clone().list_objects(wire::ListObjectsRequest { after_object, page_size: PAGE }).await;
+        let answer = self
+            .client
+            .clone()
+            .list_objects(wire::ListObjectsRequest { after_object, page_size: PAGE })
+            .await;
         answer.map(tonic::Response::into_inner).map_err(self.read_error)
     }
 
     async fn entries(&self, after: u64) -> Result<wire::ListEntriesResponse, Error> {
-        let answer = self.client.clone().list_entries(wire::ListEntriesRequest { after, page_size: PAGE }).await;
+        let answer =
+            self.client.clone().list_entries(wire::ListEntriesRequest { after, page_size: PAGE }).await;
         answer.map(tonic::Response::into_inner).map_err(self.read_error)
     }
 }

@@ -1,7 +1,7 @@
 //! One application's policies, ready to judge requests.
 
+use crate::definition::{Decision, Group, Policy, RuleSet};
 use crate::evaluate::{Check, Checks};
-use crate::policy::{Decision, Group, Policy, RuleSet};
 use crate::resolve::{MAX_CHECKS, Resolution, Standing};
 use crate::rule::Rule;
 use model::{GroupId, PolicyId};

@@ -10,7 +10,7 @@
 //! | `example.com/foo*/bar` | `/foo/bar`, `/food/stuff/bar`, and below them | `/food` |
 //!
 //! In a host, `*` stands for any part of one label, and a label is never empty. In a path, it stands for anything,
-//! slashes included. The last label of a host holds no `*`.
+//! slashes included; case counts. The last label of a host holds no `*`.
 //!
 //! # The order
 //!
@@ -203,7 +203,15 @@ fn normalise_escapes(path: &str) -> Result<String, Error> {
                 ));
             }
             'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~' => text.push(decoded),
-            _ => text.push_str(&format!("%{high:X}{low:X}")),
+            _ => {
+                text.push('%');
+                text.extend(
+                    [high, low]
+                        .into_iter()
+                        .filter_map(|it| char::from_digit(it, 16))
+                        .map(|it| it.to_ascii_uppercase()),
+                );
+            }
         }
     }
     Ok(text)

@@ -1,8 +1,8 @@
 //! Judging a request, and explaining the judgement.
 
 use crate::compile::{CompiledGroup, CompiledPolicies, CompiledPolicy};
+use crate::definition::{Decision, List};
 use crate::facts::Facts;
-use crate::policy::{Decision, List};
 use crate::rule::{Rule, Truth};
 use model::{GroupId, PolicyId};
 

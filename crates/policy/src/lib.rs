@@ -6,7 +6,7 @@
 //! | [`rule`] | [`Rule`]: one selector and its value, parsed and judged |
 //! | [`value`] | the values of selectors: networks, countries, addresses of people |
 //! | [`facts`] | [`Facts`]: what is known of one request |
-//! | [`policy`](mod@policy) | [`Policy`], [`Group`], [`RuleSet`], [`Decision`] |
+//! | [`definition`] | [`Policy`], [`Group`], [`RuleSet`], [`Decision`] |
 //! | [`validate`] | what a policy or group must satisfy before it is stored |
 //! | [`compile`] | [`CompiledPolicies`]: one application's policies, groups resolved, in order of evaluation |
 //! | [`evaluate`] | [`Verdict`], and the trace that explains it |
@@ -38,19 +38,19 @@
 //! 5. Outside this crate: the field of `Rule` in `policy_evaluator.proto`, and the conversions beside it.
 
 pub mod compile;
+pub mod definition;
 pub mod domain;
 pub mod evaluate;
 pub mod facts;
-pub mod policy;
 mod resolve;
 pub mod rule;
 pub mod validate;
 pub mod value;
 
 pub use compile::CompiledPolicies;
+pub use definition::{Decision, Group, List, Policy, RuleSet};
 pub use domain::{DomainIndex, DomainPattern};
 pub use evaluate::{Decided, Outcome, PolicyTrace, RuleTrace, Verdict};
 pub use facts::{Certificate, Facts, Identity};
-pub use policy::{Decision, Group, List, Policy, RuleSet};
 pub use rule::{Rule, Truth};
 pub use value::{CountryCode, EmailAddress, EmailDomain, Network, Text};

@@ -1,6 +1,6 @@
 //! What the groups that policies name stand for: found and finite, or in doubt.
 
-use crate::policy::Group;
+use crate::definition::Group;
 use model::GroupId;
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -18,7 +18,7 @@ pub(crate) enum Standing {
     Missing,
     /// It names itself, or leads to a group that does.
     Cyclic,
-    /// Beyond [`MAX_DEPTH`] or [`MAX_CHECKS`].
+    /// It, or a group within, is beyond [`MAX_DEPTH`] or [`MAX_CHECKS`].
     TooLarge,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Resolution<'a> {
     }
 
     /// How many rules judging `rules` may look at.
-    pub fn checks(&self, rules: &crate::policy::RuleSet) -> usize {
+    pub fn checks(&self, rules: &crate::definition::RuleSet) -> usize {
         let within: usize = rules.groups().filter_map(|id| self.sound(id)).map(|it| it.checks).sum();
         within.saturating_add(rules.iter().count())
     }
@@ -99,7 +99,8 @@ impl<'a> Resolution<'a> {
         let depth =
             1 + group.rules.groups().filter_map(|id| self.sound(id)).map(|it| it.depth).max().unwrap_or(0);
         let checks = self.checks(&group.rules);
-        if depth > MAX_DEPTH || checks > MAX_CHECKS {
+        let names_too_large = group.rules.groups().any(|id| self.standing(id) == Standing::TooLarge);
+        if names_too_large || depth > MAX_DEPTH || checks > MAX_CHECKS {
             return Standing::TooLarge;
         }
         let needs_identity = group.rules.iter().any(|(_, _, rule)| rule.needs_identity())

@@ -1,7 +1,7 @@
 //! One rule: a selector and its value.
 
+use crate::definition::Decision;
 use crate::facts::{Facts, Identity};
-use crate::policy::Decision;
 use crate::value::{CountryCode, EmailAddress, EmailDomain, Network, Text};
 use model::{Error, GroupId, TokenId};
 use std::fmt;

@@ -1,6 +1,6 @@
 //! What a policy or group must satisfy before it is stored.
 
-use crate::policy::{Decision, Group, Policy, RuleSet};
+use crate::definition::{Decision, Group, Policy, RuleSet};
 use crate::resolve::{MAX_CHECKS, MAX_DEPTH, Resolution, Standing};
 use crate::rule::Rule;
 use model::{Error, ErrorKind, GroupId, Violation};
@@ -15,12 +15,10 @@ impl Policy {
         let groups = Resolution::new(self.rules.groups(), find);
         let mut violations = check_lists(&self.rules, &groups);
         if self.decision == Decision::Bypass {
-            violations.extend(self.rules.iter().filter_map(|(list, index, rule)| {
-                uses_login(rule, &groups).then(|| Violation {
-                    field: format!("{list}/{index}/{}", rule.selector()),
-                    rule: "a bypass policy is judged before anyone logs in and may not look at the login"
-                        .into(),
-                })
+            let login = self.rules.iter().filter(|(_, _, rule)| uses_login(rule, &groups));
+            violations.extend(login.map(|(list, index, rule)| Violation {
+                field: format!("{list}/{index}/{}", rule.selector()),
+                rule: "a bypass policy is judged before anyone logs in and may not look at the login".into(),
             }));
         }
         refuse(violations)
@@ -30,7 +28,7 @@ impl Policy {
 impl Group {
     /// Refuses, with every field that is wrong: an empty `include`; too many rules; groups that do not exist, are
     /// circular (through this group as it is to be) or too large. `find` need not know this group.
-    pub fn validate<'a>(&'a self, find: impl Fn(GroupId) -> Option<&'a Group>) -> Result<(), Error> {
+    pub fn validate<'s, 'a: 's>(&'s self, find: impl Fn(GroupId) -> Option<&'a Group>) -> Result<(), Error> {
         let find = |id| if id == self.id { Some(self) } else { find(id) };
         let groups = Resolution::new([self.id], find);
         let mut violations = check_lists(&self.rules, &groups);

@@ -37,6 +37,11 @@ impl Callers {
         Self(rules.into_iter().map(rule).collect())
     }
 
+    /// The rules of each caller.
+    pub fn of(rules: impl IntoIterator<Item = (&'static str, Vec<String>)>) -> Self {
+        Self(rules.into_iter().map(|(caller, methods)| (caller.to_owned(), methods)).collect())
+    }
+
     fn may_call(&self, caller: &str, path: &str) -> bool {
         let Some(rules) = self.0.get(caller) else { return false };
         let is_open = path.starts_with("/grpc.health.v1.") || path.starts_with("/grpc.reflection.");

@@ -4,6 +4,7 @@ use crate::{AsOf, Claims, Jwk, Rejection, SigningKey, VerificationKey, Verified,
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{AccountId, SessionId, Timestamp, TokenId};
+use serde_json::Value;
 use std::sync::LazyLock;
 
 pub const ISSUER: &str = "https://team.example";
@@ -77,4 +78,21 @@ pub fn judge(token: &str) -> Result<Verified, Rejection> {
 pub fn judge_at(token: &str, now: Timestamp) -> Result<Verified, Rejection> {
     let key = VerificationKey::new(jwk(), ACCOUNT);
     verify(token, |kid| (kid == key.kid()).then_some((&key, ISSUER)), now)
+}
+
+/// Any header over [`payload`], with a right signature of [`key`].
+pub fn sealed(header: &str) -> String {
+    signed(header, &payload())
+}
+
+/// The contract's header with one member set.
+pub fn header_with(member: &str, value: Value) -> String {
+    let mut header: Value = serde_json::from_str(&header()).unwrap();
+    header[member] = value;
+    header.to_string()
+}
+
+/// For exactly this reason.
+pub fn refused(token: &str, rejection: Rejection) {
+    assert_eq!(judge(token), Err(rejection), "{token:.300}");
 }

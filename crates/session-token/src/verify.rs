@@ -128,6 +128,8 @@ fn decode(part: &str, into: &mut Vec<u8>) -> Result<(), Rejection> {
 }
 
 #[cfg(test)]
+mod shape;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod wycheproof;

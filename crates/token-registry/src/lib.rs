@@ -1,1 +1,27 @@
+//! Service tokens: who holds one, whether it is good now, and what has changed about it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`token`] | a token and everything that may happen to it; pure |
+//! | [`pepper`] | the keyed hash of secrets |
+//! | `store` | the SQL |
+//! | `validated` | the cache of validated tokens, and the rule that keeps it from reviving anything |
+//! | `usage` | when each secret was last used, in batches |
+//! | `rpc` | one file a call |
+//! | [`config`], [`deps`], [`service`] | built, connected, run |
 
+pub mod config;
+pub mod deps;
+pub mod pepper;
+mod rpc;
+pub mod service;
+mod standalone;
+mod store;
+pub mod token;
+mod usage;
+mod validated;
+
+pub use config::{Config, default_callers};
+pub use deps::Deps;
+pub use service::build;
+pub use standalone::TokenRegistry;

@@ -15,6 +15,7 @@ CREATE TABLE tokens (
     pepper_id            TEXT    NOT NULL,
     previous_digest      BYTEA   CHECK (previous_digest IS NULL OR length(previous_digest) = 32),
     previous_pepper_id   TEXT,
+    previous_version     BIGINT,
     -- Also set without a previous digest: a date asked for at creation is echoed.
     previous_expires_at_ms BIGINT,
     -- Sessions validated before this feed position are dead.

@@ -28,7 +28,7 @@ struct HostLoad {
     /// The patterns of the host that is spelled so far.
     exact: Option<PathTree>,
     /// Patterns of hosts whose next label has a `*`.
-    wild: Vec<(Box<str>, PathTree)>,
+    wild: HashMap<Box<str>, PathTree>,
 }
 
 /// By the path's segments, up to the first with a `*`.
@@ -148,16 +148,10 @@ fn plant(hosts: &mut Tree<HostLoad>, pattern: &DomainPattern, place: usize) {
     let host = pattern.host();
     let load = hosts.plant(host.rsplit('.').take_while(|label| !label.contains('*')));
     let paths = if host.contains('*') {
-        let known = load.wild.iter().position(|(known, _)| known.as_ref() == host);
-        let at = known.unwrap_or_else(|| {
-            load.wild.push((host.into(), PathTree::default()));
-            load.wild.len() - 1
-        });
-        load.wild.get_mut(at).map(|(_, paths)| paths)
+        load.wild.entry(host.into()).or_default()
     } else {
-        Some(load.exact.get_or_insert_default())
+        load.exact.get_or_insert_default()
     };
-    let Some(paths) = paths else { return };
     let path = pattern.path();
     let load = paths.plant(segments(path).take_while(|segment| !segment.contains('*')));
     if path.contains('*') {

@@ -1,0 +1,94 @@
+//! The keyed hash of secrets: HMAC-SHA-256 under a pepper that the database does not hold.
+//!
+//! Not a password hash: a secret has 238 bits of entropy, and this runs on the request path.
+
+use aws_lc_rs::{constant_time, digest, hmac};
+use model::ClientSecret;
+
+/// Length of a digest in bytes.
+pub const DIGEST: usize = 32;
+
+/// The pepper in use, and the one before it while secrets hashed with that are still about.
+pub struct Peppers {
+    current: Pepper,
+    previous: Option<Pepper>,
+}
+
+struct Pepper {
+    /// First eight bytes of the key's SHA-256, hex.
+    id: String,
+    secrets: hmac::Key,
+    cache: hmac::Key,
+}
+
+impl Pepper {
+    fn new(key: &[u8]) -> Self {
+        let derive = |purpose: &[u8]| {
+            let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), purpose);
+            hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
+        };
+        let fingerprint = digest::digest(&digest::SHA256, key);
+        let id = fingerprint.as_ref().get(..8).map(hex::encode).unwrap_or_default();
+        Self { id, secrets: derive(b"client secrets"), cache: derive(b"validated tokens") }
+    }
+}
+
+impl Peppers {
+    /// Keys of 32 random bytes.
+    pub fn new(current: &[u8], previous: Option<&[u8]>) -> Self {
+        Self { current: Pepper::new(current), previous: previous.map(Pepper::new) }
+    }
+
+    /// Which pepper hashes now.
+    pub fn current_id(&self) -> &str {
+        &self.current.id
+    }
+
+    /// The digest to store.
+    pub fn digest(&self, secret: &ClientSecret) -> Vec<u8> {
+        hmac::sign(&self.current.secrets, secret.expose().as_bytes()).as_ref().to_vec()
+    }
+
+    /// Whether `secret` has this digest; constant time. A pepper that is not known any more matches nothing.
+    pub fn matches(&self, secret: &ClientSecret, pepper_id: &str, digest: &[u8]) -> bool {
+        let known = [Some(&self.current), self.previous.as_ref()];
+        let Some(pepper) = known.into_iter().flatten().find(|pepper| pepper.id == pepper_id) else {
+            return false;
+        };
+        let computed = hmac::sign(&pepper.secrets, secret.expose().as_bytes());
+        constant_time::verify_slices_are_equal(computed.as_ref(), digest).is_ok()
+    }
+
+    /// Keyed digest of length-prefixed parts: no two lists of parts share one.
+    pub(crate) fn tag(&self, parts: &[&[u8]]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.current.cache);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        context.sign()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_hashed_with_the_previous_pepper_still_matches() {
+        let secret = ClientSecret::generate().unwrap();
+        let (old, new) = ([1_u8; 32], [2_u8; 32]);
+        let before = Peppers::new(&old, None);
+        let stored = (before.current_id().to_owned(), before.digest(&secret));
+        assert!(Peppers::new(&new, Some(&old)).matches(&secret, &stored.0, &stored.1));
+        assert!(!Peppers::new(&new, None).matches(&secret, &stored.0, &stored.1));
+        assert!(!before.matches(&ClientSecret::generate().unwrap(), &stored.0, &stored.1));
+        assert_eq!(stored.1.len(), DIGEST);
+    }
+
+    #[test]
+    fn parts_cannot_be_shifted() {
+        let peppers = Peppers::new(&[1; 32], None);
+        assert_ne!(peppers.tag(&[b"ab", b"c"]).as_ref(), peppers.tag(&[b"a", b"bc"]).as_ref());
+    }
+}

@@ -1,0 +1,61 @@
+use crate::deps::Deps;
+use crate::rpc::Rpc;
+use crate::store::Store;
+use crate::usage::Usage;
+use crate::validated::{Changes, Validated};
+use change_feed::{Feed, Gate, Replica, Settings};
+use model::Error;
+use proto::token_registry::token_registry_server::TokenRegistryServer;
+use service_kit::status::to_status;
+use service_kit::{Assembly, Worker};
+use std::sync::Arc;
+use tonic::service::Routes;
+
+/// Migrates the database, opens the feed and assembles the service.
+pub async fn build(deps: Deps) -> Result<Assembly, Error> {
+    let Deps { database, cache, bus, clock, peppers, name } = deps;
+    database.migrate(&database::migrations::CHANGE_FEED).await?;
+    database.migrate(&database::migrations::TOKEN_REGISTRY).await?;
+    let feed =
+        Feed::open("token-registry", database.clone(), bus.clone(), clock.clone(), Settings::default())
+            .await?;
+    let feed = Arc::new(feed);
+    let store = Arc::new(Store::new(database, feed.clone(), clock.clone()));
+    let (changes, gate) = (Arc::new(Changes::default()), Arc::new(Gate::default()));
+    let peppers = Arc::new(peppers);
+    let validated = Validated {
+        cache,
+        peppers: peppers.clone(),
+        changes: changes.clone(),
+        gate: gate.clone(),
+        clock: clock.clone(),
+    };
+    let usage = Arc::new(Usage::default());
+    let rpc = Rpc {
+        store: store.clone(),
+        feed: feed.clone(),
+        validated,
+        peppers,
+        usage: usage.clone(),
+        clock: clock.clone(),
+    };
+    let replica =
+        Replica { feed: feed.name(), name, source: Arc::new(feed.clone()), bus, clock, view: changes, gate };
+    let routes = Routes::new(TokenRegistryServer::new(rpc))
+        .add_service(change_feed::rpc::server(feed.clone(), to_status));
+    let workers = vec![
+        Worker::new("token-registry replica", async move |stop| {
+            replica.follow(stop).await;
+            Ok(())
+        }),
+        Worker::new("token-registry feed", async move |stop| {
+            feed.keep_compact(stop).await;
+            Ok(())
+        }),
+        Worker::new("token-registry usage", async move |stop| {
+            usage.keep_flushing(store, stop).await;
+            Ok(())
+        }),
+    ];
+    Ok(Assembly { routes, workers })
+}

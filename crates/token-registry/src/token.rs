@@ -1,0 +1,297 @@
+//! A token and everything that may happen to it.
+
+use crate::pepper::Peppers;
+use model::{ClientId, ClientSecret, Error, Timestamp, TokenDuration, TokenId};
+use proto::token_registry as wire;
+
+database::row! {
+    /// The stored token. Times in milliseconds.
+    #[derive(Clone)]
+    pub struct Token {
+        id: String,
+        account_id: String,
+        name: String,
+        client_id: String,
+        duration: String,
+        enabled: bool,
+        created_at_ms: i64,
+        updated_at_ms: i64,
+        expires_at_ms: i64,
+        secret_version: i64,
+        secret_digest: Vec<u8>,
+        pepper_id: String,
+        previous_digest: Option<Vec<u8>>,
+        previous_pepper_id: Option<String>,
+        previous_version: Option<i64>,
+        previous_expires_at_ms: Option<i64>,
+        revoked_as_of: i64,
+        changed_at_position: i64,
+        last_seen_at_ms: Option<i64>,
+    }
+}
+
+/// The token's name: 1-350 characters without control characters.
+pub fn checked_name(name: &str) -> Result<&str, Error> {
+    let length = name.chars().count();
+    if length == 0 || length > 350 {
+        return Err(Error::invalid("name", format!("must have 1-350 characters, has {length}")));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Error::invalid("name", "must have no control characters"));
+    }
+    Ok(name)
+}
+
+/// Which secret a caller presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Presented {
+    pub version: i64,
+    /// When it stops working, or the token does.
+    pub valid_until: Timestamp,
+}
+
+impl Token {
+    /// A new token and its secret.
+    pub fn create(
+        request: &wire::CreateTokenRequest,
+        peppers: &Peppers,
+        now: Timestamp,
+    ) -> Result<(Self, ClientSecret), Error> {
+        let duration = TokenDuration::parse(request.duration.as_deref().unwrap_or(TokenDuration::DEFAULT))?;
+        let version = request.client_secret_version.unwrap_or(1);
+        if !(1..=i64::from(i32::MAX)).contains(&version) {
+            return Err(Error::invalid("client_secret_version", "must be 1-2147483647"));
+        }
+        let secret = ClientSecret::generate()?;
+        let token = Self {
+            id: TokenId::random().to_string(),
+            account_id: request.account_id.clone(),
+            name: checked_name(&request.name)?.to_owned(),
+            client_id: ClientId::generate()?.to_string(),
+            duration: duration.as_str().to_owned(),
+            enabled: request.enabled.unwrap_or(true),
+            created_at_ms: now.as_millis(),
+            updated_at_ms: now.as_millis(),
+            expires_at_ms: duration.expiry(now).as_millis(),
+            secret_version: version,
+            secret_digest: peppers.digest(&secret),
+            pepper_id: peppers.current_id().to_owned(),
+            previous_digest: None,
+            previous_pepper_id: None,
+            previous_version: None,
+            previous_expires_at_ms: request.previous_client_secret_expires_at_ms,
+            revoked_as_of: 0,
+            changed_at_position: 0,
+            last_seen_at_ms: None,
+        };
+        Ok((token, secret))
+    }
+
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires_at_ms)
+    }
+
+    /// One year from now.
+    pub fn refresh(&mut self, now: Timestamp) {
+        self.expires_at_ms = now.after(TokenDuration::YEAR).as_millis();
+        self.updated_at_ms = now.as_millis();
+    }
+
+    /// A new duration, counted from now.
+    pub fn extend(&mut self, duration: &TokenDuration, now: Timestamp) {
+        duration.as_str().clone_into(&mut self.duration);
+        self.expires_at_ms = duration.expiry(now).as_millis();
+    }
+
+    /// Off: both secrets stop and every session ends, `position` being the position of this change. On: they work again.
+    pub fn set_enabled(&mut self, enabled: bool, position: i64) {
+        if self.enabled && !enabled {
+            self.revoked_as_of = position;
+        }
+        self.enabled = enabled;
+    }
+
+    /// A new current secret. The one before works until `overlap_until`; the one before that stops now.
+    pub fn rotate(
+        &mut self,
+        version: i64,
+        overlap_until: Option<i64>,
+        peppers: &Peppers,
+        now: Timestamp,
+    ) -> Result<ClientSecret, Error> {
+        let secret = ClientSecret::generate()?;
+        let digest = std::mem::replace(&mut self.secret_digest, peppers.digest(&secret));
+        let pepper_id = std::mem::replace(&mut self.pepper_id, peppers.current_id().to_owned());
+        let overlaps = overlap_until.is_some_and(|until| until > now.as_millis());
+        self.previous_digest = overlaps.then_some(digest);
+        self.previous_pepper_id = overlaps.then_some(pepper_id);
+        self.previous_version = overlaps.then_some(self.secret_version);
+        self.previous_expires_at_ms = overlap_until;
+        self.secret_version = version;
+        self.updated_at_ms = now.as_millis();
+        Ok(secret)
+    }
+
+    /// Sets, extends, shortens or ends the overlap.
+    pub fn set_overlap(&mut self, until: i64, now: Timestamp) {
+        self.previous_expires_at_ms = Some(until);
+        if until <= now.as_millis() {
+            self.previous_digest = None;
+            self.previous_pepper_id = None;
+            self.previous_version = None;
+        }
+    }
+
+    /// Which of the secrets this is, if any that works now. Compares both, whatever the outcome.
+    pub fn presented(&self, secret: &ClientSecret, peppers: &Peppers, now: Timestamp) -> Option<Presented> {
+        let is_current = peppers.matches(secret, &self.pepper_id, &self.secret_digest);
+        let previous = self.previous_pepper_id.as_deref().zip(self.previous_digest.as_deref());
+        let is_previous = previous.is_some_and(|(pepper, digest)| peppers.matches(secret, pepper, digest));
+        if is_current {
+            return Some(Presented { version: self.secret_version, valid_until: self.expires_at() });
+        }
+        let ends = Timestamp::from_millis(self.previous_expires_at_ms?);
+        let version = self.previous_version.filter(|_| is_previous && now < ends)?;
+        Some(Presented { version, valid_until: ends.min(self.expires_at()) })
+    }
+
+    /// What enforcement points must know.
+    pub fn state(&self) -> wire::TokenState {
+        let status =
+            if self.enabled { wire::token_state::Status::Live } else { wire::token_state::Status::Disabled };
+        wire::TokenState { status: status.into(), ..self.state_when_deleted() }
+    }
+
+    pub fn state_when_deleted(&self) -> wire::TokenState {
+        let overlap = self.previous_version.and(self.previous_expires_at_ms);
+        wire::TokenState {
+            token_id: self.id.clone(),
+            status: wire::token_state::Status::Deleted.into(),
+            expires_at_ms: self.expires_at_ms,
+            client_secret_version: self.secret_version,
+            previous_client_secret_expires_at_ms: overlap.unwrap_or_default(),
+            revoked_as_of: self.revoked_as_of.unsigned_abs(),
+            previous_client_secret_version: self.previous_version.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<Token> for wire::Token {
+    fn from(token: Token) -> Self {
+        let Token {
+            id,
+            account_id,
+            name,
+            client_id,
+            duration,
+            enabled,
+            created_at_ms,
+            updated_at_ms,
+            expires_at_ms,
+            secret_version,
+            secret_digest: _,
+            pepper_id: _,
+            previous_digest: _,
+            previous_pepper_id: _,
+            previous_version,
+            previous_expires_at_ms,
+            revoked_as_of,
+            changed_at_position: _,
+            last_seen_at_ms,
+        } = token;
+        Self {
+            id,
+            account_id,
+            name,
+            client_id,
+            duration,
+            enabled,
+            created_at_ms,
+            updated_at_ms,
+            expires_at_ms,
+            client_secret_version: secret_version,
+            previous_client_secret_expires_at_ms: previous_expires_at_ms,
+            last_seen_at_ms,
+            revoked_as_of: revoked_as_of.unsigned_abs(),
+            previous_client_secret_version: previous_version.unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn token() -> (Token, ClientSecret, Peppers) {
+        let peppers = Peppers::new(&[7; 32], None);
+        let request = wire::CreateTokenRequest { name: "ci".into(), ..wire::CreateTokenRequest::default() };
+        let (token, secret) = Token::create(&request, &peppers, NOW).unwrap();
+        (token, secret, peppers)
+    }
+
+    fn later(millis: i64) -> Timestamp {
+        Timestamp::from_millis(NOW.as_millis() + millis)
+    }
+
+    #[test]
+    fn both_secrets_work_during_the_overlap_and_the_old_one_stops_on_time() {
+        let (mut token, old, peppers) = token();
+        let new = token.rotate(2, Some(later(1000).as_millis()), &peppers, NOW).unwrap();
+        assert_eq!(token.presented(&old, &peppers, later(999)).unwrap().version, 1);
+        assert_eq!(token.presented(&old, &peppers, later(999)).unwrap().valid_until, later(1000));
+        assert_eq!(token.presented(&new, &peppers, later(999)).unwrap().version, 2);
+        assert_eq!(token.presented(&old, &peppers, later(1000)), None);
+        assert!(token.presented(&new, &peppers, later(1000)).is_some());
+    }
+
+    #[test]
+    fn without_an_overlap_the_old_secret_stops_at_once() {
+        for overlap in [None, Some(NOW.as_millis()), Some(0)] {
+            let (mut token, old, peppers) = token();
+            token.rotate(2, overlap, &peppers, NOW).unwrap();
+            assert_eq!(token.presented(&old, &peppers, NOW), None);
+            assert_eq!(token.state().previous_client_secret_version, 0);
+        }
+    }
+
+    #[test]
+    fn at_most_two_secrets_work() {
+        let (mut token, first, peppers) = token();
+        let until = Some(later(1000).as_millis());
+        let second = token.rotate(2, until, &peppers, NOW).unwrap();
+        let third = token.rotate(3, until, &peppers, NOW).unwrap();
+        assert_eq!(token.presented(&first, &peppers, NOW), None);
+        assert!(token.presented(&second, &peppers, NOW).is_some());
+        assert!(token.presented(&third, &peppers, NOW).is_some());
+    }
+
+    #[test]
+    fn the_overlap_can_be_ended_and_extended() {
+        let (mut token, old, peppers) = token();
+        token.rotate(2, Some(later(1000).as_millis()), &peppers, NOW).unwrap();
+        token.set_overlap(later(5000).as_millis(), NOW);
+        assert!(token.presented(&old, &peppers, later(4000)).is_some());
+        token.set_overlap(0, NOW);
+        assert_eq!(token.presented(&old, &peppers, NOW), None);
+        token.set_overlap(later(5000).as_millis(), NOW);
+        assert_eq!(token.presented(&old, &peppers, NOW), None);
+    }
+
+    #[test]
+    fn disabling_ends_sessions_for_good() {
+        let (mut token, _, _) = token();
+        token.set_enabled(false, 9);
+        token.set_enabled(true, 10);
+        assert_eq!(token.state().revoked_as_of, 9);
+    }
+
+    #[test]
+    fn names_are_judged() {
+        assert!(checked_name(&"é".repeat(350)).is_ok());
+        for name in ["", "a\nb", "\u{0}", &"x".repeat(351), &"x".repeat(5000)] {
+            assert!(checked_name(name).is_err());
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! When each secret was last used: counted in memory, written in batches, apart from the credentials.
+
+use crate::store::Store;
+use model::{Clock, Timestamp};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often what was counted is written.
+const FLUSH: Duration = Duration::from_secs(2);
+/// More than this many secrets between two flushes are not counted: memory stays bounded.
+const MOST: usize = 100_000;
+
+/// Uses that are not written yet.
+#[derive(Default)]
+pub struct Usage {
+    pending: Mutex<HashMap<(String, i64), (Timestamp, i64)>>,
+}
+
+impl Usage {
+    pub fn count(&self, token_id: &str, version: i64, clock: &dyn Clock) {
+        let now = clock.now();
+        let mut pending = self.pending.lock();
+        if let Some((last, uses)) = pending.get_mut(&(token_id.to_owned(), version)) {
+            *last = now.max(*last);
+            *uses += 1;
+        } else if pending.len() < MOST {
+            pending.insert((token_id.to_owned(), version), (now, 1));
+        }
+    }
+
+    async fn flush(&self, store: &Store) {
+        let pending = std::mem::take(&mut *self.pending.lock());
+        for ((token_id, version), (last, uses)) in pending {
+            if let Err(error) = store.record_use(&token_id, version, last, uses).await {
+                tracing::warn!(%error, "recording the use of a token failed; the count is lost");
+            }
+        }
+    }
+
+    pub async fn keep_flushing(self: Arc<Self>, store: Arc<Store>, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(FLUSH)).await.is_some() {
+            self.flush(&store).await;
+        }
+        self.flush(&store).await;
+    }
+}

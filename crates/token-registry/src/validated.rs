@@ -1,0 +1,99 @@
+//! The cache of validated tokens.
+//!
+//! An entry says: at feed position `as_of` this Client ID and Client Secret were good. It is used only while this
+//! replica holds a lease on its own feed and has seen no change of the token after `as_of`; so a fill that began before
+//! a change, a lost removal, or a Redis restored from yesterday can admit nothing. Entries carry a keyed tag: one that
+//! we did not write is a miss.
+
+use crate::pepper::Peppers;
+use cache::Cache;
+use change_feed::{Gate, View};
+use model::{ClientId, ClientSecret, Clock, Timestamp};
+use parking_lot::RwLock;
+use prost::Message as _;
+use proto::change_feed::Entry;
+use proto::token_registry::AuthenticateTokenResponse;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Entries are refilled at least this often.
+const KEEP: Duration = Duration::from_mins(5);
+const TAG: usize = 32;
+
+/// Where each token last changed, as far as the feed remembers.
+#[derive(Default)]
+pub struct Changes(RwLock<HashMap<String, u64>>);
+
+impl Changes {
+    fn changed_after(&self, token_id: &str, position: u64) -> bool {
+        self.0.read().get(token_id).is_some_and(|changed| *changed > position)
+    }
+}
+
+impl View for Changes {
+    fn load(&self, objects: Vec<Entry>) {
+        let read = |entry: Entry| Some((entry.object.strip_prefix("token/")?.to_owned(), entry.position));
+        *self.0.write() = objects.into_iter().filter_map(read).collect();
+    }
+
+    fn apply(&self, entries: &[Entry]) {
+        let mut changes = self.0.write();
+        for entry in entries {
+            let Some(id) = entry.object.strip_prefix("token/") else { continue };
+            let changed = changes.entry(id.to_owned()).or_default();
+            *changed = entry.position.max(*changed);
+        }
+    }
+}
+
+/// Validated tokens, and the rule when one may be believed.
+pub struct Validated {
+    pub cache: Arc<dyn Cache>,
+    pub peppers: Arc<Peppers>,
+    pub changes: Arc<Changes>,
+    pub gate: Arc<Gate>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Validated {
+    fn key(&self, client_id: &ClientId, secret: &ClientSecret) -> Vec<u8> {
+        let parts = [b"key".as_slice(), client_id.as_str().as_bytes(), secret.expose().as_bytes()];
+        let mut key = b"validated:".to_vec();
+        key.extend_from_slice(hex::encode(self.peppers.tag(&parts)).as_bytes());
+        key
+    }
+
+    pub async fn find(
+        &self,
+        client_id: &ClientId,
+        secret: &ClientSecret,
+    ) -> Option<AuthenticateTokenResponse> {
+        if !self.gate.is_live(self.clock.boot()) {
+            return None;
+        }
+        let key = self.key(client_id, secret);
+        let entry = self.cache.get(&key).await?;
+        let (tag, value) = entry.split_at_checked(TAG)?;
+        let expected = self.peppers.tag(&[b"entry", &key, value]);
+        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref(), tag).ok()?;
+        let answer = AuthenticateTokenResponse::decode(value).ok()?;
+        let is_fresh = !self.changes.changed_after(&answer.token_id, answer.as_of);
+        let is_valid = self.clock.now() < Timestamp::from_millis(answer.valid_until_ms);
+        // The lease last: nothing is awaited after it.
+        (is_fresh && is_valid && self.gate.is_live(self.clock.boot())).then_some(answer)
+    }
+
+    pub async fn remember(
+        &self,
+        client_id: &ClientId,
+        secret: &ClientSecret,
+        answer: &AuthenticateTokenResponse,
+    ) {
+        let key = self.key(client_id, secret);
+        let value = answer.encode_to_vec();
+        let mut entry = self.peppers.tag(&[b"entry", &key, &value]).as_ref().to_vec();
+        entry.extend_from_slice(&value);
+        self.cache.put(&key, &entry, KEEP).await;
+    }
+}
