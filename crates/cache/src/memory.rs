@@ -67,7 +67,7 @@ mod tests {
     async fn the_number_of_entries_is_bounded() {
         let memory = Memory::new(100, Arc::new(ManualClock::new(Timestamp::from_millis(0))));
         for n in 0..10_000_u32 {
-            memory.put(&n.to_be_bytes(), b"value", Duration::from_secs(60)).await;
+            memory.put(&n.to_be_bytes(), b"value", Duration::from_mins(1)).await;
         }
         assert!(memory.entries.len() <= 100);
         assert!(!memory.entries.is_empty());

@@ -17,7 +17,8 @@
 //! | [`source`] | where a replica reads from: an owner in this process, or over gRPC |
 //! | [`replica`] | [`Replica`]: the enforcement point's side: lease, gap detection, catch-up |
 //!
-//! The rule for whoever decides: look the state up, and check [`Gate::is_live`] *after* the last await.
+//! The rule for whoever decides: after the last await take the lease ([`Gate::lease`]), look the state up, decide, and
+//! let the decision stand only if the lease still covers it ([`replica::Lease::covers`]).
 
 pub mod feed;
 pub mod lease;

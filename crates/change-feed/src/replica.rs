@@ -29,10 +29,29 @@ pub struct Gate {
     applied: AtomicU64,
 }
 
+/// The lease at one moment. Taken *before* the view is looked up and checked *after*: a lease that was lost and won
+/// again in between does not cover what was looked up before.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease {
+    live_until: u64,
+}
+
+impl Lease {
+    /// Whether a decision made now, from what was looked up since the lease was taken, may stand.
+    pub fn covers(self, now: BootTime) -> bool {
+        nanos(now) < self.live_until
+    }
+}
+
 impl Gate {
-    /// Checked after the last await before a decision.
+    /// Taken after the last await before a decision.
+    pub fn lease(&self) -> Lease {
+        Lease { live_until: self.live_until.load(Ordering::Acquire) }
+    }
+
+    /// Whether a decision may be made now.
     pub fn is_live(&self, now: BootTime) -> bool {
-        nanos(now) < self.live_until.load(Ordering::Acquire)
+        self.lease().covers(now)
     }
 
     /// Highest position applied. Everything at or before it is visible.

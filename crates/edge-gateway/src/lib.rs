@@ -1,1 +1,34 @@
+//! The enforcement point: a reverse proxy that lets through what the policies admit, and nothing else. It has no
+//! database and no signing key.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`request`] | what a client sent, in one canonical reading |
+//! | `knowledge` | what is known here: policies, revocations, keys, and the leases on them |
+//! | `session` | sessions that were verified, and how they are remembered |
+//! | `decide` | the decision |
+//! | `exchange` | a Client ID and Client Secret become a session, once for many |
+//! | `forward` | the way to the application and back |
+//! | `answer` | refusals and cookies |
+//! | `endpoints` | `/cdn-cgi/access/…` |
+//! | `listener` | connections |
 
+mod answer;
+pub mod config;
+mod decide;
+pub mod deps;
+mod endpoints;
+mod exchange;
+mod forward;
+mod knowledge;
+mod listener;
+mod refusal;
+pub mod request;
+pub mod service;
+mod session;
+mod standalone;
+
+pub use config::Config;
+pub use deps::Deps;
+pub use service::build;
+pub use standalone::EdgeGateway;

@@ -72,8 +72,13 @@ impl ClientSecret {
 
     /// Judges shape and checksum, without I/O.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::check(text).map(|()| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Judges shape and checksum without keeping the text.
+    pub fn check(text: &str) -> Result<(), Error> {
         if Self::is_own_shape(text) || Self::is_imported_shape(text) {
-            return Ok(Self(Zeroizing::new(text.to_owned())));
+            return Ok(());
         }
         let message =
             format!("the Client Secret is malformed: {} bytes, not a secret's shape or checksum", text.len());
@@ -85,7 +90,9 @@ impl ClientSecret {
         let Some((body, checksum)) = rest.split_at_checked(Self::BODY) else { return false };
         let Some(covered) = text.get(..Self::PREFIX.len() + Self::BODY) else { return false };
         body.bytes().all(|b| b.is_ascii_alphanumeric())
-            && format!("{:08x}", crc32fast::hash(covered.as_bytes())) == checksum
+            && checksum.len() == 8
+            && checksum.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            && u32::from_str_radix(checksum, 16) == Ok(crc32fast::hash(covered.as_bytes()))
     }
 
     fn is_imported_shape(text: &str) -> bool {

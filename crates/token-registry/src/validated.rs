@@ -78,10 +78,10 @@ impl Validated {
         let expected = self.peppers.tag(&[b"entry", &key, value]);
         aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref(), tag).ok()?;
         let answer = AuthenticateTokenResponse::decode(value).ok()?;
+        let lease = self.gate.lease();
         let is_fresh = !self.changes.changed_after(&answer.token_id, answer.as_of);
         let is_valid = self.clock.now() < Timestamp::from_millis(answer.valid_until_ms);
-        // The lease last: nothing is awaited after it.
-        (is_fresh && is_valid && self.gate.is_live(self.clock.boot())).then_some(answer)
+        (is_fresh && is_valid && lease.covers(self.clock.boot())).then_some(answer)
     }
 
     pub async fn remember(

@@ -4,7 +4,7 @@ use model::{ManualClock, Timestamp};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(Timestamp::from_millis(0)))

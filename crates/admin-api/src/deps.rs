@@ -1,0 +1,41 @@
+//! What the service needs of the world.
+
+use crate::config::Config;
+use model::{Clock, Error};
+use proto::notifier::notifier_client::NotifierClient;
+use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
+use proto::session_issuer::session_issuer_client::SessionIssuerClient;
+use proto::token_registry::token_registry_client::TokenRegistryClient;
+use service_kit::{GrpcChannel, Setting};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// The bound listener, a client of each service, and the time.
+pub struct Deps {
+    /// Already bound, so that the caller knows the address also when it asked for port 0.
+    pub listener: TcpListener,
+    pub token_registry: TokenRegistryClient<GrpcChannel>,
+    pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
+    pub session_issuer: SessionIssuerClient<GrpcChannel>,
+    pub notifier: NotifierClient<GrpcChannel>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Deps {
+    /// For the standalone process: binds, and reaches the services over mutual TLS.
+    pub async fn connect(config: &Config, setting: &Setting) -> Result<Self, Error> {
+        let address = config.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| Error::invalid("listen", format!("cannot listen on {address}: {error}")))?;
+        let channel = |service| setting.peers.channel(service, &setting.tls);
+        Ok(Self {
+            listener,
+            token_registry: TokenRegistryClient::new(channel("token-registry")?),
+            policy_evaluator: PolicyEvaluatorClient::new(channel("policy-evaluator")?),
+            session_issuer: SessionIssuerClient::new(channel("session-issuer")?),
+            notifier: NotifierClient::new(channel("notifier")?),
+            clock: setting.clock.clone(),
+        })
+    }
+}

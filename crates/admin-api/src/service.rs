@@ -1,0 +1,24 @@
+//! From configuration and dependencies to something that runs.
+
+use crate::config::Config;
+use crate::deps::Deps;
+use crate::http::{self, App, listen};
+use model::Error;
+use service_kit::{Assembly, Worker};
+
+/// The REST API as one worker that serves `deps.listener`. There are no gRPC routes.
+///
+/// # Errors
+/// `Invalid` with every problem of the configuration.
+pub fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
+    let problems = config.problems();
+    if !problems.is_empty() {
+        return Err(Error::invalid("admin_api", problems.join("; ")));
+    }
+    let Deps { listener, token_registry, policy_evaluator, session_issuer, notifier, clock } = deps;
+    let keys = http::authenticate::Keys::new(&config.api_tokens);
+    let app = App { token_registry, policy_evaluator, session_issuer, notifier, clock, keys };
+    let router = http::router(app);
+    let server = Worker::new("REST API", move |stop| listen::serve(listener, router, stop));
+    Ok(Assembly { workers: vec![server], ..Assembly::default() })
+}

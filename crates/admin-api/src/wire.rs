@@ -1,0 +1,29 @@
+//! The contract's JSON, to and from the services' messages. Pure.
+//!
+//! A request is read field by field out of [`fields::Fields`], which knows where it stands in the body, so every
+//! refusal names the field by its JSON pointer. `null` is the same as absent: Terraform writes it for what was removed.
+//! Values are bounded and judged by the services that own them; here only their shape is.
+
+pub mod alert;
+pub mod application;
+pub mod destinations;
+pub mod fields;
+pub mod group;
+pub mod json;
+pub mod keys;
+pub mod organization;
+pub mod policy;
+pub mod rules;
+pub mod settings;
+pub mod token;
+pub mod webhook;
+
+#[cfg(test)]
+mod any_json;
+
+use model::Timestamp;
+
+/// RFC 3339 with `Z`.
+fn time(millis: i64) -> String {
+    Timestamp::from_millis(millis).to_string()
+}

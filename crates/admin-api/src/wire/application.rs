@@ -1,0 +1,201 @@
+//! Applications of type `self_hosted`.
+
+use super::destinations::{self, Destinations};
+use super::fields::Fields;
+use super::settings::{self, Absent, Setting};
+use super::{policy, time};
+use model::{Error, SessionDuration};
+use proto::policy_evaluator::{Application, ApplicationSpec, PolicyLinks};
+use serde_json::{Map, Value, json};
+
+const SETTINGS: &[Setting] = &[
+    Setting::flag("allow_authenticate_via_warp"),
+    Setting::flag("allow_iframe"),
+    Setting::list("allowed_idps").shown(Absent::EmptyList),
+    Setting::flag("app_launcher_visible").shown(Absent::True).cosmetic(),
+    Setting::flag("auto_redirect_to_identity"),
+    Setting::object("cors_headers"),
+    Setting::text("custom_deny_message"),
+    Setting::text("custom_deny_url"),
+    Setting::text("custom_non_identity_deny_url"),
+    Setting::list("custom_pages"),
+    Setting::flag("eager_redirect_cookie_setting").shown(Absent::Omitted),
+    Setting::flag("enable_binding_cookie"),
+    Setting::text("logo_url").cosmetic(),
+    Setting::object("mfa_config"),
+    Setting::object("oauth_configuration"),
+    Setting::object("scim_config"),
+    Setting::flag("skip_interstitial").cosmetic(),
+    Setting::list("tags").shown(Absent::EmptyList).cosmetic(),
+    Setting::flag("use_clientless_isolation_app_launcher_url"),
+];
+
+/// An application as a request describes it.
+#[derive(Debug)]
+pub struct Description {
+    pub spec: ApplicationSpec,
+    /// `None`: not given.
+    pub policies: Option<PolicyLinks>,
+    /// Paths of fields that are kept and do nothing.
+    pub inert: Vec<String>,
+}
+
+pub fn read(fields: &mut Fields) -> Result<Description, Error> {
+    let kind = fields.required_text("type")?;
+    if kind != "self_hosted" {
+        return Err(Error::invalid("type", "only self_hosted applications are supported by this version"));
+    }
+    let Destinations { domain, all } = destinations::read(fields)?;
+    let mut inert = Vec::new();
+    let policies = policy::read_links(fields, &mut inert)?;
+    let options_preflight_bypass = fields.flag("options_preflight_bypass")?.unwrap_or_default();
+    if options_preflight_bypass && fields.is_given("cors_headers") {
+        return Err(Error::invalid("options_preflight_bypass", "cannot be on together with cors_headers"));
+    }
+    let spec = ApplicationSpec {
+        name: fields.text("name")?.unwrap_or_else(|| domain.clone()),
+        r#type: kind,
+        domain,
+        destinations: all,
+        session_duration: fields.text("session_duration")?,
+        read_service_tokens_from_header: fields.text("read_service_tokens_from_header")?.unwrap_or_default(),
+        service_auth_401_redirect: fields.flag("service_auth_401_redirect")?.unwrap_or_default(),
+        options_preflight_bypass,
+        http_only_cookie_attribute: fields.flag("http_only_cookie_attribute")?,
+        same_site_cookie_attribute: fields.text("same_site_cookie_attribute")?.unwrap_or_default(),
+        path_cookie_attribute: fields.flag("path_cookie_attribute")?.unwrap_or_default(),
+        settings_json: Value::Object(settings::read(SETTINGS, fields, &mut inert)?).to_string(),
+    };
+    Ok(Description { spec, policies, inert })
+}
+
+/// With every policy in full, and defaults where nothing was given.
+pub fn view(application: Application) -> Value {
+    let Application { id, account_id: _, aud, spec, policies, created_at_ms, updated_at_ms } = application;
+    let policies: Vec<Value> = policies.into_iter().map(|it| policy::view(it, true)).collect();
+    let mut shown = Map::new();
+    for (field, value) in [("id", json!(id)), ("uid", json!(id)), ("aud", json!(aud))] {
+        shown.insert(field.to_owned(), value);
+    }
+    view_spec(spec.unwrap_or_default(), &mut shown);
+    for (field, value) in [
+        ("policies", Value::Array(policies)),
+        ("created_at", json!(time(created_at_ms))),
+        ("updated_at", json!(time(updated_at_ms))),
+    ] {
+        shown.insert(field.to_owned(), value);
+    }
+    Value::Object(shown)
+}
+
+fn view_spec(spec: ApplicationSpec, shown: &mut Map<String, Value>) {
+    let ApplicationSpec {
+        name,
+        r#type,
+        domain,
+        destinations,
+        session_duration,
+        read_service_tokens_from_header,
+        service_auth_401_redirect,
+        options_preflight_bypass,
+        http_only_cookie_attribute,
+        same_site_cookie_attribute,
+        path_cookie_attribute,
+        settings_json,
+    } = spec;
+    let mut show = |field: &str, value: Value| shown.insert(field.to_owned(), value);
+    show("name", json!(name));
+    show("type", json!(r#type));
+    show("domain", json!(domain));
+    show("destinations", destinations::view(&destinations));
+    show("self_hosted_domains", json!(destinations));
+    show("session_duration", json!(session_duration.as_deref().unwrap_or(SessionDuration::DEFAULT)));
+    show("service_auth_401_redirect", json!(service_auth_401_redirect));
+    show("options_preflight_bypass", json!(options_preflight_bypass));
+    show("http_only_cookie_attribute", json!(http_only_cookie_attribute.unwrap_or(true)));
+    show("path_cookie_attribute", json!(path_cookie_attribute));
+    if !read_service_tokens_from_header.is_empty() {
+        show("read_service_tokens_from_header", json!(read_service_tokens_from_header));
+    }
+    if !same_site_cookie_attribute.is_empty() {
+        show("same_site_cookie_attribute", json!(same_site_cookie_attribute));
+    }
+    settings::view(SETTINGS, &settings_json, shown);
+    sort_tags(shown);
+}
+
+/// Alphabetically, whatever the order they were given in.
+fn sort_tags(shown: &mut Map<String, Value>) {
+    if let Some(Value::Array(tags)) = shown.get_mut("tags") {
+        tags.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(body: Value) -> Result<Description, Error> {
+        let Value::Object(body) = body else { panic!() };
+        read(&mut Fields::body(body))
+    }
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let given = of(json!({"type": "self_hosted", "domain": "app.test", "name": null})).unwrap();
+        assert_eq!(given.policies, None);
+        assert_eq!(given.spec.settings_json, "{}");
+        let shown = view(Application { id: "a1".into(), aud: "ff".into(), spec: Some(given.spec), ..Application::default() });
+        for (field, value) in [
+            ("uid", json!("a1")),
+            ("name", json!("app.test")),
+            ("session_duration", json!("24h")),
+            ("app_launcher_visible", json!(true)),
+            ("http_only_cookie_attribute", json!(true)),
+            ("enable_binding_cookie", json!(false)),
+            ("allowed_idps", json!([])),
+            ("tags", json!([])),
+            ("destinations", json!([{"type": "public", "uri": "app.test"}])),
+            ("self_hosted_domains", json!(["app.test"])),
+            ("policies", json!([])),
+        ] {
+            assert_eq!(shown[field], value, "{field}");
+        }
+        for absent in ["cors_headers", "same_site_cookie_attribute", "read_service_tokens_from_header"] {
+            assert!(shown.get(absent).is_none(), "{absent}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_acted_on_is_kept_and_said() {
+        let cors = json!({"allowed_origins": ["https://x.test"], "max_age": -1, "allow_credentials": null});
+        let body = json!({
+            "type": "self_hosted", "domain": "app.test", "cors_headers": cors, "tags": ["b", "a"],
+            "http_only_cookie_attribute": false, "policies": [], "aud": "mine", "id": 3, "unknown": {},
+        });
+        let given = of(body).unwrap();
+        assert_eq!(given.inert, ["cors_headers"]);
+        assert_eq!(given.policies, Some(PolicyLinks::default()));
+        let shown = view(Application { spec: Some(given.spec), ..Application::default() });
+        assert_eq!(shown["cors_headers"], cors);
+        assert_eq!(shown["tags"], json!(["a", "b"]));
+        assert_eq!(shown["http_only_cookie_attribute"], false);
+        assert_eq!((&shown["aud"], shown.get("unknown")), (&json!(""), None));
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused() {
+        for (body, field) in [
+            (json!({"type": "saas"}), "type"),
+            (json!({"domain": "a.test"}), "type"),
+            (json!({"type": "self_hosted"}), "domain"),
+            (
+                json!({"type": "self_hosted", "domain": "a", "options_preflight_bypass": true, "cors_headers": {}}),
+                "options_preflight_bypass",
+            ),
+            (json!({"type": "self_hosted", "domain": "a", "allow_iframe": 1}), "allow_iframe"),
+        ] {
+            assert_eq!(of(body.clone()).unwrap_err().violations()[0].field, field, "{body}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The organization: one per account, always merged.
+
+use super::fields::Fields;
+use super::settings::{self, Absent, Setting};
+use super::{json as text, time};
+use model::{Error, SessionDuration};
+use proto::change_feed::Wait;
+use proto::policy_evaluator::{Organization, PutOrganizationRequest};
+use serde_json::{Map, Value, json};
+
+const SETTINGS: &[Setting] = &[
+    Setting::object("login_design").cosmetic(),
+    Setting::flag("allow_authenticate_via_warp"),
+    Setting::flag("auto_redirect_to_identity"),
+    Setting::object("custom_pages"),
+    Setting::flag("is_ui_read_only"),
+    Setting::text("ui_read_only_toggle_reason").cosmetic(),
+    Setting::text("user_seat_expiration_inactive_time"),
+    Setting::text("warp_auth_session_duration"),
+    Setting::flag("warp_auth_non_browser_401").shown(Absent::Omitted),
+    Setting::list("deny_unmatched_requests_exempted_zone_names"),
+    Setting::object("mfa_config"),
+    Setting::object("mfa_piv_key_requirements"),
+    Setting::flag("mfa_required_for_all_apps").shown(Absent::Omitted),
+    Setting::object("service_token_inactivity"),
+];
+
+/// What a request changes; what it does not name stays.
+#[derive(Debug)]
+pub struct Changes {
+    name: Option<String>,
+    auth_domain: Option<String>,
+    session_duration: Option<String>,
+    strict_service_token_auth: Option<bool>,
+    deny_unmatched_requests: Option<bool>,
+    settings: Map<String, Value>,
+    /// Paths of fields that are kept and do nothing.
+    pub inert: Vec<String>,
+}
+
+pub fn read(fields: &mut Fields) -> Result<Changes, Error> {
+    let mut inert = Vec::new();
+    Ok(Changes {
+        name: fields.text("name")?,
+        auth_domain: fields.text("auth_domain")?,
+        session_duration: fields.text("session_duration")?,
+        strict_service_token_auth: fields.flag("strict_service_token_auth")?,
+        deny_unmatched_requests: fields.flag("deny_unmatched_requests")?,
+        settings: read_settings(fields, &mut inert)?,
+        inert,
+    })
+}
+
+/// For POST, which must name both.
+pub fn read_create(fields: &mut Fields) -> Result<Changes, Error> {
+    let changes = read(fields)?;
+    match (&changes.name, &changes.auth_domain) {
+        (None, _) => Err(fields.missing("name")),
+        (_, None) => Err(fields.missing("auth_domain")),
+        (Some(_), Some(_)) => Ok(changes),
+    }
+}
+
+fn read_settings(fields: &mut Fields, inert: &mut Vec<String>) -> Result<Map<String, Value>, Error> {
+    let kept = settings::read(SETTINGS, fields, inert)?;
+    if let Some(Value::Object(members)) = kept.get("service_token_inactivity") {
+        let mut inactivity = Fields::body(members.clone());
+        let within = |error: Error| error.within("service_token_inactivity");
+        let enabled = inactivity.flag("enabled").map_err(within)?;
+        let days = inactivity.integer("inactivity_threshold_days").map_err(within)?;
+        let action = inactivity.text("action").map_err(within)?;
+        check_inactivity(enabled, days, action.as_deref()).map_err(within)?;
+    }
+    Ok(kept)
+}
+
+fn check_inactivity(enabled: Option<bool>, days: Option<i64>, action: Option<&str>) -> Result<(), Error> {
+    if enabled.is_none() {
+        return Err(Error::invalid("enabled", "is required"));
+    }
+    if !days.is_some_and(|days| (30..=365).contains(&days)) {
+        return Err(Error::invalid("inactivity_threshold_days", "must be a whole number between 30 and 365"));
+    }
+    if !matches!(action, Some("disable" | "delete")) {
+        return Err(Error::invalid("action", "must be disable or delete"));
+    }
+    Ok(())
+}
+
+impl Changes {
+    /// The call that makes them. The issuer follows the team domain only when that really changes, and keeps its
+    /// scheme: tokens name it, and a client that sends back what it read must not end every session.
+    pub fn request(self, account_id: String, current: Option<Organization>, wait: Wait) -> PutOrganizationRequest {
+        let Self { name, auth_domain, session_duration, strict_service_token_auth, deny_unmatched_requests, .. } = self;
+        let current = current.unwrap_or_default();
+        let auth_domain = auth_domain.filter(|domain| *domain != current.auth_domain);
+        let scheme = if current.issuer.starts_with("http://") { "http" } else { "https" };
+        let issuer = auth_domain.as_ref().map(|domain| format!("{scheme}://{domain}"));
+        let settings_json = (!self.settings.is_empty()).then(|| {
+            let mut merged = text::stored(&current.settings_json);
+            merged.extend(self.settings);
+            Value::Object(merged).to_string()
+        });
+        PutOrganizationRequest {
+            account_id,
+            name,
+            auth_domain,
+            issuer,
+            session_duration,
+            strict_service_token_auth,
+            deny_unmatched_requests,
+            settings_json,
+            wait: wait.into(),
+        }
+    }
+}
+
+pub fn view(organization: Organization) -> Value {
+    let Organization {
+        account_id: _,
+        name,
+        auth_domain,
+        issuer: _,
+        session_duration,
+        strict_service_token_auth,
+        deny_unmatched_requests,
+        settings_json,
+        created_at_ms,
+        updated_at_ms,
+    } = organization;
+    let session_duration = if session_duration.is_empty() { SessionDuration::DEFAULT } else { &session_duration };
+    let mut shown = json!({
+        "name": name,
+        "auth_domain": auth_domain,
+        "session_duration": session_duration,
+        "strict_service_token_auth": strict_service_token_auth,
+        "deny_unmatched_requests": deny_unmatched_requests,
+        "created_at": time(created_at_ms),
+        "updated_at": time(updated_at_ms),
+    });
+    if let Value::Object(shown) = &mut shown {
+        settings::view(SETTINGS, &settings_json, shown);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(body: Value) -> Result<Changes, Error> {
+        let Value::Object(body) = body else { panic!() };
+        read(&mut Fields::body(body))
+    }
+
+    #[test]
+    fn what_is_not_named_stays() {
+        let current = Organization {
+            auth_domain: "team.localhost:1".into(),
+            issuer: "http://team.localhost:1".into(),
+            settings_json: json!({"login_design": {"text_color": "#fff"}, "is_ui_read_only": true}).to_string(),
+            ..Organization::default()
+        };
+        let body = json!({"auth_domain": "team.localhost:1", "strict_service_token_auth": true, "name": null});
+        let request = changes(body).unwrap().request("a".into(), Some(current.clone()), Wait::None);
+        assert_eq!(request.strict_service_token_auth, Some(true));
+        assert_eq!((request.name, request.auth_domain, request.issuer, request.settings_json), (None, None, None, None));
+
+        let body = json!({"auth_domain": "other.localhost:1", "login_design": {"text_color": "#000"}});
+        let request = changes(body).unwrap().request("a".into(), Some(current), Wait::None);
+        assert_eq!(request.issuer.as_deref(), Some("http://other.localhost:1"));
+        let merged = text::stored(&request.settings_json.unwrap());
+        assert_eq!(Value::Object(merged), json!({"login_design": {"text_color": "#000"}, "is_ui_read_only": true}));
+    }
+
+    #[test]
+    fn an_inactivity_rule_is_complete_and_said_to_be_inert() {
+        let with = |inactivity: Value| changes(json!({"service_token_inactivity": inactivity}));
+        let good = json!({"enabled": true, "inactivity_threshold_days": 30, "action": "disable"});
+        assert_eq!(with(good).unwrap().inert, ["service_token_inactivity"]);
+        for (bad, field) in [
+            (json!({}), "enabled"),
+            (json!({"enabled": true, "inactivity_threshold_days": 29, "action": "disable"}), "inactivity_threshold_days"),
+            (json!({"enabled": true, "inactivity_threshold_days": 30, "action": "keep"}), "action"),
+        ] {
+            let error = with(bad).unwrap_err();
+            assert_eq!(error.violations()[0].field, format!("service_token_inactivity/{field}"));
+        }
+    }
+}

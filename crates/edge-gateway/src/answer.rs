@@ -1,0 +1,118 @@
+//! Refusals and cookies.
+
+use crate::refusal::Refusal;
+use crate::request::cookie;
+use bytes::Bytes;
+use directory::{Application, SameSite};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use model::Timestamp;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// What a client gets: the application's body, or ours.
+pub type Body = Either<Incoming, Full<Bytes>>;
+
+const ERROR: HeaderName = HeaderName::from_static("cf-access-error");
+const AUD: HeaderName = HeaderName::from_static("cf-access-aud");
+const DOMAIN: HeaderName = HeaderName::from_static("cf-access-domain");
+
+#[derive(Serialize)]
+struct Reasoned<'a> {
+    /// Stable.
+    error: &'a str,
+    /// For people.
+    message: &'a str,
+}
+
+/// The answer to a request that goes no further.
+pub fn refusal(refusal: &Refusal, application: Option<&Application>) -> Response<Body> {
+    let Refusal { status, reason, message } = refusal;
+    let mut response = json(*status, &Reasoned { error: reason, message });
+    let headers = response.headers_mut();
+    let mut put = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    put(ERROR, reason);
+    if let Some(application) = application {
+        put(AUD, application.aud.as_str());
+        put(DOMAIN, &application.domain);
+    }
+    if *status == StatusCode::UNAUTHORIZED {
+        let realm = application.map_or("sallyport", |application| &application.domain);
+        put(WWW_AUTHENTICATE, &format!("Sallyport realm=\"{realm}\", error=\"{reason}\""));
+    }
+    if matches!(*status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        put(RETRY_AFTER, "1");
+    }
+    response
+}
+
+/// A JSON answer that nobody keeps.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    let text = serde_json::to_vec(body).unwrap_or_default();
+    text_json(status, text)
+}
+
+/// The same, of text that is JSON already.
+pub fn text_json(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Either::Right(Full::new(text.into())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `Set-Cookie` for a session at an application. Browsers keep 4096 bytes: a longer one is not set.
+pub fn session_cookie(application: &Application, token: &str, expires: Timestamp, is_https: bool) -> Option<HeaderValue> {
+    let attributes = &application.settings.cookie;
+    let path = application.domain.find('/').and_then(|at| application.domain.get(at..));
+    let path = path.filter(|path| attributes.is_path_scoped && !path.contains('*')).unwrap_or("/");
+    let mut text = format!("{}={token}; Path={path}; Expires={}", cookie::SESSION, http_date(expires));
+    if attributes.http_only {
+        text.push_str("; HttpOnly");
+    }
+    if is_https {
+        text.push_str("; Secure");
+    }
+    match attributes.same_site {
+        SameSite::Unset => {}
+        SameSite::None => text.push_str("; SameSite=None"),
+        SameSite::Lax => text.push_str("; SameSite=Lax"),
+        SameSite::Strict => text.push_str("; SameSite=Strict"),
+    }
+    let mut value = HeaderValue::try_from(text).ok().filter(|value| value.len() <= 4096)?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// RFC 9110 section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn http_date(time: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = time.as_seconds();
+    // `YYYY-MM-DDTHH:MM:SSZ`, which has every number.
+    let text = Timestamp::from_millis(seconds.saturating_mul(1000)).to_string();
+    let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
+    let day = usize::try_from(seconds.div_euclid(86_400).rem_euclid(7)).unwrap_or_default();
+    let month = part(5..7).parse::<usize>().unwrap_or(1).saturating_sub(1);
+    let (day, month) = (DAYS.get(day).copied().unwrap_or_default(), MONTHS.get(month).copied().unwrap_or_default());
+    let mut date = String::with_capacity(29);
+    let _ = write!(date, "{day}, {} {month} {} {} GMT", part(8..10), part(0..4), part(11..19));
+    date
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_written_as_http_writes_them() {
+        assert_eq!(http_date(Timestamp::from_millis(784_111_777_123)), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(Timestamp::from_millis(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+}

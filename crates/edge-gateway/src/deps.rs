@@ -1,0 +1,36 @@
+use crate::config::Config;
+use bus::Bus;
+use model::{Clock, Error};
+use service_kit::{GrpcChannel, Setting};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Everything the gateway reaches.
+pub struct Deps {
+    /// Already bound, so that the caller knows the port.
+    pub listener: TcpListener,
+    pub bus: Arc<dyn Bus>,
+    pub clock: Arc<dyn Clock>,
+    pub token_registry: GrpcChannel,
+    pub policy_evaluator: GrpcChannel,
+    pub session_issuer: GrpcChannel,
+    /// This enforcement point's name, for people.
+    pub name: String,
+}
+
+impl Deps {
+    pub async fn connect(config: &Config, setting: &Setting) -> Result<Self, Error> {
+        let cannot_listen =
+            |error| Error::invalid("listen", format!("cannot listen on {}: {error}", config.listen));
+        let channel = |service| setting.peers.channel(service, &setting.tls);
+        Ok(Self {
+            listener: TcpListener::bind(config.listen).await.map_err(cannot_listen)?,
+            bus: bus::connect(&config.bus).await?,
+            clock: setting.clock.clone(),
+            token_registry: channel("token-registry")?,
+            policy_evaluator: channel("policy-evaluator")?,
+            session_issuer: channel("session-issuer")?,
+            name: config.name.clone(),
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! Where a request came from. A proxy's word counts only if the proxy is listed.
+
+use http::HeaderMap;
+use http::header::HeaderName;
+use ipnet::IpNet;
+use maxminddb::Reader;
+use model::Error;
+use policy::CountryCode;
+use std::net::IpAddr;
+use std::path::Path;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// Reads the client's address and country.
+pub struct Origin {
+    pub trusted_proxies: Vec<IpNet>,
+    /// Header in which a listed proxy names the country.
+    pub country_header: Option<HeaderName>,
+    /// `MaxMind` country database.
+    pub countries: Option<Reader<Vec<u8>>>,
+}
+
+impl Origin {
+    pub fn open_countries(path: &Path) -> Result<Reader<Vec<u8>>, Error> {
+        let unreadable = |error| Error::invalid("country_database", format!("{}: {error}", path.display()));
+        Reader::open_readfile(path).map_err(unreadable)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// The rightmost address that no listed proxy has; `None` when a listed proxy's list is unreadable there.
+    pub fn address(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        let peer = peer.to_canonical();
+        if !self.trusts(peer) {
+            return Some(peer);
+        }
+        let lines: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
+        let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
+        let mut last = peer;
+        for hop in hops {
+            last = hop.parse::<IpAddr>().ok()?.to_canonical();
+            if !self.trusts(last) {
+                return Some(last);
+            }
+        }
+        Some(last)
+    }
+
+    pub fn country(&self, peer: IpAddr, address: Option<IpAddr>, headers: &HeaderMap) -> Option<CountryCode> {
+        let header = self.country_header.as_ref().filter(|_| self.trusts(peer.to_canonical()));
+        if let Some(name) = header {
+            let mut values = headers.get_all(name).iter();
+            let value = values.next().filter(|_| values.next().is_none())?;
+            return value.to_str().ok()?.parse().ok();
+        }
+        let found = self.countries.as_ref()?.lookup(address?).ok()?;
+        let found: maxminddb::geoip2::Country<'_> = found.decode().ok()??;
+        found.country.iso_code?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(peer: &str, forwarded: &[&str]) -> Option<String> {
+        let origin = Origin {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            country_header: Some(HeaderName::from_static("cf-ipcountry")),
+            countries: None,
+        };
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append(FORWARDED_FOR, line.parse().unwrap());
+        }
+        origin.address(peer.parse().unwrap(), &headers).map(|a| a.to_string())
+    }
+
+    #[test]
+    fn only_a_listed_proxy_is_believed() {
+        assert_eq!(address("192.0.2.1", &["203.0.113.9"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(address("10.0.0.1", &["203.0.113.9"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(address("10.0.0.1", &["198.51.100.7, 203.0.113.9, 10.0.0.2"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(address("10.0.0.1", &["1.2.3.4", "203.0.113.9"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(address("::ffff:10.0.0.1", &["::ffff:203.0.113.9"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(address("10.0.0.1", &[]).as_deref(), Some("10.0.0.1"));
+        assert_eq!(address("10.0.0.1", &["nonsense"]), None);
+    }
+
+    #[test]
+    fn a_country_header_counts_only_from_a_listed_proxy() {
+        let origin = Origin {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            country_header: Some(HeaderName::from_static("cf-ipcountry")),
+            countries: None,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("cf-ipcountry", "pt".parse().unwrap());
+        let of = |peer: &str| origin.country(peer.parse().unwrap(), None, &headers);
+        assert_eq!(of("10.0.0.1"), "PT".parse::<CountryCode>().ok());
+        assert_eq!(of("192.0.2.1"), None);
+    }
+}

@@ -1,0 +1,59 @@
+use crate::config::Proxy;
+use crate::decide::Gatekeeper;
+use crate::deps::Deps;
+use crate::exchange::Exchange;
+use crate::forward::Upstreams;
+use crate::knowledge::Knowledge;
+use crate::listener::Gateway;
+use crate::request::client::Origin;
+use crate::session::remember;
+use http::HeaderName;
+use model::{Error, ErrorKind};
+use parking_lot::Mutex;
+use proto::session_issuer::session_issuer_client::SessionIssuerClient;
+use service_kit::operations::Ready;
+use service_kit::{Assembly, Worker};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tonic::service::Routes;
+
+/// How many sessions are remembered, of each kind; about 1.5 KB each.
+const SESSIONS: usize = 100_000;
+
+/// Assembles the gateway; it answers from its first lease on.
+pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error> {
+    if let Some(problem) = proxy.problems().into_iter().next() {
+        return Err(Error::invalid("edge_gateway", problem));
+    }
+    let country_header = proxy.country_header.as_deref().map(HeaderName::try_from).transpose().map_err(Error::internal)?;
+    let countries = proxy.country_database.as_deref().map(Origin::open_countries).transpose()?;
+    let (knowledge, mut workers) = Knowledge::follow(&deps);
+    let knowledge = Arc::new(knowledge);
+    let exchange = Exchange {
+        client: SessionIssuerClient::new(deps.session_issuer.clone()),
+        is_https: proxy.is_https,
+        flights: Mutex::new(HashMap::new()),
+    };
+    let gateway = Arc::new(Gateway {
+        gatekeeper: Gatekeeper {
+            knowledge: knowledge.clone(),
+            clock: deps.clock.clone(),
+            verified: remember(SESSIONS),
+            pairs: remember(SESSIONS),
+            exchange,
+        },
+        origin: Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries },
+        upstreams: Upstreams::new(proxy),
+        is_unguarded: proxy.is_unguarded,
+    });
+    let Deps { listener, clock, .. } = deps;
+    workers.push(Worker::new("edge-gateway listener", move |stop| gateway.serve(listener, stop)));
+    let ready: Ready = Arc::new(move || {
+        let is_current = knowledge.is_current(&*clock);
+        Box::pin(async move {
+            let not_yet = || Error::new(ErrorKind::Unavailable, "NO_LEASE", "no lease on every change feed yet");
+            if is_current { Ok(()) } else { Err(not_yet()) }
+        })
+    });
+    Ok((Assembly { routes: Routes::default(), workers }, ready))
+}

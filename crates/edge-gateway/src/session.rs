@@ -1,0 +1,122 @@
+//! Sessions that were verified, remembered by digest so that a signature is checked once.
+
+use crate::answer;
+use crate::request::credential::Pair;
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use directory::Application;
+use http::HeaderValue;
+use model::{ApplicationId, Timestamp};
+use quick_cache::sync::Cache;
+use session_token::{Claims, KeyId};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+/// A session whose signature, issuer and issue time are right. Whether it counts is judged on every request.
+pub struct Session {
+    pub claims: Claims,
+    pub kid: KeyId,
+    /// The JWT, as the application gets it.
+    pub assertion: HeaderValue,
+    /// What the client gets after presenting a Client ID and Client Secret.
+    pub cookie: Option<HeaderValue>,
+}
+
+impl Session {
+    /// `token` is the text that was verified.
+    pub fn new(verified: session_token::Verified, token: &str, application: Option<(&Application, bool)>) -> Option<Arc<Self>> {
+        let session_token::Verified { claims, kid } = verified;
+        let mut assertion = HeaderValue::from_str(token).ok()?;
+        assertion.set_sensitive(true);
+        let expires = Timestamp::from_millis(claims.expires_at_s.saturating_mul(1000));
+        let cookie = application.and_then(|(application, is_https)| answer::session_cookie(application, token, expires, is_https));
+        Some(Arc::new(Self { claims, kid, assertion, cookie }))
+    }
+}
+
+/// SHA-256 of what names a session; its own hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// Of a session JWT.
+    pub fn of_token(token: &str) -> Self {
+        Self::from(digest(&SHA256, token.as_bytes()))
+    }
+
+    /// Of a credential at an application; `None`: no credential. Parts are length-prefixed.
+    pub fn of_pair(pair: Option<&Pair<'_>>, application: &ApplicationId) -> Self {
+        let mut context = Context::new(&SHA256);
+        context.update(application.as_bytes());
+        for part in pair.into_iter().flat_map(|pair| [&pair.client_id, &pair.client_secret]) {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        Self::from(context.finish())
+    }
+}
+
+impl From<aws_lc_rs::digest::Digest> for Key {
+    fn from(digest: aws_lc_rs::digest::Digest) -> Self {
+        let mut bytes = [0; 32];
+        bytes.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+        Self(bytes)
+    }
+}
+
+impl std::hash::Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// A digest needs no second hash.
+#[derive(Default)]
+pub struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+/// Sessions by key; the least used go first.
+pub type Remembered = Cache<Key, Arc<Session>, quick_cache::UnitWeighter, BuildHasherDefault<AsItIs>>;
+
+pub fn remember(capacity: usize) -> Remembered {
+    Cache::with(
+        capacity,
+        capacity as u64,
+        quick_cache::UnitWeighter,
+        BuildHasherDefault::default(),
+        quick_cache::sync::DefaultLifecycle::default(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str, secret: &str, application: &ApplicationId) -> Key {
+        Key::of_pair(Some(&Pair { client_id: id.into(), client_secret: secret.into() }), application)
+    }
+
+    #[test]
+    fn two_credentials_never_share_a_key() {
+        let (a, b) = (ApplicationId::random(), ApplicationId::random());
+        let keys = [key("ab", "c", &a), key("a", "bc", &a), key("", "abc", &a), key("ab", "c", &b), Key::of_pair(None, &a)];
+        for (index, first) in keys.iter().enumerate() {
+            assert!(keys.iter().skip(index + 1).all(|second| first != second));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The words and shapes of a message.
+
+use crate::text::{cut, plain};
+use crate::webhook::Kind;
+use model::Timestamp;
+use proto::token_registry::Token;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A token that is about to expire, as one policy tells it to one recipient.
+pub struct Alert<'a> {
+    /// The delivery's id.
+    pub id: &'a str,
+    pub policy_id: &'a str,
+    pub policy_name: &'a str,
+    pub alert_type: &'a str,
+    pub token: &'a Token,
+    pub now: Timestamp,
+}
+
+impl Alert<'_> {
+    /// Days that are left, a begun one counted; 0 once it has expired.
+    fn days(&self) -> i64 {
+        let left = self.token.expires_at_ms - self.now.as_millis();
+        left.max(0).div_euclid(DAY_MS) + i64::from(left > 0 && left.rem_euclid(DAY_MS) > 0)
+    }
+
+    /// To the second.
+    fn expires_at(&self) -> Timestamp {
+        let at = Timestamp::from_millis(self.token.expires_at_ms);
+        Timestamp::from_millis(at.as_seconds() * 1000)
+    }
+
+    fn when(&self) -> String {
+        match self.days() {
+            0 => "has expired".to_owned(),
+            1 => "expires within a day".to_owned(),
+            days => format!("expires in {days} days"),
+        }
+    }
+
+    /// One line.
+    pub fn subject(&self) -> String {
+        format!("Service token \"{}\" {}", plain(&self.token.name), self.when())
+    }
+
+    /// The mail.
+    pub fn mail(&self) -> String {
+        let Token { id, client_id, account_id, .. } = self.token;
+        let (name, at) = (plain(&self.token.name), self.expires_at());
+        let mut text = format!("The service token \"{name}\" {} ({at}).\n\n", self.when());
+        let _ = writeln!(text, "  Name:       {name}");
+        let _ = writeln!(text, "  Client ID:  {}", plain(client_id));
+        let _ = writeln!(text, "  Token id:   {}", plain(id));
+        let _ = writeln!(text, "  Account:    {}", plain(account_id));
+        let _ = writeln!(text, "  Expires:    {at}\n");
+        text.push_str("From then on, every request that presents it is refused.\n\n");
+        text.push_str("Still in use?   Refresh it: one more year, and its users change nothing.\n");
+        text.push_str("Time for a new secret?   Rotate it, and hand the new secret to its users.\n");
+        text.push_str("No longer in use?   Delete it.\n\n");
+        let _ = write!(text, "Sent by the alert policy \"{}\". Alert {}\n", plain(self.policy_name), self.id);
+        text
+    }
+
+    /// One paragraph.
+    fn line(&self) -> String {
+        format!(
+            "{} (Client ID {}, at {}). Refresh or rotate it to keep its users working.",
+            self.subject(),
+            plain(&self.token.client_id),
+            self.expires_at()
+        )
+    }
+
+    /// The JSON that a destination of this type understands.
+    pub fn webhook(&self, kind: Kind) -> Value {
+        let line = self.line();
+        match kind {
+            Kind::Generic => self.generic(&line),
+            Kind::Splunk => json!({ "event": self.generic(&line), "time": self.now.as_seconds() }),
+            Kind::Opsgenie => json!({
+                "message": cut(&self.subject(), 130), "description": line, "alias": self.id, "source": "Sallyport",
+            }),
+            Kind::Datadog => json!({
+                "title": self.subject(), "text": line, "alert_type": "warning", "aggregation_key": self.id,
+            }),
+            Kind::Slack | Kind::GoogleChat | Kind::Discord | Kind::Feishu => words(kind, &line),
+        }
+    }
+
+    fn generic(&self, line: &str) -> Value {
+        let token = self.token;
+        json!({
+            "name": plain(self.policy_name),
+            "text": line,
+            "data": {
+                "service_token_id": token.id,
+                "service_token_name": token.name,
+                "client_id": token.client_id,
+                "expires_at": self.expires_at().to_string(),
+                "days_til_expiration": self.days(),
+                "account_tag": token.account_id,
+            },
+            "ts": self.now.as_seconds(),
+            "account_id": token.account_id,
+            "policy_id": self.policy_id,
+            "policy_name": self.policy_name,
+            "alert_type": self.alert_type,
+            "alert_correlation_id": self.id,
+            "alert_event": "ALERT_STATE_EVENT_START",
+        })
+    }
+}
+
+/// What a new destination is sent, to prove that it takes messages.
+pub fn test_message(kind: Kind) -> Value {
+    let line = "This is a test from Sallyport: alerts about service tokens will arrive here.";
+    match kind {
+        Kind::Splunk => json!({ "event": { "text": line } }),
+        Kind::Opsgenie => json!({ "message": line, "source": "Sallyport", "priority": "P5" }),
+        Kind::Datadog => json!({ "title": "Sallyport test", "text": line }),
+        _ => words(kind, line),
+    }
+}
+
+/// Words alone, such that a name among them can neither call everyone in the room nor dress up as a link.
+fn words(kind: Kind, line: &str) -> Value {
+    let without_tags = || line.replace('<', "‹").replace('>', "›");
+    match kind {
+        Kind::Slack => {
+            json!({ "text": line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;") })
+        }
+        Kind::Discord => json!({ "content": line, "allowed_mentions": { "parse": [] } }),
+        Kind::Feishu => json!({ "msg_type": "text", "content": { "text": without_tags() } }),
+        Kind::GoogleChat => json!({ "text": without_tags() }),
+        Kind::Generic | Kind::Datadog | Kind::Opsgenie | Kind::Splunk => json!({ "text": line }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn alert(token: &Token, now: Timestamp) -> Alert<'_> {
+        Alert {
+            id: "d1",
+            policy_id: "p1",
+            policy_name: "Ops \"eu\"",
+            alert_type: "expiring_service_token_alert",
+            token,
+            now,
+        }
+    }
+
+    #[test]
+    fn begun_days_are_counted() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        for (left, days, words) in [
+            (7 * DAY_MS, 7, "expires in 7 days"),
+            (7 * DAY_MS - 1, 7, "expires in 7 days"),
+            (6 * DAY_MS + 1, 7, "expires in 7 days"),
+            (DAY_MS, 1, "expires within a day"),
+            (1, 1, "expires within a day"),
+            (0, 0, "has expired"),
+            (-5, 0, "has expired"),
+        ] {
+            let token = fixture::token("build", now.as_millis() + left);
+            assert_eq!(alert(&token, now).days(), days, "{left}");
+            assert!(alert(&token, now).subject().ends_with(words), "{left}");
+        }
+    }
+
+    #[test]
+    fn the_generic_body_is_the_contracts() {
+        let now = Timestamp::from_millis(1_700_000_000_123);
+        let token = fixture::token("build", now.as_millis() + 3 * DAY_MS);
+        let body = alert(&token, now).webhook(Kind::Generic);
+        let keys = body.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>();
+        let wanted = [
+            "name",
+            "text",
+            "data",
+            "ts",
+            "account_id",
+            "policy_id",
+            "policy_name",
+            "alert_type",
+            "alert_correlation_id",
+            "alert_event",
+        ];
+        assert_eq!(keys, wanted);
+        assert_eq!(body["ts"], 1_700_000_000);
+        assert_eq!(body["alert_event"], "ALERT_STATE_EVENT_START");
+        assert_eq!(body["data"]["days_til_expiration"], 3);
+        assert_eq!(body["data"]["expires_at"], "2023-11-17T22:13:20Z");
+        assert_eq!(body["data"]["client_id"], token.client_id);
+    }
+
+    #[test]
+    fn a_name_cannot_speak_for_the_message() {
+        let now = Timestamp::from_millis(0);
+        let token = fixture::token("<!channel> <http://evil|x> @everyone\r\nBcc: a@b\u{202E}", DAY_MS);
+        let alert = alert(&token, now);
+        let slack = alert.webhook(Kind::Slack)["text"].as_str().unwrap().to_owned();
+        assert!(!slack.contains('<') && slack.contains("&lt;!channel&gt;"), "{slack}");
+        assert_eq!(alert.webhook(Kind::Discord)["allowed_mentions"]["parse"], json!([]));
+        for kind in [Kind::GoogleChat, Kind::Feishu] {
+            assert!(!alert.webhook(kind).to_string().contains('<'));
+        }
+        assert!(!alert.subject().contains(['\r', '\n', '\u{202E}']));
+        assert!(!alert.mail().contains("\nBcc"), "{}", alert.mail());
+    }
+}

@@ -1,0 +1,66 @@
+use crate::config::Config;
+use crate::deps::Deps;
+use crate::outbound::Outbound;
+use crate::rpc::Rpc;
+use crate::store::Store;
+use crate::worker::Worker;
+use model::Error;
+use proto::notifier::notifier_server::NotifierServer;
+use service_kit::operations::Ready;
+use service_kit::{Assembly, Callers, Service, Setting};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tonic::service::Routes;
+
+/// Puts the notifier together: tables, gRPC service, workers.
+pub async fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
+    let Deps { database, clock, mailer, token_registry, secrets_key } = deps;
+    let store = Store::open(database).await?;
+    let outbound = Arc::new(Outbound::new(config.allow_private_webhooks)?);
+    let secrets = Arc::new(secrets_key);
+    let worker = Worker::new(
+        store.clone(),
+        clock.clone(),
+        token_registry,
+        mailer,
+        outbound.clone(),
+        secrets.clone(),
+    );
+    let worker = Arc::new(worker);
+    let rpc = Rpc { store, clock, outbound, secrets, worker: worker.clone() };
+    Ok(Assembly {
+        routes: Routes::new(NotifierServer::new(rpc)),
+        workers: worker.workers(config.scan_interval),
+    })
+}
+
+/// The notifier as its own process.
+pub struct Notifier;
+
+impl Service for Notifier {
+    const NAME: &'static str = "notifier";
+    const GRPC_SERVICES: &'static [&'static str] = &["sallyport.notifier.v1.Notifier"];
+    type Config = Config;
+
+    fn problems(config: &Config) -> Vec<String> {
+        config.problems()
+    }
+
+    fn grpc(config: &Config) -> Option<(SocketAddr, Callers)> {
+        Some((config.listen, config.callers.clone()))
+    }
+
+    fn operations(config: &Config) -> Option<SocketAddr> {
+        config.operations
+    }
+
+    async fn assemble(config: Config, setting: &Setting) -> Result<(Assembly, Ready), Error> {
+        let deps = Deps::connect(&config, setting).await?;
+        let database = deps.database.clone();
+        let ready: Ready = Arc::new(move || {
+            let database = database.clone();
+            Box::pin(async move { database.ping().await })
+        });
+        Ok((build(&config, deps).await?, ready))
+    }
+}
