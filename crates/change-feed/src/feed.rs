@@ -82,10 +82,6 @@ impl Feed {
         self.name
     }
 
-    pub(crate) fn bus(&self) -> &Arc<dyn Bus> {
-        &self.bus
-    }
-
     /// Until when a revocation must be remembered: no session that it ends can be alive afterwards.
     pub fn keep_revocation_until(&self) -> Timestamp {
         self.clock.now().after(SessionDuration::LONGEST + Duration::from_hours(24))

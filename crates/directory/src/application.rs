@@ -182,7 +182,7 @@ fn read_domains(spec: &wire::ApplicationSpec) -> (Vec<DomainPattern>, Option<Err
 fn read_settings(spec: &wire::ApplicationSpec) -> Result<Settings, Error> {
     let header = spec.read_service_tokens_from_header.to_ascii_lowercase();
     Ok(Settings {
-        read_service_tokens_from_header: Some(header.into()).filter(|name: &Box<str>| !name.is_empty()),
+        read_service_tokens_from_header: (!header.is_empty()).then(|| header.into()),
         service_auth_401_redirect: spec.service_auth_401_redirect,
         options_preflight_bypass: spec.options_preflight_bypass,
         cookie: Cookie {

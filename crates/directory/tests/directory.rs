@@ -21,7 +21,8 @@ fn everyone() -> wire::Rule {
 }
 
 fn policy(decision: wire::Decision, include: Vec<wire::Rule>) -> wire::Policy {
-    let spec = wire::PolicySpec { name: "policy".into(), decision: decision.into(), include, ..Default::default() };
+    let spec =
+        wire::PolicySpec { name: "policy".into(), decision: decision.into(), include, ..Default::default() };
     wire::Policy { id: PolicyId::random().to_string(), spec: Some(spec), ..Default::default() }
 }
 
@@ -87,7 +88,11 @@ fn a_change_is_visible_when_apply_returns() {
     directory.apply(&[remove(3, &format!("application/{id}"))]);
     assert_eq!(outcome(&directory, "new.example.com"), None);
     assert!(directory.snapshot().application_of_audience(&open.aud).is_none());
-    assert_eq!(snapshot.find("new.example.com", "/").unwrap().id, id, "a snapshot that is held does not change");
+    assert_eq!(
+        snapshot.find("new.example.com", "/").unwrap().id,
+        id,
+        "a snapshot that is held does not change"
+    );
 }
 
 #[test]
@@ -108,8 +113,9 @@ fn a_removal_stays_known_after_many_others() {
     let (directory, id) = (Directory::new(), ApplicationId::random());
     let open = application(id, "app.example.com", vec![policy(wire::Decision::Bypass, vec![everyone()])]);
     directory.apply(&[put(1, &open), remove(2, &format!("application/{id}"))]);
-    let others: Vec<Entry> =
-        (3..20_000).map(|position| remove(position, &format!("application/{}", ApplicationId::random()))).collect();
+    let others: Vec<Entry> = (3..20_000)
+        .map(|position| remove(position, &format!("application/{}", ApplicationId::random())))
+        .collect();
     directory.apply(&others);
     directory.apply(&[put(1, &open)]);
     assert_eq!(outcome(&directory, "app.example.com"), None);
@@ -163,10 +169,8 @@ fn what_cannot_be_read_denies_where_it_was() {
     assert_eq!(at_part(&directory), (id, Outcome::Bypass, false));
 
     let unknown_selector = wire::Rule { selector: None };
-    let unknown_decision = wire::Policy {
-        spec: Some(wire::PolicySpec { decision: 77, ..bypass().spec.unwrap() }),
-        ..bypass()
-    };
+    let unknown_decision =
+        wire::Policy { spec: Some(wire::PolicySpec { decision: 77, ..bypass().spec.unwrap() }), ..bypass() };
     let with = |policies| wire::Application { policies, ..open.clone() };
     let mut broken_cookie = open.clone();
     broken_cookie.spec.as_mut().unwrap().same_site_cookie_attribute = "partitioned".into();
@@ -183,7 +187,11 @@ fn what_cannot_be_read_denies_where_it_was() {
     let mut new_pattern = open.clone();
     new_pattern.spec.as_mut().unwrap().domain = "example.com/a**b".into();
     directory.apply(&[put(7, &new_pattern)]);
-    assert_eq!(outcome(&directory, "example.com"), Some(Outcome::NoMatch), "its host, until the pattern is known");
+    assert_eq!(
+        outcome(&directory, "example.com"),
+        Some(Outcome::NoMatch),
+        "its host, until the pattern is known"
+    );
     directory.apply(&[put(8, &open)]);
     assert_eq!(at_part(&directory), (id, Outcome::Bypass, false));
     assert_eq!(outcome(&directory, "example.com"), Some(Outcome::Bypass));
@@ -278,7 +286,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn entries(steps: &[Step]) -> Vec<Entry> {
-    let (ids, group) = ([0, 1, 2].map(|n| ApplicationId::from_bytes([n; 16])), GroupId::from_bytes([9; 16]));
+    let id = |which: usize| ApplicationId::from_bytes([u8::try_from(which).unwrap_or_default(); 16]);
+    let group = GroupId::from_bytes([9; 16]);
     let entry = |(index, step): (usize, &Step)| {
         let position = index as u64 + 1;
         match step {
@@ -286,9 +295,9 @@ fn entries(steps: &[Step]) -> Vec<Entry> {
                 let rule = rule(Selector::Group(group.to_string()));
                 // Each application has hosts of its own: the owner refuses duplicates.
                 let domain = format!("{domain}.app{which}.example.com");
-                put(position, &application(ids[*which], &domain, vec![policy(*decision, vec![rule])]))
+                put(position, &application(id(*which), &domain, vec![policy(*decision, vec![rule])]))
             }
-            Step::Remove { which } => remove(position, &format!("application/{}", ids[*which])),
+            Step::Remove { which } => remove(position, &format!("application/{}", id(*which))),
             Step::Group { is_everyone: true } => put_group(position, group, vec![everyone()]),
             Step::Group { is_everyone: false } => {
                 put_group(position, group, vec![rule(Selector::CountryCode("PT".into()))])

@@ -68,7 +68,12 @@ pub fn text_json(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
 }
 
 /// `Set-Cookie` for a session at an application. Browsers keep 4096 bytes: a longer one is not set.
-pub fn session_cookie(application: &Application, token: &str, expires: Timestamp, is_https: bool) -> Option<HeaderValue> {
+pub fn session_cookie(
+    application: &Application,
+    token: &str,
+    expires: Timestamp,
+    is_https: bool,
+) -> Option<HeaderValue> {
     let attributes = &application.settings.cookie;
     let path = application.domain.find('/').and_then(|at| application.domain.get(at..));
     let path = path.filter(|path| attributes.is_path_scoped && !path.contains('*')).unwrap_or("/");
@@ -93,14 +98,16 @@ pub fn session_cookie(application: &Application, token: &str, expires: Timestamp
 /// RFC 9110 section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn http_date(time: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let seconds = time.as_seconds();
     // `YYYY-MM-DDTHH:MM:SSZ`, which has every number.
     let text = Timestamp::from_millis(seconds.saturating_mul(1000)).to_string();
     let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
     let day = usize::try_from(seconds.div_euclid(86_400).rem_euclid(7)).unwrap_or_default();
     let month = part(5..7).parse::<usize>().unwrap_or(1).saturating_sub(1);
-    let (day, month) = (DAYS.get(day).copied().unwrap_or_default(), MONTHS.get(month).copied().unwrap_or_default());
+    let (day, month) =
+        (DAYS.get(day).copied().unwrap_or_default(), MONTHS.get(month).copied().unwrap_or_default());
     let mut date = String::with_capacity(29);
     let _ = write!(date, "{day}, {} {month} {} {} GMT", part(8..10), part(0..4), part(11..19));
     date

@@ -76,7 +76,9 @@ impl Proxy {
             .filter(|url| crate::forward::base(url).is_none())
             .map(|url| format!("edge_gateway.upstream: \"{url}\" is not http://host:port"))
             .collect();
-        if let Some(name) = self.country_header.as_ref().filter(|name| http::HeaderName::try_from(*name).is_err()) {
+        if let Some(name) =
+            self.country_header.as_ref().filter(|name| http::HeaderName::try_from(*name).is_err())
+        {
             problems.push(format!("edge_gateway.country_header: \"{name}\" is not a header name"));
         }
         problems

@@ -74,7 +74,12 @@ impl Gatekeeper {
         outcome.map_err(|refusal| Refused { refusal, application })
     }
 
-    async fn exchange(&self, seen: &Seen<'_>, pair: Option<&Pair<'_>>, application: &Application) -> Result<Exchanged, Refusal> {
+    async fn exchange(
+        &self,
+        seen: &Seen<'_>,
+        pair: Option<&Pair<'_>>,
+        application: &Application,
+    ) -> Result<Exchanged, Refusal> {
         let key = Key::of_pair(pair, &application.id);
         let question = Question { key, address: seen.address, country: seen.country };
         let snapshot = self.knowledge.directory.snapshot().clone();
@@ -115,7 +120,13 @@ impl Gatekeeper {
         (Some(application.clone()), now)
     }
 
-    fn judge<'a>(&self, seen: &Seen<'a>, application: &Application, snapshot: &Snapshot, fresh: Option<&Exchanged>) -> Now<'a> {
+    fn judge<'a>(
+        &self,
+        seen: &Seen<'a>,
+        application: &Application,
+        snapshot: &Snapshot,
+        fresh: Option<&Exchanged>,
+    ) -> Now<'a> {
         let single = application.settings.read_service_tokens_from_header.as_deref();
         let single = single.and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok());
         let credential = match credential::find(seen.headers, single.as_ref()) {
@@ -134,7 +145,9 @@ impl Gatekeeper {
                     self.admit(&session, application, facts, now)?;
                     Ok(Admission { assertion: Some(session.assertion.clone()), cookie: None })
                 });
-                Now::Decided(admitted.or_else(|refusal| if is_open(application, &facts) { Ok(ANONYMOUS) } else { Err(refusal) }))
+                Now::Decided(admitted.or_else(|refusal| {
+                    if is_open(application, &facts) { Ok(ANONYMOUS) } else { Err(refusal) }
+                }))
             }
             Credential::Pair(pair) => {
                 if is_open(application, &facts) && !application.policies.has(Decision::NonIdentity) {
@@ -144,9 +157,14 @@ impl Gatekeeper {
             }
             Credential::None => match application.policies.evaluate(&facts).outcome {
                 Outcome::Bypass => Now::Decided(Ok(ANONYMOUS)),
-                Outcome::ServiceAuth | Outcome::Allow => self.judge_kept(None, application, facts, now, fresh),
+                Outcome::ServiceAuth | Outcome::Allow => {
+                    self.judge_kept(None, application, facts, now, fresh)
+                }
                 _ if is_open_preflight(seen, application) => Now::Decided(Ok(ANONYMOUS)),
-                Outcome::Deny => Now::Decided(Err(Refusal::denied("POLICY_DENIED", "an Access policy blocks this request"))),
+                Outcome::Deny => Now::Decided(Err(Refusal::denied(
+                    "POLICY_DENIED",
+                    "an Access policy blocks this request",
+                ))),
                 Outcome::NoMatch => Now::Decided(Err(missing())),
             },
         }
@@ -185,7 +203,13 @@ impl Gatekeeper {
     }
 
     /// The whole judgement of a session for one request. Says whether it outlives the request.
-    fn admit(&self, session: &Session, application: &Application, facts: Facts<'_>, now: Timestamp) -> Result<bool, Refusal> {
+    fn admit(
+        &self,
+        session: &Session,
+        application: &Application,
+        facts: Facts<'_>,
+        now: Timestamp,
+    ) -> Result<bool, Refusal> {
         let claims = &session.claims;
         claims.check_audience(&application.aud).map_err(rejected)?;
         if claims.is_expired(now) {
@@ -194,18 +218,28 @@ impl Gatekeeper {
         let Knowledge { tokens, sessions, .. } = &*self.knowledge;
         sessions.judge_key(session.kid).map_err(revoked)?;
         let token = claims.token.as_ref();
-        sessions.judge_session(&claims.session, &application.id, token, claims.as_of.session_issuer).map_err(revoked)?;
+        sessions
+            .judge_session(&claims.session, &application.id, token, claims.as_of.session_issuer)
+            .map_err(revoked)?;
         if let Some(token) = token {
-            tokens.judge_token(token, claims.secret_version, claims.as_of.token_registry, now).map_err(revoked)?;
+            tokens
+                .judge_token(token, claims.secret_version, claims.as_of.token_registry, now)
+                .map_err(revoked)?;
         }
         let verdict = application.policies.evaluate(&facts.with_service_token(claims.token));
         match (verdict.outcome, verdict.policy) {
-            (Outcome::ServiceAuth | Outcome::Allow, Some(decided)) => Ok(!application.session_duration(decided).is_zero()),
-            (Outcome::Bypass, _) => Ok(true),
-            (Outcome::Deny, _) => Err(blocked(application, "POLICY_DENIED", "an Access policy blocks this request")),
-            (Outcome::NoMatch | Outcome::ServiceAuth | Outcome::Allow, _) => {
-                Err(blocked(application, "POLICY_NO_MATCH", "no Access policy of this application admits this credential"))
+            (Outcome::ServiceAuth | Outcome::Allow, Some(decided)) => {
+                Ok(!application.session_duration(decided).is_zero())
             }
+            (Outcome::Bypass, _) => Ok(true),
+            (Outcome::Deny, _) => {
+                Err(blocked(application, "POLICY_DENIED", "an Access policy blocks this request"))
+            }
+            (Outcome::NoMatch | Outcome::ServiceAuth | Outcome::Allow, _) => Err(blocked(
+                application,
+                "POLICY_NO_MATCH",
+                "no Access policy of this application admits this credential",
+            )),
         }
     }
 
@@ -216,13 +250,20 @@ impl Gatekeeper {
             return Ok(session);
         }
         let verified = self.verify(token, snapshot, now).map_err(rejected)?;
-        let session = Session::new(verified, token, None).ok_or_else(|| rejected(session_token::Rejection::Malformed))?;
+        let session = Session::new(verified, token, None)
+            .ok_or_else(|| rejected(session_token::Rejection::Malformed))?;
         self.verified.insert(key, session.clone());
         Ok(session)
     }
 
-    fn verify(&self, token: &str, snapshot: &Snapshot, now: Timestamp) -> Result<session_token::Verified, session_token::Rejection> {
-        let issuer_of = |account| snapshot.organization(&account).map(|organization| organization.issuer.clone());
+    fn verify(
+        &self,
+        token: &str,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<session_token::Verified, session_token::Rejection> {
+        let issuer_of =
+            |account| snapshot.organization(&account).map(|organization| organization.issuer.clone());
         self.knowledge.sessions.verify(token, issuer_of, now)
     }
 }
@@ -244,7 +285,10 @@ fn is_open_preflight(seen: &Seen<'_>, application: &Application) -> bool {
 
 fn unmatched(snapshot: &Snapshot) -> Refusal {
     if snapshot.denies_unmatched() {
-        return Refusal::denied("UNMATCHED_DENIED", "no application matches, and unmatched requests are refused");
+        return Refusal::denied(
+            "UNMATCHED_DENIED",
+            "no application matches, and unmatched requests are refused",
+        );
     }
     Refusal::not_found("APPLICATION_NOT_FOUND", "no application is protected at this host and path")
 }

@@ -11,9 +11,17 @@ use model::{AccountId, Clock};
 /// Every path that belongs to the gateway.
 pub const PREFIX: &str = "/cdn-cgi/";
 
-pub fn answer(knowledge: &Knowledge, clock: &dyn Clock, host: &str, method: &Method, path: &str) -> Response<Body> {
+pub fn answer(
+    knowledge: &Knowledge,
+    clock: &dyn Clock,
+    host: &str,
+    method: &Method,
+    path: &str,
+) -> Response<Body> {
     let outcome = match path {
-        "/cdn-cgi/access/certs" if matches!(*method, Method::GET | Method::HEAD) => key_set(knowledge, clock, host),
+        "/cdn-cgi/access/certs" if matches!(*method, Method::GET | Method::HEAD) => {
+            key_set(knowledge, clock, host)
+        }
         "/cdn-cgi/access/certs" => Err(Refusal {
             status: StatusCode::METHOD_NOT_ALLOWED,
             reason: "METHOD_NOT_ALLOWED".into(),
@@ -35,7 +43,8 @@ fn key_set(knowledge: &Knowledge, clock: &dyn Clock, host: &str) -> Result<Respo
     }
     let published: Vec<_> = keys.iter().map(|key| key.published.clone()).collect();
     let document = session_token::key_set::document(&published);
-    let document = document.map_err(|_| Refusal::not_found("KEY_SET_EMPTY", "no account has keys at this host"))?;
+    let document =
+        document.map_err(|_| Refusal::not_found("KEY_SET_EMPTY", "no account has keys at this host"))?;
     let mut response = answer::text_json(StatusCode::OK, document);
     // Validators may keep it: a new key is published long before it signs.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));

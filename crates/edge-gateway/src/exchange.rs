@@ -54,7 +54,8 @@ impl Exchange {
         verify: impl Fn(&str) -> Option<session_token::Verified>,
     ) -> Result<Exchanged, Refusal> {
         let flight = self.flights.lock().entry(question).or_default().clone();
-        let answer = flight.get_or_init(|| self.call(question, pair, application, organization, verify)).await.clone();
+        let answer =
+            flight.get_or_init(|| self.call(question, pair, application, organization, verify)).await.clone();
         let mut flights = self.flights.lock();
         if flights.get(&question).is_some_and(|current| Arc::ptr_eq(current, &flight)) {
             flights.remove(&question);
@@ -82,16 +83,24 @@ impl Exchange {
                 ..Facts::default()
             }),
         };
-        let answer = self.client.clone().exchange(request).await.map_err(|status| Refusal::from(from_status(status)))?;
+        let answer = self
+            .client
+            .clone()
+            .exchange(request)
+            .await
+            .map_err(|status| Refusal::from(from_status(status)))?;
         let ExchangeResponse { session_jwt, session: _, outcome, policy_id: _ } = answer.into_inner();
         if outcome == i32::from(Outcome::Bypass) {
             return Ok(Exchanged::Bypass);
         }
         // The key may be newer than what is known here: then the answer is retried, not believed.
-        let verified = verify(&session_jwt).ok_or_else(|| Refusal::unavailable("the session's key is not known yet; retry"))?;
+        let verified = verify(&session_jwt)
+            .ok_or_else(|| Refusal::unavailable("the session's key is not known yet; retry"))?;
         let is_strict = organization.is_some_and(|organization| organization.strict_service_token_auth);
         let cookie = (!is_strict && pair.is_some()).then_some((application, self.is_https));
         let session = Session::new(verified, &session_jwt, cookie);
-        session.map(Exchanged::Session).ok_or_else(|| Refusal::unavailable("the session is unreadable; retry"))
+        session
+            .map(Exchanged::Session)
+            .ok_or_else(|| Refusal::unavailable("the session is unreadable; retry"))
     }
 }

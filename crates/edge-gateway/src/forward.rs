@@ -25,7 +25,8 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// The address in `http://host:port`.
 pub fn base(url: &str) -> Option<Authority> {
     let uri: Uri = url.parse().ok()?;
-    let is_plain = uri.scheme() == Some(&Scheme::HTTP) && matches!(uri.path(), "" | "/") && uri.query().is_none();
+    let is_plain =
+        uri.scheme() == Some(&Scheme::HTTP) && matches!(uri.path(), "" | "/") && uri.query().is_none();
     uri.authority().filter(|_| is_plain).cloned()
 }
 
@@ -46,7 +47,9 @@ impl Upstreams {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .build(connector);
-        let place = |upstream: &crate::config::Upstream| Some((upstream.host.to_ascii_lowercase(), base(&upstream.url)?));
+        let place = |upstream: &crate::config::Upstream| {
+            Some((upstream.host.to_ascii_lowercase(), base(&upstream.url)?))
+        };
         Self {
             client,
             by_host: proxy.upstreams.iter().filter_map(place).collect(),
@@ -122,7 +125,10 @@ fn uri(upstream: &Authority, target: &Target<'_>) -> Option<Uri> {
 }
 
 fn unreachable(reason: &'static str, message: &'static str) -> Response<Body> {
-    refusal(&Refusal { status: StatusCode::BAD_GATEWAY, reason: reason.into(), message: message.into() }, None)
+    refusal(
+        &Refusal { status: StatusCode::BAD_GATEWAY, reason: reason.into(), message: message.into() },
+        None,
+    )
 }
 
 fn cause(error: &hyper_util::client::legacy::Error) -> String {

@@ -57,7 +57,13 @@ impl Knowledge {
     }
 }
 
-fn follow<V: View>(deps: &Deps, feed: &'static str, channel: &GrpcChannel, view: &Arc<V>, gate: &Arc<Gate>) -> Worker {
+fn follow<V: View>(
+    deps: &Deps,
+    feed: &'static str,
+    channel: &GrpcChannel,
+    view: &Arc<V>,
+    gate: &Arc<Gate>,
+) -> Worker {
     let replica = Replica {
         feed,
         name: deps.name.clone(),

@@ -25,7 +25,8 @@ pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error
     if let Some(problem) = proxy.problems().into_iter().next() {
         return Err(Error::invalid("edge_gateway", problem));
     }
-    let country_header = proxy.country_header.as_deref().map(HeaderName::try_from).transpose().map_err(Error::internal)?;
+    let country_header =
+        proxy.country_header.as_deref().map(HeaderName::try_from).transpose().map_err(Error::internal)?;
     let countries = proxy.country_database.as_deref().map(Origin::open_countries).transpose()?;
     let (knowledge, mut workers) = Knowledge::follow(&deps);
     let knowledge = Arc::new(knowledge);
@@ -51,7 +52,8 @@ pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error
     let ready: Ready = Arc::new(move || {
         let is_current = knowledge.is_current(&*clock);
         Box::pin(async move {
-            let not_yet = || Error::new(ErrorKind::Unavailable, "NO_LEASE", "no lease on every change feed yet");
+            let not_yet =
+                || Error::new(ErrorKind::Unavailable, "NO_LEASE", "no lease on every change feed yet");
             if is_current { Ok(()) } else { Err(not_yet()) }
         })
     });

@@ -23,12 +23,18 @@ pub struct Session {
 
 impl Session {
     /// `token` is the text that was verified.
-    pub fn new(verified: session_token::Verified, token: &str, application: Option<(&Application, bool)>) -> Option<Arc<Self>> {
+    pub fn new(
+        verified: session_token::Verified,
+        token: &str,
+        application: Option<(&Application, bool)>,
+    ) -> Option<Arc<Self>> {
         let session_token::Verified { claims, kid } = verified;
         let mut assertion = HeaderValue::from_str(token).ok()?;
         assertion.set_sensitive(true);
         let expires = Timestamp::from_millis(claims.expires_at_s.saturating_mul(1000));
-        let cookie = application.and_then(|(application, is_https)| answer::session_cookie(application, token, expires, is_https));
+        let cookie = application.and_then(|(application, is_https)| {
+            answer::session_cookie(application, token, expires, is_https)
+        });
         Some(Arc::new(Self { claims, kid, assertion, cookie }))
     }
 }
@@ -114,7 +120,13 @@ mod tests {
     #[test]
     fn two_credentials_never_share_a_key() {
         let (a, b) = (ApplicationId::random(), ApplicationId::random());
-        let keys = [key("ab", "c", &a), key("a", "bc", &a), key("", "abc", &a), key("ab", "c", &b), Key::of_pair(None, &a)];
+        let keys = [
+            key("ab", "c", &a),
+            key("a", "bc", &a),
+            key("", "abc", &a),
+            key("ab", "c", &b),
+            Key::of_pair(None, &a),
+        ];
         for (index, first) in keys.iter().enumerate() {
             assert!(keys.iter().skip(index + 1).all(|second| first != second));
         }

@@ -64,10 +64,15 @@ pub struct Outbound {
 
 impl Outbound {
     pub fn new(allow_private: bool) -> Result<Self, Error> {
-        let client = builder(allow_private).build().or_else(|cause| {
+        Self::with_time_out(allow_private, TIME_OUT)
+    }
+
+    fn with_time_out(allow_private: bool, time_out: Duration) -> Result<Self, Error> {
+        let builder = || builder(allow_private).timeout(time_out);
+        let client = builder().build().or_else(|cause| {
             // A machine without root certificates still reaches http destinations; no https one will be trusted.
             tracing::warn!(%cause, "no root certificates: https webhooks will fail");
-            builder(allow_private).tls_certs_only([]).build()
+            builder().tls_certs_only([]).build()
         });
         Ok(Self { client: client.map_err(Error::internal)?, allow_private })
     }
@@ -104,7 +109,6 @@ fn builder(allow_private: bool) -> ClientBuilder {
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
-        .timeout(TIME_OUT)
         .pool_max_idle_per_host(0)
         .dns_resolver(Resolver { allow_private })
 }

@@ -36,7 +36,14 @@ pub fn default_callers() -> Callers {
                 "/sallyport.change_feed.v1.ChangeFeed/ListReplicas",
             ],
         ),
-        ("session-issuer", &["/sallyport.policy_evaluator.v1.PolicyEvaluator/Evaluate"]),
+        (
+            "session-issuer",
+            &[
+                "/sallyport.policy_evaluator.v1.PolicyEvaluator/Evaluate",
+                "/sallyport.policy_evaluator.v1.PolicyEvaluator/GetApplication",
+                "/sallyport.policy_evaluator.v1.PolicyEvaluator/GetOrganization",
+            ],
+        ),
         ("edge-gateway", &["/sallyport.change_feed.v1.ChangeFeed/*"]),
     ])
 }
@@ -45,8 +52,7 @@ impl Config {
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = self.callers.problems();
         if self.bus.starts_with("memory:") {
-            problems
-                .push("policy_evaluator.bus: memory: serves one process only; give nats://…".to_owned());
+            problems.push("policy_evaluator.bus: memory: serves one process only; give nats://…".to_owned());
         }
         if self.name.is_empty() || self.name.len() > 200 {
             problems.push("policy_evaluator.name: must have 1-200 characters".to_owned());

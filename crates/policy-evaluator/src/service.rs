@@ -26,8 +26,7 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         database,
         local: Local { view: view.clone(), gate: gate.clone(), clock: clock.clone() },
     };
-    let replica =
-        Replica { feed: feed.name(), name, source: Arc::new(feed.clone()), bus, clock, view, gate };
+    let replica = Replica { feed: feed.name(), name, source: Arc::new(feed.clone()), bus, clock, view, gate };
     let routes = Routes::new(PolicyEvaluatorServer::new(rpc))
         .add_service(change_feed::rpc::server(feed.clone(), to_status));
     let workers = vec![

@@ -16,9 +16,9 @@ use std::sync::Arc;
 /// A revocation is the position before which whatever was validated is dead.
 #[derive(Default)]
 pub struct Sessions {
-    applications: Sharded<u64>,
-    tokens: Sharded<u64>,
-    sessions: Sharded<u64>,
+    by_application: Sharded<u64>,
+    by_token: Sharded<u64>,
+    by_session: Sharded<u64>,
     keys: Keys,
 }
 
@@ -33,9 +33,9 @@ impl Sessions {
         as_of: u64,
     ) -> Result<(), Refusal> {
         let is_revoked = |map: &Sharded<u64>, id: &Id| map.get(id).is_some_and(|revoked| as_of < revoked);
-        let is_dead = is_revoked(&self.applications, application.as_bytes())
-            || token.is_some_and(|token| is_revoked(&self.tokens, token.as_bytes()))
-            || is_revoked(&self.sessions, session.as_bytes());
+        let is_dead = is_revoked(&self.by_application, application.as_bytes())
+            || token.is_some_and(|token| is_revoked(&self.by_token, token.as_bytes()))
+            || is_revoked(&self.by_session, session.as_bytes());
         if is_dead { Err(Refusal::SessionRevoked) } else { Ok(()) }
     }
 
@@ -131,17 +131,17 @@ fn revocation(id: Option<Id>, entry: &Entry) -> Option<News<u64>> {
 impl View for Sessions {
     fn load(&self, objects: Vec<Entry>) {
         let Sorted { applications, tokens, sessions, keys } = Sorted::of(&objects);
-        self.applications.load(applications);
-        self.tokens.load(tokens);
-        self.sessions.load(sessions);
+        self.by_application.load(applications);
+        self.by_token.load(tokens);
+        self.by_session.load(sessions);
         self.keys.load(keys);
     }
 
     fn apply(&self, entries: &[Entry]) {
         let Sorted { applications, tokens, sessions, keys } = Sorted::of(entries);
-        self.applications.apply(applications);
-        self.tokens.apply(tokens);
-        self.sessions.apply(sessions);
+        self.by_application.apply(applications);
+        self.by_token.apply(tokens);
+        self.by_session.apply(sessions);
         self.keys.apply(keys);
     }
 }

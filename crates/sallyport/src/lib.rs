@@ -1,1 +1,9 @@
+//! The user's binary: every service in one process, or as processes of their own.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`embedded`] | all services in one process, callee first: the architecture diagram, compiled |
+//! | [`dev`] | `sallyport dev`: something that runs, from nothing, with a sample application |
 
+pub mod dev;
+pub mod embedded;

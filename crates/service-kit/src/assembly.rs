@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
+pub use tonic::service::Routes;
 
 type Run = Box<dyn FnOnce(CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> + Send>;
 

@@ -5,7 +5,7 @@
 
 use crate::status::to_status;
 use model::{Error, ErrorKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use futures::future::Either;
@@ -25,7 +25,7 @@ pub struct Caller(pub Arc<str>);
 /// Caller name to what it may call: `/<package.Service>/<Method>`, `/<package.Service>/*`, or `*`.
 ///
 /// Health and reflection are open to every authenticated caller.
-#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct Callers(BTreeMap<String, Vec<String>>);
 
@@ -40,6 +40,13 @@ impl Callers {
     /// The rules of each caller.
     pub fn of(rules: impl IntoIterator<Item = (&'static str, Vec<String>)>) -> Self {
         Self(rules.into_iter().map(|(caller, methods)| (caller.to_owned(), methods)).collect())
+    }
+
+    /// The same, and one more caller.
+    #[must_use]
+    pub fn and(mut self, caller: &str, methods: &[&str]) -> Self {
+        self.0.insert(caller.to_owned(), methods.iter().map(|method| (*method).to_owned()).collect());
+        self
     }
 
     fn may_call(&self, caller: &str, path: &str) -> bool {

@@ -58,6 +58,9 @@ struct Arguments {
     /// Judge the configuration and stop.
     #[arg(long)]
     check_config: bool,
+    /// Also stop when standard input ends: for a supervisor that may die without saying so.
+    #[arg(long)]
+    stop_with_stdin: bool,
 }
 
 /// Runs `S` until SIGINT or SIGTERM. Exit code 0 after a clean stop, 2 for a wrong configuration, 1 for a failure.
@@ -82,7 +85,7 @@ pub fn main<S: Service>() -> ExitCode {
     runtime.block_on(async {
         let _telemetry = telemetry::start(S::NAME, &loaded.telemetry);
         let setting = Setting { clock: Arc::new(SystemClock), tls: loaded.tls, peers: loaded.peers };
-        match serve::<S>(loaded.service, setting).await {
+        match serve::<S>(loaded.service, setting, arguments.stop_with_stdin).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!(%error, "stopped");
@@ -92,7 +95,7 @@ pub fn main<S: Service>() -> ExitCode {
     })
 }
 
-async fn serve<S: Service>(config: S::Config, setting: Setting) -> Result<(), Error> {
+async fn serve<S: Service>(config: S::Config, setting: Setting, stop_with_stdin: bool) -> Result<(), Error> {
     let grpc = S::grpc(&config);
     let operations = S::operations(&config);
     let (Assembly { routes, mut workers }, ready) = S::assemble(config, &setting).await?;
@@ -105,7 +108,18 @@ async fn serve<S: Service>(config: S::Config, setting: Setting) -> Result<(), Er
     }
     tracing::info!(service = S::NAME, "running");
     let stop = stop_on_signal()?;
+    if stop_with_stdin {
+        stop_when_stdin_ends(stop.clone());
+    }
     assembly::run(workers, stop).await
+}
+
+/// On a thread of its own: a read of standard input cannot be given up, and must not hold up the end.
+fn stop_when_stdin_ends(stop: CancellationToken) {
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        stop.cancel();
+    });
 }
 
 /// Cancelled by the first SIGINT or SIGTERM. The second, or ten seconds of not stopping, ends the process.

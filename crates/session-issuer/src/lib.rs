@@ -25,6 +25,9 @@ pub mod session;
 mod standalone;
 mod store;
 
+#[cfg(test)]
+mod fixture;
+
 pub use config::{Config, default_callers};
 pub use deps::Deps;
 pub use service::build;

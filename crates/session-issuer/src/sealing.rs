@@ -27,13 +27,9 @@ impl KeyEncryptionKey {
 
     /// # Errors
     /// `Internal` when the bytes were altered, belong to another key or were sealed under another key-encryption key.
-    pub fn open(
-        &self,
-        sealed: &[u8],
-        kid: KeyId,
-        account: AccountId,
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let unreadable = || Error::internal(format!("signing key {kid} cannot be opened: wrong key_encryption_key?"));
+    pub fn open(&self, sealed: &[u8], kid: KeyId, account: AccountId) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let unreadable =
+            || Error::internal(format!("signing key {kid} cannot be opened: wrong key_encryption_key?"));
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or_else(unreadable)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| unreadable())?;
         let mut buffer = Zeroizing::new(sealed.to_vec());

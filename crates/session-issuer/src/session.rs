@@ -7,7 +7,7 @@ use session_token::{AsOf, Claims, KeyId};
 use std::time::Duration;
 
 /// How long a session for one request alone lives: the time that its JWT may take to reach the application.
-pub const FOR_THIS_REQUEST: Duration = Duration::from_secs(60);
+pub const FOR_THIS_REQUEST: Duration = Duration::from_mins(1);
 
 /// The end of a session that starts now, in seconds since 1970: after the policy's duration (0: [`FOR_THIS_REQUEST`]),
 /// never after its credential. None: the credential ends within this second.
@@ -77,7 +77,11 @@ mod tests {
             (3600, ms(1_000_900), None),
             (3600, ms(0), None),
         ] {
-            assert_eq!(expiry(NOW, duration_s, credential_until), expected, "{duration_s} {credential_until:?}");
+            assert_eq!(
+                expiry(NOW, duration_s, credential_until),
+                expected,
+                "{duration_s} {credential_until:?}"
+            );
         }
     }
 }

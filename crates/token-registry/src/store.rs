@@ -60,10 +60,6 @@ impl Store {
         Self { database, feed, clock }
     }
 
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.database.ping().await
-    }
-
     pub async fn insert(&self, token: &Token) -> Result<(), Error> {
         database::with!(&self.database, |pool| {
             sqlx::query(concat!(
@@ -109,8 +105,9 @@ impl Store {
             .fetch_optional(pool)
             .await
             .map_err(failed)?;
-            let read = |row| Ok((Token::from_row(&row)?, row.try_get::<i64, _>("as_of")?.unsigned_abs()));
-            row.map(read).transpose().map_err(failed)
+            let Some(row) = row else { return Ok(None) };
+            let as_of = row.try_get::<i64, _>("as_of").map_err(failed)?.unsigned_abs();
+            Ok(Some((Token::from_row(&row).map_err(failed)?, as_of)))
         })
     }
 

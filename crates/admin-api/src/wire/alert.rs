@@ -24,7 +24,11 @@ pub fn read_create(fields: &mut Fields) -> Result<AlertPolicySpec, Error> {
 }
 
 /// Only what is given changes.
-pub fn read_update(account_id: String, id: String, fields: &mut Fields) -> Result<UpdateAlertPolicyRequest, Error> {
+pub fn read_update(
+    account_id: String,
+    id: String,
+    fields: &mut Fields,
+) -> Result<UpdateAlertPolicyRequest, Error> {
     Ok(UpdateAlertPolicyRequest {
         account_id,
         id,

@@ -48,10 +48,6 @@ pub fn read(fields: &mut Fields) -> Result<Description, Error> {
     let Destinations { domain, all } = destinations::read(fields)?;
     let mut inert = Vec::new();
     let policies = policy::read_links(fields, &mut inert)?;
-    let options_preflight_bypass = fields.flag("options_preflight_bypass")?.unwrap_or_default();
-    if options_preflight_bypass && fields.is_given("cors_headers") {
-        return Err(Error::invalid("options_preflight_bypass", "cannot be on together with cors_headers"));
-    }
     let spec = ApplicationSpec {
         name: fields.text("name")?.unwrap_or_else(|| domain.clone()),
         r#type: kind,
@@ -60,7 +56,7 @@ pub fn read(fields: &mut Fields) -> Result<Description, Error> {
         session_duration: fields.text("session_duration")?,
         read_service_tokens_from_header: fields.text("read_service_tokens_from_header")?.unwrap_or_default(),
         service_auth_401_redirect: fields.flag("service_auth_401_redirect")?.unwrap_or_default(),
-        options_preflight_bypass,
+        options_preflight_bypass: fields.flag("options_preflight_bypass")?.unwrap_or_default(),
         http_only_cookie_attribute: fields.flag("http_only_cookie_attribute")?,
         same_site_cookie_attribute: fields.text("same_site_cookie_attribute")?.unwrap_or_default(),
         path_cookie_attribute: fields.flag("path_cookie_attribute")?.unwrap_or_default(),
@@ -145,7 +141,12 @@ mod tests {
         let given = of(json!({"type": "self_hosted", "domain": "app.test", "name": null})).unwrap();
         assert_eq!(given.policies, None);
         assert_eq!(given.spec.settings_json, "{}");
-        let shown = view(Application { id: "a1".into(), aud: "ff".into(), spec: Some(given.spec), ..Application::default() });
+        let shown = view(Application {
+            id: "a1".into(),
+            aud: "ff".into(),
+            spec: Some(given.spec),
+            ..Application::default()
+        });
         for (field, value) in [
             ("uid", json!("a1")),
             ("name", json!("app.test")),
@@ -189,10 +190,6 @@ mod tests {
             (json!({"type": "saas"}), "type"),
             (json!({"domain": "a.test"}), "type"),
             (json!({"type": "self_hosted"}), "domain"),
-            (
-                json!({"type": "self_hosted", "domain": "a", "options_preflight_bypass": true, "cors_headers": {}}),
-                "options_preflight_bypass",
-            ),
             (json!({"type": "self_hosted", "domain": "a", "allow_iframe": 1}), "allow_iframe"),
         ] {
             assert_eq!(of(body.clone()).unwrap_err().violations()[0].field, field, "{body}");

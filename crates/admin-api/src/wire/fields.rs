@@ -95,7 +95,8 @@ impl Fields {
     /// Any RFC 3339 form. Milliseconds since 1970.
     pub fn time(&mut self, name: &str) -> Result<Option<i64>, Error> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        let wrong = || Error::invalid(self.path(name), "must be a time such as \"2026-01-01T00:00:00Z\" (RFC 3339)");
+        let wrong =
+            || Error::invalid(self.path(name), "must be a time such as \"2026-01-01T00:00:00Z\" (RFC 3339)");
         Timestamp::parse_rfc3339(&text).map(|time| Some(time.as_millis())).ok_or_else(wrong)
     }
 
@@ -188,7 +189,8 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_read_however_they_are_written() {
-        let mut numbers = fields(json!({"a": 2, "b": 2.0, "c": 2.5, "d": 1e300, "e": u64::MAX, "f": 1_i64 << 40}));
+        let mut numbers =
+            fields(json!({"a": 2, "b": 2.0, "c": 2.5, "d": 1e300, "e": u64::MAX, "f": 1_i64 << 40}));
         assert_eq!(numbers.integer("a").unwrap(), Some(2));
         assert_eq!(numbers.integer("b").unwrap(), Some(2));
         for name in ["c", "d", "e"] {

@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn what_is_ambiguous_or_bottomless_is_refused() {
-        for text in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"\u0061":2}}]"#, "{} {}", "", "NaN", "1e999", "{\"a\":}"] {
+        for text in
+            [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"\u0061":2}}]"#, "{} {}", "", "NaN", "1e999", "{\"a\":}"]
+        {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(parse(&[b'[', b'"', 0xff, b'"', b']']).is_err());

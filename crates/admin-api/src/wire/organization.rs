@@ -88,24 +88,32 @@ fn check_inactivity(enabled: Option<bool>, days: Option<i64>, action: Option<&st
 }
 
 impl Changes {
-    /// The call that makes them. The issuer follows the team domain only when that really changes, and keeps its
-    /// scheme: tokens name it, and a client that sends back what it read must not end every session.
-    pub fn request(self, account_id: String, current: Option<Organization>, wait: Wait) -> PutOrganizationRequest {
-        let Self { name, auth_domain, session_duration, strict_service_token_auth, deny_unmatched_requests, .. } = self;
-        let current = current.unwrap_or_default();
-        let auth_domain = auth_domain.filter(|domain| *domain != current.auth_domain);
-        let scheme = if current.issuer.starts_with("http://") { "http" } else { "https" };
-        let issuer = auth_domain.as_ref().map(|domain| format!("{scheme}://{domain}"));
-        let settings_json = (!self.settings.is_empty()).then(|| {
-            let mut merged = text::stored(&current.settings_json);
-            merged.extend(self.settings);
+    /// Then the stored settings are needed: they are replaced as a whole.
+    pub fn changes_settings(&self) -> bool {
+        !self.settings.is_empty()
+    }
+
+    /// The call that makes them. `stored` are the settings as they are. The issuer follows the team domain at its owner.
+    pub fn request(self, account_id: String, stored: &str, wait: Wait) -> PutOrganizationRequest {
+        let Self {
+            name,
+            auth_domain,
+            session_duration,
+            strict_service_token_auth,
+            deny_unmatched_requests,
+            settings,
+            inert: _,
+        } = self;
+        let settings_json = (!settings.is_empty()).then(|| {
+            let mut merged = text::stored(stored);
+            merged.extend(settings);
             Value::Object(merged).to_string()
         });
         PutOrganizationRequest {
             account_id,
             name,
             auth_domain,
-            issuer,
+            issuer: None,
             session_duration,
             strict_service_token_auth,
             deny_unmatched_requests,
@@ -128,7 +136,8 @@ pub fn view(organization: Organization) -> Value {
         created_at_ms,
         updated_at_ms,
     } = organization;
-    let session_duration = if session_duration.is_empty() { SessionDuration::DEFAULT } else { &session_duration };
+    let session_duration =
+        if session_duration.is_empty() { SessionDuration::DEFAULT } else { &session_duration };
     let mut shown = json!({
         "name": name,
         "auth_domain": auth_domain,
@@ -155,22 +164,20 @@ mod tests {
 
     #[test]
     fn what_is_not_named_stays() {
-        let current = Organization {
-            auth_domain: "team.localhost:1".into(),
-            issuer: "http://team.localhost:1".into(),
-            settings_json: json!({"login_design": {"text_color": "#fff"}, "is_ui_read_only": true}).to_string(),
-            ..Organization::default()
-        };
-        let body = json!({"auth_domain": "team.localhost:1", "strict_service_token_auth": true, "name": null});
-        let request = changes(body).unwrap().request("a".into(), Some(current.clone()), Wait::None);
+        let stored = json!({"login_design": {"text_color": "#fff"}, "is_ui_read_only": true}).to_string();
+        let strict = changes(json!({"strict_service_token_auth": true, "name": null})).unwrap();
+        assert!(!strict.changes_settings());
+        let request = strict.request("a".into(), &stored, Wait::None);
         assert_eq!(request.strict_service_token_auth, Some(true));
-        assert_eq!((request.name, request.auth_domain, request.issuer, request.settings_json), (None, None, None, None));
+        assert_eq!((request.name, request.auth_domain, request.settings_json), (None, None, None));
 
-        let body = json!({"auth_domain": "other.localhost:1", "login_design": {"text_color": "#000"}});
-        let request = changes(body).unwrap().request("a".into(), Some(current), Wait::None);
-        assert_eq!(request.issuer.as_deref(), Some("http://other.localhost:1"));
-        let merged = text::stored(&request.settings_json.unwrap());
-        assert_eq!(Value::Object(merged), json!({"login_design": {"text_color": "#000"}, "is_ui_read_only": true}));
+        let colored = changes(json!({"login_design": {"text_color": "#000"}})).unwrap();
+        assert!(colored.changes_settings());
+        let merged = text::stored(&colored.request("a".into(), &stored, Wait::None).settings_json.unwrap());
+        assert_eq!(
+            Value::Object(merged),
+            json!({"login_design": {"text_color": "#000"}, "is_ui_read_only": true})
+        );
     }
 
     #[test]
@@ -180,7 +187,10 @@ mod tests {
         assert_eq!(with(good).unwrap().inert, ["service_token_inactivity"]);
         for (bad, field) in [
             (json!({}), "enabled"),
-            (json!({"enabled": true, "inactivity_threshold_days": 29, "action": "disable"}), "inactivity_threshold_days"),
+            (
+                json!({"enabled": true, "inactivity_threshold_days": 29, "action": "disable"}),
+                "inactivity_threshold_days",
+            ),
             (json!({"enabled": true, "inactivity_threshold_days": 30, "action": "keep"}), "action"),
         ] {
             let error = with(bad).unwrap_err();

@@ -40,7 +40,8 @@ pub fn read(fields: &mut Fields, inert: &mut Vec<String>) -> Result<PolicySpec, 
 fn read_decision(fields: &mut Fields) -> Result<Decision, Error> {
     let text = fields.required_text("decision")?;
     let known = DECISIONS.into_iter().find(|(name, _)| *name == text).map(|(_, decision)| decision);
-    known.ok_or_else(|| Error::invalid(fields.path("decision"), "must be allow, deny, non_identity or bypass"))
+    known
+        .ok_or_else(|| Error::invalid(fields.path("decision"), "must be allow, deny, non_identity or bypass"))
 }
 
 /// An application's ordered policies. `None`: not given, keep them.
@@ -57,7 +58,10 @@ fn read_link(item: Item, inert: &mut Vec<String>) -> Result<PolicyLink, Error> {
         return Err(mismatch(item.at, "a policy's id or an object", &item.value));
     }
     if item.value.is_string() {
-        return Ok(PolicyLink { policy: Some(policy_link::Policy::Id(item.text()?)), ..PolicyLink::default() });
+        return Ok(PolicyLink {
+            policy: Some(policy_link::Policy::Id(item.text()?)),
+            ..PolicyLink::default()
+        });
     }
     let mut fields = Fields::of(item)?;
     let id = fields.text("id")?;
@@ -78,10 +82,12 @@ fn read_link(item: Item, inert: &mut Vec<String>) -> Result<PolicyLink, Error> {
 
 /// As part of an application it has a precedence.
 pub fn view(policy: Policy, is_within_application: bool) -> Value {
-    let Policy { id, account_id: _, spec, precedence, reusable, app_count, created_at_ms, updated_at_ms } = policy;
+    let Policy { id, account_id: _, spec, precedence, reusable, app_count, created_at_ms, updated_at_ms } =
+        policy;
     let PolicySpec { name, decision, include, require, exclude, session_duration, settings_json } =
         spec.unwrap_or_default();
-    let decision = DECISIONS.into_iter().find(|(_, known)| i32::from(*known) == decision).map(|(name, _)| name);
+    let decision =
+        DECISIONS.into_iter().find(|(_, known)| i32::from(*known) == decision).map(|(name, _)| name);
     let mut shown = json!({
         "id": id,
         "name": name,
@@ -110,14 +116,15 @@ pub fn view(policy: Policy, is_within_application: bool) -> Value {
 mod tests {
     use super::*;
 
-    fn links(policies: Value) -> Result<Vec<PolicyLink>, Error> {
+    fn links(policies: &Value) -> Result<Vec<PolicyLink>, Error> {
         let Value::Object(body) = json!({"policies": policies}) else { panic!() };
         read_links(&mut Fields::body(body), &mut Vec::new()).map(|links| links.unwrap_or_default().links)
     }
 
     #[test]
     fn an_applications_policies_come_in_three_forms() {
-        let whole = json!({"name": "n", "decision": "non_identity", "include": [{"everyone": {}}], "precedence": 7});
+        let whole =
+            json!({"name": "n", "decision": "non_identity", "include": [{"everyone": {}}], "precedence": 7});
         let with = |field: &str, value: Value| {
             let mut it = whole.clone();
             it[field] = value;
@@ -125,11 +132,15 @@ mod tests {
         };
         let mut returned = with("id", json!("p3"));
         returned["reusable"] = json!(true);
-        let links = links(json!(["p1", {"id": "p2", "precedence": 3}, whole, with("id", json!("own")), returned])).unwrap();
+        let links =
+            links(&json!(["p1", {"id": "p2", "precedence": 3}, whole, with("id", json!("own")), returned]))
+                .unwrap();
         let id = |id: &str| Some(policy_link::Policy::Id(id.into()));
         assert_eq!((links[0].policy.clone(), links[0].precedence), (id("p1"), None));
         assert_eq!((links[1].policy.clone(), links[1].precedence), (id("p2"), Some(3)));
-        assert!(matches!(&links[2].policy, Some(policy_link::Policy::Inline(spec)) if spec.include.len() == 1));
+        assert!(
+            matches!(&links[2].policy, Some(policy_link::Policy::Inline(spec)) if spec.include.len() == 1)
+        );
         assert_eq!((links[2].inline_id.as_str(), links[2].precedence), ("", Some(7)));
         assert_eq!(links[3].inline_id, "own");
         assert_eq!(links[4].policy, id("p3"));
@@ -138,11 +149,11 @@ mod tests {
     #[test]
     fn a_wrong_inline_policy_is_named_from_the_body() {
         let inline = json!([{"name": "n", "decision": "allow", "include": [{"ip": {"ip": 1}}]}]);
-        assert_eq!(links(inline).unwrap_err().violations()[0].field, "policies/0/include/0/ip/ip");
+        assert_eq!(links(&inline).unwrap_err().violations()[0].field, "policies/0/include/0/ip/ip");
         let inline = json!([{"name": "n", "decision": "block"}]);
-        assert_eq!(links(inline).unwrap_err().violations()[0].field, "policies/0/decision");
-        assert_eq!(links(json!([[]])).unwrap_err().violations()[0].field, "policies/0");
-        assert_eq!(links(json!([{"precedence": 1}])).unwrap_err().violations()[0].field, "policies/0/name");
+        assert_eq!(links(&inline).unwrap_err().violations()[0].field, "policies/0/decision");
+        assert_eq!(links(&json!([[]])).unwrap_err().violations()[0].field, "policies/0");
+        assert_eq!(links(&json!([{"precedence": 1}])).unwrap_err().violations()[0].field, "policies/0/name");
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn read_rule(item: Item) -> Result<Rule, Error> {
 }
 
 fn read_selector(rule: &mut Fields, name: &str) -> Result<Selector, Error> {
-    let mut value = |rule: &mut Fields, field: &str| match rule.object(name)? {
+    let value = |rule: &mut Fields, field: &str| match rule.object(name)? {
         Some(mut selector) => selector.required_text(field),
         None => Err(rule.missing(name)),
     };
@@ -59,7 +59,10 @@ fn read_selector(rule: &mut Fields, name: &str) -> Result<Selector, Error> {
         "login_method" => Selector::LoginMethod(value(rule, "id")?),
         "group" => Selector::Group(value(rule, "id")?),
         known if NOT_SUPPORTED.contains(&known) || known == "cloudflare_account_member" => {
-            return Err(Error::invalid(rule.at(), format!("selector {known} is not supported by this version")));
+            return Err(Error::invalid(
+                rule.at(),
+                format!("selector {known} is not supported by this version"),
+            ));
         }
         _ => return Err(Error::invalid(rule.at(), "unknown selector")),
     })
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn include(rules: Value) -> Result<Vec<Rule>, Error> {
+    fn include(rules: &Value) -> Result<Vec<Rule>, Error> {
         let Value::Object(body) = json!({"include": rules}) else { panic!() };
         read(&mut Fields::body(body), "include")
     }
@@ -114,7 +117,7 @@ mod tests {
             (json!("everyone"), "include/1", "must be an object"),
             (json!({"everyone": true}), "include/1/everyone", "must be an object"),
         ] {
-            let error = include(json!([{"everyone": {}}, rule])).unwrap_err();
+            let error = include(&json!([{"everyone": {}}, rule])).unwrap_err();
             assert_eq!(error.violations()[0].field, field, "{rule}");
             assert!(error.message().contains(part), "{rule}: {}", error.message());
         }
@@ -122,9 +125,9 @@ mod tests {
 
     #[test]
     fn removed_selectors_may_be_null() {
-        let rules = include(json!([{"ip": {"ip": "10.0.0.1", "x": 1}, "email": null}])).unwrap();
+        let rules = include(&json!([{"ip": {"ip": "10.0.0.1", "x": 1}, "email": null}])).unwrap();
         assert_eq!(view(&rules), json!([{"ip": {"ip": "10.0.0.1"}}]));
-        assert_eq!(include(json!(null)).unwrap(), []);
+        assert_eq!(include(&json!(null)).unwrap(), []);
     }
 
     fn any_rule() -> impl Strategy<Value = Value> {
@@ -148,7 +151,7 @@ mod tests {
         #[test]
         fn rules_come_back_as_they_were_given(rules in prop::collection::vec(any_rule(), 0..8)) {
             let rules = Value::Array(rules);
-            prop_assert_eq!(view(&include(rules.clone()).unwrap()), rules);
+            prop_assert_eq!(view(&include(&rules).unwrap()), rules);
         }
     }
 }

@@ -63,6 +63,7 @@ pub fn view(token: Token, client_secret: Option<String>) -> Value {
         previous_client_secret_expires_at_ms,
         last_seen_at_ms,
         revoked_as_of: _,
+        previous_client_secret_version: _,
     } = token;
     let mut shown = Map::new();
     let mut show = |field: &str, value: Value| shown.insert(field.to_owned(), value);
@@ -111,12 +112,14 @@ mod tests {
 
     #[test]
     fn what_a_caller_may_not_set_is_ignored() {
-        let Value::Object(body) =
-            json!({"name": "ci", "id": 5, "client_id": [], "account_id": "other", "expires_at": {}, "enabled": null})
+        let Value::Object(body) = json!({"name": "ci", "id": 5, "client_id": [], "account_id": "other", "expires_at": {}, "enabled": null})
         else {
             panic!()
         };
         let request = read_create("mine".into(), &mut Fields::body(body)).unwrap();
-        assert_eq!((request.account_id.as_str(), request.name.as_str(), request.enabled), ("mine", "ci", None));
+        assert_eq!(
+            (request.account_id.as_str(), request.name.as_str(), request.enabled),
+            ("mine", "ci", None)
+        );
     }
 }

@@ -12,15 +12,27 @@ pub fn read_create(account_id: String, fields: &mut Fields) -> Result<CreateWebh
 }
 
 /// Only what is given changes.
-pub fn read_update(account_id: String, id: String, fields: &mut Fields) -> Result<UpdateWebhookRequest, Error> {
+pub fn read_update(
+    account_id: String,
+    id: String,
+    fields: &mut Fields,
+) -> Result<UpdateWebhookRequest, Error> {
     let (name, url, secret) = (fields.text("name")?, fields.text("url")?, fields.text("secret")?);
     Ok(UpdateWebhookRequest { account_id, id, name, url, secret })
 }
 
 /// Without its secret, which is written only.
 pub fn view(webhook: Webhook) -> Value {
-    let Webhook { id, account_id: _, name, url, r#type, created_at_ms, last_success_at_ms, last_failure_at_ms } =
-        webhook;
+    let Webhook {
+        id,
+        account_id: _,
+        name,
+        url,
+        r#type,
+        created_at_ms,
+        last_success_at_ms,
+        last_failure_at_ms,
+    } = webhook;
     json!({
         "id": id,
         "name": name,

@@ -53,12 +53,16 @@ fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Refusa
 }
 
 fn host(authority: &str) -> Result<Cow<'_, str>, Refusal> {
-    let malformed = || Refusal::bad_request("HOST_MALFORMED", "the Host header is not a host with an optional port");
+    let malformed =
+        || Refusal::bad_request("HOST_MALFORMED", "the Host header is not a host with an optional port");
     let (host, port) = match authority.strip_prefix('[') {
         Some(literal) => {
             let (literal, rest) = literal.split_once(']').ok_or_else(malformed)?;
             literal.parse::<std::net::Ipv6Addr>().map_err(|_| malformed())?;
-            (authority.get(..literal.len() + 2).ok_or_else(malformed)?, rest.strip_prefix(':').or((rest.is_empty()).then_some("")))
+            (
+                authority.get(..literal.len() + 2).ok_or_else(malformed)?,
+                rest.strip_prefix(':').or((rest.is_empty()).then_some("")),
+            )
         }
         None => match authority.split_once(':') {
             Some((host, port)) => (host, Some(port)),
@@ -68,11 +72,16 @@ fn host(authority: &str) -> Result<Cow<'_, str>, Refusal> {
     let is_port = port.is_some_and(|port| port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit()));
     let host = host.strip_suffix('.').unwrap_or(host);
     let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let is_host = !host.is_empty() && host.len() <= 253 && (host.starts_with('[') || host.bytes().all(is_name));
+    let is_host =
+        !host.is_empty() && host.len() <= 253 && (host.starts_with('[') || host.bytes().all(is_name));
     if !is_port || !is_host || host.split('.').any(str::is_empty) {
         return Err(malformed());
     }
-    Ok(if host.bytes().any(|b| b.is_ascii_uppercase()) { host.to_ascii_lowercase().into() } else { host.into() })
+    Ok(if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        host.to_ascii_lowercase().into()
+    } else {
+        host.into()
+    })
 }
 
 fn path(raw: &str) -> Result<Cow<'_, str>, Refusal> {
@@ -144,7 +153,12 @@ fn segment(raw: &str) -> Result<String, Refusal> {
             canonical.push(char::from(value));
         } else {
             canonical.push('%');
-            canonical.extend([value >> 4, value & 15].iter().filter_map(|d| char::from_digit(u32::from(*d), 16)).map(|c| c.to_ascii_uppercase()));
+            canonical.extend(
+                [value >> 4, value & 15]
+                    .iter()
+                    .filter_map(|d| char::from_digit(u32::from(*d), 16))
+                    .map(|c| c.to_ascii_uppercase()),
+            );
         }
     }
     std::str::from_utf8(&decoded).map_err(|_| ambiguous("an encoding that is not UTF-8"))?;
@@ -156,7 +170,10 @@ const fn is_printable(byte: u8) -> bool {
 }
 
 fn ambiguous(what: &str) -> Refusal {
-    Refusal::bad_request("PATH_AMBIGUOUS", format!("the path has {what}, which applications read in different ways"))
+    Refusal::bad_request(
+        "PATH_AMBIGUOUS",
+        format!("the path has {what}, which applications read in different ways"),
+    )
 }
 
 #[cfg(test)]
@@ -192,8 +209,29 @@ mod tests {
     #[test]
     fn two_readings_are_refused() {
         for raw in [
-            "", "*", "admin", "/%2f", "/a%2Fb", "/%5c", "/a\\b", "/%00", "/%0a", "/a%", "/a%2", "/%zz", "/..", "/a/../..",
-            "/pub/..;/admin", "/.;x/a", "/admin;x=/pub", "/a%3bb", "/%c0%af", "/%ff", "/a#b", "/a b", "/é",
+            "",
+            "*",
+            "admin",
+            "/%2f",
+            "/a%2Fb",
+            "/%5c",
+            "/a\\b",
+            "/%00",
+            "/%0a",
+            "/a%",
+            "/a%2",
+            "/%zz",
+            "/..",
+            "/a/../..",
+            "/pub/..;/admin",
+            "/.;x/a",
+            "/admin;x=/pub",
+            "/a%3bb",
+            "/%c0%af",
+            "/%ff",
+            "/a#b",
+            "/a b",
+            "/é",
         ] {
             assert_eq!(canonical(raw), None, "{raw}");
         }
@@ -201,12 +239,17 @@ mod tests {
 
     #[test]
     fn one_host_has_one_form() {
-        for (authority, expected) in
-            [("APP.Test:8080", "app.test"), ("app.test.", "app.test"), ("[::1]:80", "[::1]"), ("127.0.0.1:1", "127.0.0.1")]
-        {
+        for (authority, expected) in [
+            ("APP.Test:8080", "app.test"),
+            ("app.test.", "app.test"),
+            ("[::1]:80", "[::1]"),
+            ("127.0.0.1:1", "127.0.0.1"),
+        ] {
             assert_eq!(host(authority).unwrap(), expected);
         }
-        for authority in ["", ":80", "a@b", "a b", "a..b", ".a", "a:b", "a:123456", "[::1", "[x]", "a,b", "a/b", "ä.de"] {
+        for authority in
+            ["", ":80", "a@b", "a b", "a..b", ".a", "a:b", "a:123456", "[::1", "[x]", "a,b", "a/b", "ä.de"]
+        {
             assert!(host(authority).is_err(), "{authority}");
         }
     }

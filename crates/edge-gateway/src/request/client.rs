@@ -36,7 +36,8 @@ impl Origin {
         if !self.trusts(peer) {
             return Some(peer);
         }
-        let lines: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
+        let lines: Vec<&str> =
+            headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
         let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
         let mut last = peer;
         for hop in hops {
@@ -82,7 +83,10 @@ mod tests {
     fn only_a_listed_proxy_is_believed() {
         assert_eq!(address("192.0.2.1", &["203.0.113.9"]).as_deref(), Some("192.0.2.1"));
         assert_eq!(address("10.0.0.1", &["203.0.113.9"]).as_deref(), Some("203.0.113.9"));
-        assert_eq!(address("10.0.0.1", &["198.51.100.7, 203.0.113.9, 10.0.0.2"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(
+            address("10.0.0.1", &["198.51.100.7, 203.0.113.9, 10.0.0.2"]).as_deref(),
+            Some("203.0.113.9")
+        );
         assert_eq!(address("10.0.0.1", &["1.2.3.4", "203.0.113.9"]).as_deref(), Some("203.0.113.9"));
         assert_eq!(address("::ffff:10.0.0.1", &["::ffff:203.0.113.9"]).as_deref(), Some("203.0.113.9"));
         assert_eq!(address("10.0.0.1", &[]).as_deref(), Some("10.0.0.1"));

@@ -21,7 +21,8 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = Option<(&str, &str)>> {
     headers.get_all(COOKIE).iter().flat_map(|line| {
         let text = line.to_str().ok();
         let broken = text.is_none().then_some(None);
-        let pairs = text.into_iter().flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let pairs =
+            text.into_iter().flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
         pairs.map(Some).chain(broken)
     })
 }
@@ -74,8 +75,14 @@ mod tests {
     fn a_planted_second_cookie_is_ambiguous() {
         assert_eq!(session(&headers(&["a=1; CF_Authorization=x; b=2"])), Ok(Some("x")));
         assert_eq!(session(&headers(&["CF_Authorization=x; CF_Authorization=x"])), Ok(Some("x")));
-        assert_eq!(session(&headers(&["CF_Authorization=x; CF_Authorization=y"])), Err(Unreadable::Ambiguous));
-        assert_eq!(session(&headers(&["CF_Authorization=x", "CF_Authorization=y"])), Err(Unreadable::Ambiguous));
+        assert_eq!(
+            session(&headers(&["CF_Authorization=x; CF_Authorization=y"])),
+            Err(Unreadable::Ambiguous)
+        );
+        assert_eq!(
+            session(&headers(&["CF_Authorization=x", "CF_Authorization=y"])),
+            Err(Unreadable::Ambiguous)
+        );
         assert_eq!(session(&headers(&["a=1"])), Ok(None));
     }
 

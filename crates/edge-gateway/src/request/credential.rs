@@ -26,13 +26,17 @@ pub struct Pair<'a> {
 }
 
 /// `single_header`: the application's header that carries both as JSON.
-pub fn find<'a>(headers: &'a HeaderMap, single_header: Option<&HeaderName>) -> Result<Credential<'a>, Refusal> {
+pub fn find<'a>(
+    headers: &'a HeaderMap,
+    single_header: Option<&HeaderName>,
+) -> Result<Credential<'a>, Refusal> {
     let pair = pair(headers)?;
     let single = single_header.map(|name| single(headers, name)).transpose()?.flatten();
     match (pair, single) {
-        (Some(_), Some(_)) => {
-            Err(Refusal::unauthenticated("CREDENTIAL_AMBIGUOUS", "the credential is given twice, in two styles"))
-        }
+        (Some(_), Some(_)) => Err(Refusal::unauthenticated(
+            "CREDENTIAL_AMBIGUOUS",
+            "the credential is given twice, in two styles",
+        )),
         // Service headers win over a session: cookie jars send both.
         (Some(pair), None) | (None, Some(pair)) => checked(pair).map(Credential::Pair),
         (None, None) => session(headers),
@@ -46,10 +50,13 @@ fn session(headers: &HeaderMap) -> Result<Credential<'_>, Refusal> {
     match cookie::session(headers) {
         Ok(Some(token)) => Ok(Credential::Session(token)),
         Ok(None) => Ok(Credential::None),
-        Err(Unreadable::Ambiguous) => {
-            Err(Refusal::unauthenticated("CREDENTIAL_AMBIGUOUS", "there are several CF_Authorization cookies that differ"))
+        Err(Unreadable::Ambiguous) => Err(Refusal::unauthenticated(
+            "CREDENTIAL_AMBIGUOUS",
+            "there are several CF_Authorization cookies that differ",
+        )),
+        Err(Unreadable::Malformed) => {
+            Err(Refusal::unauthenticated("COOKIE_MALFORMED", "the Cookie header is not text"))
         }
-        Err(Unreadable::Malformed) => Err(Refusal::unauthenticated("COOKIE_MALFORMED", "the Cookie header is not text")),
     }
 }
 
@@ -57,12 +64,14 @@ fn pair(headers: &HeaderMap) -> Result<Option<Pair<'_>>, Refusal> {
     match (only(headers, &CLIENT_ID)?, only(headers, &CLIENT_SECRET)?) {
         (Some(id), Some(secret)) => Ok(Some(Pair { client_id: id.into(), client_secret: secret.into() })),
         (None, None) => Ok(None),
-        (Some(_), None) => {
-            Err(Refusal::unauthenticated("CREDENTIAL_INCOMPLETE", "CF-Access-Client-Secret is missing beside CF-Access-Client-Id"))
-        }
-        (None, Some(_)) => {
-            Err(Refusal::unauthenticated("CREDENTIAL_INCOMPLETE", "CF-Access-Client-Id is missing beside CF-Access-Client-Secret"))
-        }
+        (Some(_), None) => Err(Refusal::unauthenticated(
+            "CREDENTIAL_INCOMPLETE",
+            "CF-Access-Client-Secret is missing beside CF-Access-Client-Id",
+        )),
+        (None, Some(_)) => Err(Refusal::unauthenticated(
+            "CREDENTIAL_INCOMPLETE",
+            "CF-Access-Client-Id is missing beside CF-Access-Client-Secret",
+        )),
     }
 }
 
@@ -71,10 +80,15 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Refusal::unauthenticated("CREDENTIAL_AMBIGUOUS", format!("there is more than one {name} header")));
+        return Err(Refusal::unauthenticated(
+            "CREDENTIAL_AMBIGUOUS",
+            format!("there is more than one {name} header"),
+        ));
     }
     let text = value.to_str().ok().filter(|text| !text.is_empty());
-    let text = text.ok_or_else(|| Refusal::unauthenticated("CREDENTIAL_MALFORMED", format!("{name} is empty or not ASCII")));
+    let text = text.ok_or_else(|| {
+        Refusal::unauthenticated("CREDENTIAL_MALFORMED", format!("{name} is empty or not ASCII"))
+    });
     text.map(Some)
 }
 
@@ -105,7 +119,10 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Pair<'
 /// Junk goes before anybody is asked.
 fn checked(pair: Pair<'_>) -> Result<Pair<'_>, Refusal> {
     if ClientId::parse(&pair.client_id).is_none() {
-        return Err(Refusal::unauthenticated("CREDENTIAL_MALFORMED", "the Client ID must be 32 hex digits and \".access\""));
+        return Err(Refusal::unauthenticated(
+            "CREDENTIAL_MALFORMED",
+            "the Client ID must be 32 hex digits and \".access\"",
+        ));
     }
     ClientSecret::check(&pair.client_secret).map_err(Refusal::from)?;
     Ok(pair)
@@ -157,14 +174,30 @@ mod tests {
         for lines in [vec![id, cookie], vec![good, cookie]] {
             assert_eq!(found(&lines, None), Err("CREDENTIAL_INCOMPLETE".into()));
         }
-        for lines in [vec![id, id, good], vec![id, good, good], vec![("cf-access-token", "a"), ("cf-access-token", "b")]] {
+        for lines in [
+            vec![id, id, good],
+            vec![id, good, good],
+            vec![("cf-access-token", "a"), ("cf-access-token", "b")],
+        ] {
             assert_eq!(found(&lines, None), Err("CREDENTIAL_AMBIGUOUS".into()));
         }
-        assert_eq!(found(&[id, ("cf-access-client-secret", &format!("{secret}0"))], None), Err("TOKEN_SECRET_MALFORMED".into()));
-        assert_eq!(found(&[("cf-access-client-id", &format!("{ID},{ID}")), good], None), Err("CREDENTIAL_MALFORMED".into()));
+        assert_eq!(
+            found(&[id, ("cf-access-client-secret", &format!("{secret}0"))], None),
+            Err("TOKEN_SECRET_MALFORMED".into())
+        );
+        assert_eq!(
+            found(&[("cf-access-client-id", &format!("{ID},{ID}")), good], None),
+            Err("CREDENTIAL_MALFORMED".into())
+        );
         assert_eq!(found(&[("cf-access-client-id", ""), good], None), Err("CREDENTIAL_MALFORMED".into()));
-        assert_eq!(found(&[("authorization", "{\"a\":1}")], Some("authorization")), Err("CREDENTIAL_MALFORMED".into()));
+        assert_eq!(
+            found(&[("authorization", "{\"a\":1}")], Some("authorization")),
+            Err("CREDENTIAL_MALFORMED".into())
+        );
         let json = format!(r#"{{"cf-access-client-id":"{ID}","cf-access-client-secret":"{secret}"}}"#);
-        assert_eq!(found(&[id, good, ("authorization", &json)], Some("authorization")), Err("CREDENTIAL_AMBIGUOUS".into()));
+        assert_eq!(
+            found(&[id, good, ("authorization", &json)], Some("authorization")),
+            Err("CREDENTIAL_AMBIGUOUS".into())
+        );
     }
 }

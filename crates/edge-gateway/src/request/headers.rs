@@ -2,7 +2,8 @@
 
 use http::HeaderMap;
 use http::header::{
-    CONNECTION, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 
 const HOP_BY_HOP: [HeaderName; 7] =
@@ -12,7 +13,8 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 
 /// Prefixes, with `-` for every separator, of headers that a client may not send on: identity, and what a proxy
 /// would say about the client.
-const OURS: [&str; 6] = ["cf-access-", "cf-client-cert-", "x-forwarded-", "x-original-", "x-rewrite-", "x-sallyport-"];
+const OURS: [&str; 6] =
+    ["cf-access-", "cf-client-cert-", "x-forwarded-", "x-original-", "x-rewrite-", "x-sallyport-"];
 const OURS_WHOLE: [&str; 4] = ["forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip"];
 
 /// Takes out what belongs to one connection, including what `Connection` names, in any case and on several lines.
@@ -44,8 +46,11 @@ pub fn strip_ours(headers: &mut HeaderMap) {
 /// Applications read `-`, `_` and `.` in header names alike.
 fn is_ours(name: &str) -> bool {
     let separated = |b: u8| if matches!(b, b'_' | b'.') { b'-' } else { b };
-    let begins = |prefix: &str| name.len() >= prefix.len() && name.bytes().map(separated).zip(prefix.bytes()).all(|(a, b)| a == b);
-    OURS.iter().any(|prefix| begins(prefix)) || OURS_WHOLE.iter().any(|whole| whole.len() == name.len() && begins(whole))
+    let begins = |prefix: &str| {
+        name.len() >= prefix.len() && name.bytes().map(separated).zip(prefix.bytes()).all(|(a, b)| a == b)
+    };
+    OURS.iter().any(|prefix| begins(prefix))
+        || OURS_WHOLE.iter().any(|whole| whole.len() == name.len() && begins(whole))
 }
 
 #[cfg(test)]
@@ -84,7 +89,14 @@ mod tests {
 
     #[test]
     fn what_connection_names_goes() {
-        let lines = [("Connection", "keep-alive, X-A"), ("connection", "x-b"), ("X-A", "1"), ("X-B", "1"), ("X-C", "1"), ("TE", "trailers")];
+        let lines = [
+            ("Connection", "keep-alive, X-A"),
+            ("connection", "x-b"),
+            ("X-A", "1"),
+            ("X-B", "1"),
+            ("X-C", "1"),
+            ("TE", "trailers"),
+        ];
         assert_eq!(after(strip_hop_by_hop, &lines), ["x-c"]);
     }
 }

@@ -20,6 +20,12 @@ impl Page {
         let limit = i64::from(if per_page == 0 { PER_PAGE } else { per_page.min(PER_PAGE) });
         Self { limit, offset: limit * (i64::from(page).max(1) - 1) }
     }
+
+    /// This part of a list that is read whole.
+    pub fn of<T>(self, whole: Vec<T>) -> Vec<T> {
+        let bound = |number: i64| usize::try_from(number).unwrap_or_default();
+        whole.into_iter().skip(bound(self.offset)).take(bound(self.limit)).collect()
+    }
 }
 
 /// Which applications a list shows. Empty texts: any.
@@ -58,7 +64,12 @@ pub trait Reads: Send {
     /// The policies of one application, in order.
     async fn policies_of(&mut self, application: &str) -> Result<Vec<PolicyRow>, Error>;
     /// The policies of every application of an account that was created between two times, both included, in order.
-    async fn policies_between(&mut self, account: &str, from_ms: i64, to_ms: i64) -> Result<Vec<PolicyRow>, Error>;
+    async fn policies_between(
+        &mut self,
+        account: &str,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<PolicyRow>, Error>;
     /// A policy, reusable or not, seen from no application.
     async fn policy(&mut self, account: &str, id: &str) -> Result<Option<PolicyRow>, Error>;
     /// One page of the reusable policies, oldest first, and how many there are in all.

@@ -74,7 +74,15 @@ impl ApplicationRow {
         let spec = self.spec()?;
         let Self { id, account_id, aud, spec: _, created_at_ms, updated_at_ms } = self;
         let policies = policies.into_iter().map(PolicyRow::into_wire).collect::<Result<_, _>>()?;
-        Ok(wire::Application { id, account_id, aud, spec: Some(spec), policies, created_at_ms, updated_at_ms })
+        Ok(wire::Application {
+            id,
+            account_id,
+            aud,
+            spec: Some(spec),
+            policies,
+            created_at_ms,
+            updated_at_ms,
+        })
     }
 }
 

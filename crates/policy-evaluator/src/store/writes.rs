@@ -37,7 +37,12 @@ pub trait Writes: Send {
 
     /// The registry holds what is true: remembered as settled, or forgotten if it holds nothing. A change that has
     /// begun since then (after `since_ms`) settles by itself.
-    async fn settle_referrer(&mut self, referrer: &str, since_ms: i64, holds_nothing: bool) -> Result<(), Error>;
+    async fn settle_referrer(
+        &mut self,
+        referrer: &str,
+        since_ms: i64,
+        holds_nothing: bool,
+    ) -> Result<(), Error>;
 }
 
 macro_rules! execute {

@@ -69,7 +69,8 @@ impl TryFrom<KeyRow> for StoredKey {
 
 impl From<StoredKey> for wire::SigningKey {
     fn from(key: StoredKey) -> Self {
-        let StoredKey { kid, account: _, jwk_json, certificate_pem, usage, created_at, is_confirmed: _ } = key;
+        let StoredKey { kid, account: _, jwk_json, certificate_pem, usage, created_at, is_confirmed: _ } =
+            key;
         Self {
             kid: kid.to_string(),
             jwk_json,
@@ -133,7 +134,11 @@ macro_rules! record {
 
 /// Another issuer was faster.
 fn lost_race() -> Error {
-    Error::new(ErrorKind::Conflict, "KEY_ROTATION_CONFLICT", "the key is being rotated; read it again and retry")
+    Error::new(
+        ErrorKind::Conflict,
+        "KEY_ROTATION_CONFLICT",
+        "the key is being rotated; read it again and retry",
+    )
 }
 
 impl Store {

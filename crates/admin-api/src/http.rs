@@ -1,0 +1,88 @@
+//! The REST API: one module per noun, and the concerns that all share, each once.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`authenticate`] | the API token, and which account it may manage |
+//! | [`body`] | a JSON object of at most 1 MiB |
+//! | [`request`] | ids in the path, query, paging, whether to wait |
+//! | [`answer`] | the envelope of success |
+//! | [`problem`] | [`model::Error`] as HTTP: the only map |
+//! | [`observe`] | request ids, the log line, headers of every response |
+//! | [`listen`] | connections |
+
+pub mod alerting;
+pub mod answer;
+pub mod apps;
+pub mod authenticate;
+pub mod body;
+pub mod groups;
+pub mod keys;
+pub mod listen;
+pub mod observe;
+pub mod organizations;
+pub mod policies;
+pub mod problem;
+pub mod request;
+pub mod service_tokens;
+
+#[cfg(test)]
+mod tests;
+
+use answer::Answer;
+use authenticate::Keys;
+use axum::middleware::{from_fn_with_state, map_request};
+use model::Clock;
+use problem::Problem;
+use proto::notifier::notifier_client::NotifierClient;
+use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
+use proto::session_issuer::session_issuer_client::SessionIssuerClient;
+use proto::token_registry::token_registry_client::TokenRegistryClient;
+use service_kit::GrpcChannel;
+use std::sync::Arc;
+
+/// What every handler may use. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub token_registry: TokenRegistryClient<GrpcChannel>,
+    pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
+    pub session_issuer: SessionIssuerClient<GrpcChannel>,
+    pub notifier: NotifierClient<GrpcChannel>,
+    pub clock: Arc<dyn Clock>,
+    pub keys: Keys,
+}
+
+type Router = axum::Router<App>;
+type Outcome = Result<Answer, Problem>;
+
+/// Everything is under `/client/v4/accounts/{account_id}` and behind [`authenticate`].
+pub fn router(app: App) -> axum::Router {
+    let account = Router::new()
+        .merge(service_tokens::routes())
+        .merge(apps::routes())
+        .merge(policies::routes())
+        .merge(groups::routes())
+        .merge(organizations::routes())
+        .merge(keys::routes())
+        .merge(alerting::routes())
+        .method_not_allowed_fallback(async || Problem::wrong_method())
+        .layer(from_fn_with_state(app.clone(), authenticate::check));
+    Router::new()
+        .nest("/client/v4/accounts/{account_id}", account)
+        .fallback(async || Problem::no_route())
+        .layer(from_fn_with_state(app.clone(), observe::observe))
+        .layer(map_request(observe::name))
+        .with_state(app)
+}
+
+/// What a service answered.
+fn answered<T>(answer: Result<tonic::Response<T>, tonic::Status>) -> Result<T, Problem> {
+    match answer {
+        Ok(response) => Ok(response.into_inner()),
+        Err(status) => Err(Problem::from_service(service_kit::status::from_status(status))),
+    }
+}
+
+/// The part of an answer that the protocol cannot require but the service always fills.
+fn present<T>(part: Option<T>) -> Result<T, Problem> {
+    part.ok_or_else(|| model::Error::internal("a service left out the object it answers with").into())
+}

@@ -1,0 +1,110 @@
+//! `access/apps`. Their policies are in [`super::policies`].
+
+use super::answer::Answer;
+use super::authenticate::Account;
+use super::body::{Body, OptionalBody};
+use super::problem::Problem;
+use super::request::{Page, Query, Target, WaitFor};
+use super::{App, Outcome, Router, answered, present};
+use crate::wire::application::{self, Description};
+use axum::extract::State;
+use axum::routing::{get, post};
+use proto::policy_evaluator::{
+    Application, CreateApplicationRequest, DeleteApplicationRequest, GetApplicationRequest,
+    ListApplicationsRequest, UpdateApplicationRequest,
+};
+use proto::session_issuer::RevokeApplicationSessionsRequest;
+use serde_json::json;
+
+pub fn routes() -> Router {
+    Router::new()
+        .route("/access/apps", get(list).post(create))
+        .route("/access/apps/{app_id}", get(read).put(update).delete(delete))
+        .route("/access/apps/{app_id}/revoke_tokens", post(revoke_tokens))
+}
+
+/// Names and domains are matched exactly, unless `exact=false` asks for a part of either.
+async fn list(State(mut app): State<App>, Account(account_id): Account, page: Page, query: Query) -> Outcome {
+    let mut request = ListApplicationsRequest {
+        account_id,
+        name: query.text("name"),
+        domain: query.text("domain"),
+        aud: query.text("aud"),
+        search: query.text("search"),
+        page: page.number,
+        per_page: page.size,
+    };
+    if query.flag("exact")? == Some(false) && request.search.is_empty() {
+        let name = std::mem::take(&mut request.name);
+        request.search = if name.is_empty() { std::mem::take(&mut request.domain) } else { name };
+    }
+    let found = answered(app.policy_evaluator.list_applications(request).await)?;
+    let applications = found.applications.into_iter().map(application::view).collect();
+    Ok(Answer::page(applications, page, found.total_count))
+}
+
+async fn create(
+    State(mut app): State<App>,
+    Account(account_id): Account,
+    WaitFor(wait): WaitFor,
+    Body(mut fields): Body,
+) -> Outcome {
+    let Description { spec, policies, inert } = application::read(&mut fields)?;
+    let request = CreateApplicationRequest { account_id, spec: Some(spec), policies, wait: wait.into() };
+    let created = answered(app.policy_evaluator.create_application(request).await)?;
+    let shown = application::view(present(created.application)?);
+    Ok(Answer::created(shown).noting(&inert).propagated(created.propagation))
+}
+
+async fn read(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
+    Ok(Answer::ok(application::view(find(&mut app, account_id, target.app_id).await?)))
+}
+
+/// Replaces the application; policies that are not given stay.
+async fn update(
+    State(mut app): State<App>,
+    Account(account_id): Account,
+    target: Target,
+    WaitFor(wait): WaitFor,
+    Body(mut fields): Body,
+) -> Outcome {
+    let Description { spec, policies, inert } = application::read(&mut fields)?;
+    let (id, wait) = (target.app_id, wait.into());
+    let request = UpdateApplicationRequest { account_id, id, spec: Some(spec), policies, wait };
+    let updated = answered(app.policy_evaluator.update_application(request).await)?;
+    let shown = application::view(present(updated.application)?);
+    Ok(Answer::ok(shown).noting(&inert).propagated(updated.propagation))
+}
+
+async fn delete(
+    State(mut app): State<App>,
+    Account(account_id): Account,
+    target: Target,
+    WaitFor(wait): WaitFor,
+) -> Outcome {
+    let id = target.app_id;
+    let request = DeleteApplicationRequest { account_id, id: id.clone(), wait: wait.into() };
+    let deleted = answered(app.policy_evaluator.delete_application(request).await)?;
+    Ok(Answer::accepted(json!({"id": id})).propagated(deleted.propagation))
+}
+
+/// Ends every session of the application. Asks its owner first whether the account has such an application.
+async fn revoke_tokens(
+    State(mut app): State<App>,
+    Account(account_id): Account,
+    target: Target,
+    WaitFor(wait): WaitFor,
+    OptionalBody(_): OptionalBody,
+) -> Outcome {
+    let application = find(&mut app, account_id.clone(), target.app_id).await?;
+    let request =
+        RevokeApplicationSessionsRequest { account_id, application_id: application.id, wait: wait.into() };
+    let revoked = answered(app.session_issuer.revoke_application_sessions(request).await)?;
+    Ok(Answer::accepted(json!({})).propagated(revoked.propagation))
+}
+
+async fn find(app: &mut App, account_id: String, id: String) -> Result<Application, Problem> {
+    let found =
+        answered(app.policy_evaluator.get_application(GetApplicationRequest { account_id, id }).await)?;
+    present(found.application)
+}

@@ -1,0 +1,108 @@
+//! Around every request: its id, its one log line, and the headers that every response carries.
+//!
+//! The line: `request_id`, `method`, `route` (the template, never the path), `status`, `token` (the API token's name),
+//! `elapsed_ms`; for a refusal `codes`; for a failure of ours `cause`.
+
+use super::App;
+use super::authenticate::TokenName;
+use super::problem::Problem;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue};
+use uuid::Uuid;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Always our own: a client's would let it forge the log.
+#[derive(Clone)]
+pub struct RequestId(String);
+
+/// Gives the request its id.
+pub async fn name(mut request: Request) -> Request {
+    request.extensions_mut().insert(RequestId(Uuid::new_v4().simple().to_string()));
+    request
+}
+
+/// Renders a problem, logs, and adds the headers.
+pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone()).unwrap_or_default();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let started = app.clock.boot();
+    let mut response = next.run(request).await;
+    let problem = response.extensions_mut().remove::<Problem>();
+    let token = response.extensions_mut().remove::<TokenName>();
+    let line = Line {
+        request_id: &id,
+        method: method.as_str(),
+        route: route.as_deref().unwrap_or("-"),
+        status: response.status().as_u16(),
+        token: token.as_ref().map_or("-", |TokenName(name)| name),
+        elapsed_ms: u64::try_from(app.clock.boot().since(started).as_millis()).unwrap_or(u64::MAX),
+    };
+    line.write(problem.as_ref());
+    if let Some(problem) = problem {
+        let mut rendered = problem.render(&id);
+        // Such as `Allow`, which the router has set.
+        for (name, value) in response.headers() {
+            rendered.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+        rendered.headers_mut().remove(http::header::CONTENT_LENGTH);
+        response = rendered;
+    }
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
+struct Line<'a> {
+    request_id: &'a str,
+    method: &'a str,
+    route: &'a str,
+    status: u16,
+    token: &'a str,
+    elapsed_ms: u64,
+}
+
+impl Line<'_> {
+    fn write(&self, problem: Option<&Problem>) {
+        let Self { request_id, method, route, status, token, elapsed_ms } = *self;
+        match problem {
+            None => tracing::info!(request_id, method, route, status, token, elapsed_ms, "request"),
+            Some(problem) => {
+                let codes = problem.codes();
+                match problem.cause() {
+                    None => tracing::info!(
+                        request_id,
+                        method,
+                        route,
+                        status,
+                        token,
+                        elapsed_ms,
+                        ?codes,
+                        "request"
+                    ),
+                    Some(cause) => {
+                        tracing::error!(
+                            request_id,
+                            method,
+                            route,
+                            status,
+                            token,
+                            elapsed_ms,
+                            ?codes,
+                            cause,
+                            "request"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

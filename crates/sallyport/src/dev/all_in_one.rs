@@ -1,0 +1,74 @@
+//! The embedded topology.
+
+use crate::dev::places::{Places, bind_both};
+use crate::dev::state::State;
+use crate::dev::{Options, announce, upstream};
+use crate::embedded::{self, Embedded, Keys};
+use anyhow::{Context as _, Result};
+use model::SystemClock;
+use proto::policy_evaluator::PutOrganizationRequest;
+use service_kit::assembly;
+use service_kit::operations::Ready;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -> Result<()> {
+    let (gateway, admin) = bind_both(options.gateway, options.admin, &mut state).await?;
+    let places = Places {
+        gateways: vec![gateway.local_addr()?],
+        admin: admin.local_addr()?,
+        outbox: state.folder("outbox")?,
+        data_dir: state.data_dir.clone(),
+    };
+    let assembled = embedded::assemble(embedded::Options {
+        data_dir: state.folder("databases")?,
+        gateway,
+        admin,
+        proxy: options.proxy(upstream(options, &stop).await?),
+        keys: Keys {
+            pepper: state.key("pepper")?,
+            key_encryption: state.key("key-encryption")?,
+            webhook_secrets: state.key("webhook-secrets")?,
+        },
+        api_tokens: vec![admin_api::config::ApiToken {
+            account_id: state.memory.account_id.clone(),
+            name: "development".to_owned(),
+            sha256: state.api_token_digest(),
+        }],
+        outbox: places.outbox.clone(),
+        clock: Arc::new(SystemClock),
+    });
+    let Embedded { workers, ready, mut operator } = assembled.await?;
+    let running = tokio::spawn(assembly::run(workers, stop.clone()));
+    let organization = PutOrganizationRequest {
+        account_id: state.memory.account_id.clone(),
+        name: Some("Development".to_owned()),
+        auth_domain: Some(places.auth_domain()),
+        issuer: Some(places.issuer()),
+        ..PutOrganizationRequest::default()
+    };
+    let started = async {
+        until_ready(&ready).await?;
+        operator.policy_evaluator.put_organization(organization).await.context("setting the team domain")?;
+        announce(options, state, &places).await
+    };
+    match stop.run_until_cancelled(started).await {
+        Some(Err(error)) => {
+            stop.cancel();
+            let _ = running.await;
+            Err(error)
+        }
+        Some(Ok(())) | None => Ok(running.await??),
+    }
+}
+
+/// Until the gateway holds a lease on every feed.
+async fn until_ready(ready: &Ready) -> Result<()> {
+    let wait = async {
+        while ready().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.context("the gateway got no lease within 20 s")
+}

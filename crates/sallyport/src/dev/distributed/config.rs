@@ -1,0 +1,172 @@
+//! The configuration files of the processes: the same that an operator would write.
+
+use crate::dev::places::Places;
+use crate::dev::state::{State, write_private};
+use crate::dev::{MAIL_FROM, pki};
+use crate::embedded::OPERATOR;
+use anyhow::{Context as _, Result};
+use edge_gateway::config::Proxy;
+use service_kit::Callers;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use toml::{Table, Value, toml};
+
+/// One process.
+pub struct Service {
+    /// With dashes: `token-registry`.
+    pub kind: &'static str,
+    pub name: String,
+    pub listen: SocketAddr,
+    pub operations: SocketAddr,
+}
+
+impl Service {
+    /// Its table in a configuration file.
+    pub fn table(&self) -> String {
+        self.kind.replace('-', "_")
+    }
+}
+
+/// What all files have in common.
+pub struct Configs {
+    pub folder: PathBuf,
+    pub pki: PathBuf,
+    pub log: String,
+    pub redis: String,
+    pub nats: String,
+    pub services: Vec<Service>,
+}
+
+impl Configs {
+    /// Where a service listens for gRPC.
+    pub fn url(&self, kind: &str) -> Result<String> {
+        let service = self.services.iter().find(|service| service.kind == kind);
+        service.map(|service| format!("https://{}", service.listen)).with_context(|| format!("no {kind}"))
+    }
+
+    fn peers(&self) -> Result<Table> {
+        let mut peers = Table::new();
+        for kind in ["token-registry", "policy-evaluator", "session-issuer", "notifier"] {
+            peers.insert(kind.replace('-', "_"), self.url(kind)?.into());
+        }
+        Ok(peers)
+    }
+
+    /// `services.json`: where each service listens, for programs that call them.
+    pub fn write_index(&self) -> Result<()> {
+        write_private(&self.folder.join("services.json"), &serde_json::to_vec_pretty(&self.peers()?)?)
+    }
+
+    /// Writes one process's file.
+    pub fn write(&self, service: &Service, table: &Table) -> Result<PathBuf> {
+        let files = pki::files(&self.pki, service.kind);
+        let path = |path: PathBuf| Value::from(path.display().to_string());
+        let mut file = Table::new();
+        file.insert("telemetry".into(), toml! { format = "text" }.into());
+        if let Some(Value::Table(telemetry)) = file.get_mut("telemetry") {
+            telemetry.insert("level".into(), self.log.clone().into());
+        }
+        let mut tls = Table::new();
+        tls.insert("authority".into(), path(files.authority));
+        tls.insert("certificate".into(), path(files.certificate));
+        tls.insert("key".into(), path(files.key));
+        file.insert("tls".into(), tls.into());
+        file.insert("peers".into(), self.peers()?.into());
+        file.insert(service.table(), table.clone().into());
+        let config = self.folder.join(format!("{}.toml", service.name));
+        write_private(&config, toml::to_string(&file)?.as_bytes())?;
+        Ok(config)
+    }
+
+    /// The admin API's file.
+    pub fn admin(&self, state: &State, places: &Places) -> Result<PathBuf> {
+        let service = self.find("admin-api")?;
+        let mut table = addresses(service);
+        table.insert("listen".into(), places.admin.to_string().into());
+        let mut token = Table::new();
+        token.insert("account_id".into(), state.memory.account_id.clone().into());
+        token.insert("name".into(), "development".into());
+        token.insert("sha256".into(), state.api_token_digest().into());
+        table.insert("api_tokens".into(), Value::Array(vec![token.into()]));
+        self.write(service, &table)
+    }
+
+    /// One gateway's file.
+    pub fn gateway(&self, name: &str, listen: SocketAddr, proxy: &Proxy) -> Result<PathBuf> {
+        let service = self.services.iter().find(|service| service.name == name).context("a gateway")?;
+        let mut table = addresses(service);
+        table.insert("listen".into(), listen.to_string().into());
+        table.insert("name".into(), name.into());
+        table.insert("bus".into(), self.nats.clone().into());
+        let Proxy {
+            upstream,
+            upstreams: _,
+            is_https: _,
+            trusted_proxies,
+            country_header,
+            country_database,
+            is_unguarded: _,
+        } = proxy;
+        let texts = [
+            ("upstream", upstream.clone()),
+            ("country_header", country_header.clone()),
+            ("country_database", country_database.as_ref().map(|path| path.display().to_string())),
+        ];
+        table.extend(texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))));
+        let trusted = trusted_proxies.iter().map(|network| Value::from(network.to_string())).collect();
+        table.insert("trusted_proxies".into(), Value::Array(trusted));
+        self.write(service, &table)
+    }
+
+    fn find(&self, kind: &str) -> Result<&Service> {
+        self.services.iter().find(|service| service.kind == kind).with_context(|| format!("no {kind}"))
+    }
+}
+
+fn addresses(service: &Service) -> Table {
+    let mut table = Table::new();
+    table.insert("listen".into(), service.listen.to_string().into());
+    table.insert("operations".into(), service.operations.to_string().into());
+    table
+}
+
+/// The table of a service that has a database.
+pub fn backend(
+    state: &State,
+    configs: &Configs,
+    service: &Service,
+    database: &str,
+    places: &Places,
+) -> Result<Table> {
+    let mut table = addresses(service);
+    let mut put = |key: &str, value: String| table.insert(key.to_owned(), value.into());
+    put("database", database.to_owned());
+    let key = |name: &str| anyhow::Ok(state.key_file(name)?.display().to_string());
+    let callers: Callers = match service.kind {
+        "token-registry" => {
+            put("cache", configs.redis.clone());
+            put("pepper", key("pepper")?);
+            token_registry::default_callers()
+        }
+        "policy-evaluator" => policy_evaluator::default_callers(),
+        "session-issuer" => {
+            put("key_encryption_key", key("key-encryption")?);
+            session_issuer::default_callers()
+        }
+        _ => {
+            put("secrets_key", key("webhook-secrets")?);
+            put("mailer", format!("file://{}", places.outbox.display()));
+            put("from", MAIL_FROM.to_owned());
+            put("scan_interval", format!("{}s", crate::dev::SCAN_INTERVAL.as_secs()));
+            notifier::default_callers()
+        }
+    };
+    if service.kind == "notifier" {
+        table.insert("allow_private_webhooks".into(), true.into());
+    } else {
+        table.insert("bus".into(), configs.nats.clone().into());
+        table.insert("name".into(), service.name.clone().into());
+    }
+    table.insert("callers".into(), Value::try_from(callers.and(OPERATOR, &["*"]))?);
+    Ok(table)
+}

@@ -1,0 +1,114 @@
+//! What is printed when everything accepts connections.
+
+use crate::dev::places::Places;
+use crate::dev::seed::Seeded;
+use anyhow::Result;
+use serde_json::json;
+use std::io::Write as _;
+
+pub struct Report<'a> {
+    pub seeded: Seeded,
+    pub places: &'a Places,
+    pub is_distributed: bool,
+}
+
+impl Report<'_> {
+    fn gateways(&self) -> Vec<String> {
+        self.places.gateways.iter().map(|address| format!("http://{address}")).collect()
+    }
+
+    /// One object on one line, and nothing else on standard output.
+    pub fn print_json(&self) -> Result<()> {
+        let Seeded { account_id, api_token, application, service_token, client_secret } = &self.seeded;
+        let gateways = self.gateways();
+        let mut object = json!({
+            "gateway": gateways.first(),
+            "admin": format!("http://{}", self.places.admin),
+            "account_id": account_id,
+            "api_token": api_token,
+            "team_domain": self.places.issuer(),
+            "application": { "id": application.id, "aud": application.aud, "domain": application.domain },
+            "service_token": { "id": service_token.id, "client_id": service_token.client_id, "client_secret": client_secret },
+            "outbox": self.places.outbox,
+            "data_dir": self.places.data_dir,
+        });
+        if self.is_distributed {
+            object["gateways"] = json!(gateways);
+        }
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{object}")?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// For a person: what there is, and what to try, in an order that tells the story.
+    pub fn print(&self) -> Result<()> {
+        let Seeded { account_id, api_token, application, service_token, client_secret } = &self.seeded;
+        let port = self.places.gateways.first().map_or(80, std::net::SocketAddr::port);
+        let app = format!("http://{}:{port}", application.domain);
+        let api = format!("http://{}/client/v4/accounts/{account_id}", self.places.admin);
+        let (client_id, token_id) = (&service_token.client_id, &service_token.id);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "Sallyport is running. Ctrl-C stops it.\n")?;
+        for (name, value) in [
+            ("gateway", self.gateways().join("  ")),
+            ("admin API", format!("http://{}", self.places.admin)),
+            ("team domain", self.places.issuer()),
+            ("account", account_id.clone()),
+            ("API token", api_token.clone()),
+            ("application", format!("{}  aud {}", application.domain, application.aud)),
+            ("Client ID", client_id.clone()),
+            (
+                "Client Secret",
+                client_secret
+                    .clone()
+                    .unwrap_or_else(|| "shown once, at the first start; rotate it to get a new one".into()),
+            ),
+            ("mail goes to", self.places.outbox.display().to_string()),
+            ("data", self.places.data_dir.display().to_string()),
+        ] {
+            writeln!(out, "  {name:<14} {value}")?;
+        }
+        let secret = client_secret.as_deref().unwrap_or("$CLIENT_SECRET");
+        let bearer = format!("-H 'Authorization: Bearer {api_token}'");
+        let pair = format!("-H 'CF-Access-Client-Id: {client_id}' -H 'CF-Access-Client-Secret: {secret}'");
+        writeln!(out, "\nTry, in this order:\n")?;
+        for (what, command) in [
+            ("no credential is refused", format!("curl -i {app}/hello")),
+            (
+                "the service token opens it, and gets a session",
+                format!("curl -i -c session.txt {pair} {app}/hello"),
+            ),
+            ("the session alone is enough", format!("curl -b session.txt {app}/hello")),
+            ("the keys that verify it", format!("curl {}/cdn-cgi/access/certs", self.places.issuer())),
+            (
+                "one year from now",
+                format!("curl -X POST {bearer} {api}/access/service_tokens/{token_id}/refresh"),
+            ),
+            (
+                "a new secret; the old one stops at once",
+                format!("curl -X POST {bearer} {api}/access/service_tokens/{token_id}/rotate"),
+            ),
+            (
+                "off: secret and sessions stop at once",
+                format!(
+                    "curl -X PUT {bearer} {api}/access/service_tokens/{token_id} -d '{{\"enabled\":false}}'"
+                ),
+            ),
+            (
+                "and on again",
+                format!(
+                    "curl -X PUT {bearer} {api}/access/service_tokens/{token_id} -d '{{\"enabled\":true}}'"
+                ),
+            ),
+            (
+                "end every session of the application",
+                format!("curl -X POST {bearer} {api}/access/apps/{}/revoke_tokens", application.id),
+            ),
+        ] {
+            writeln!(out, "  # {what}\n  {command}\n")?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+}

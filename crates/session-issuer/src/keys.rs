@@ -1,0 +1,226 @@
+//! The signing keys of every account.
+//!
+//! ```text
+//! created ─ published (next) ─ confirmed by every enforcement point ─ signs (current) ─ grace (previous) ─ gone
+//! ```
+//!
+//! A key set normally has two keys: current and next, or for a week after a rotation current and previous. Sessions
+//! that a previous key signed end with its grace, if they have not ended before.
+
+pub mod upkeep;
+
+use crate::rpc::Following;
+use crate::sealing::KeyEncryptionKey;
+use crate::store::{NewKey, Settings, Store, StoredKey};
+use change_feed::{Appended, Feed, Wait};
+use model::{AccountId, Error, ErrorKind, Timestamp};
+use parking_lot::{Mutex, RwLock};
+use proto::change_feed::Propagation;
+use revocation::KeyUse;
+use session_token::{KeyId, SigningKey};
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a key stays in the key set after it signed last.
+pub const GRACE: Duration = Duration::from_hours(7 * 24);
+
+/// Longer than any key lives: at most a year as the next one, a year as the current one, and the grace.
+const CERTIFICATE_LIFE: Duration = Duration::from_hours(3 * 365 * 24);
+
+/// Every account's signing keys.
+pub struct Keys {
+    store: Store,
+    feed: Arc<Feed>,
+    following: Following,
+    sealing: Arc<KeyEncryptionKey>,
+    /// Confirmed keys, parsed: parsing costs more than a signature.
+    parsed: RwLock<HashMap<KeyId, Arc<SigningKey>>>,
+    /// One task of this process at a time changes an account's keys.
+    turns: Mutex<HashMap<AccountId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Keys {
+    pub fn new(store: Store, feed: Arc<Feed>, following: Following, sealing: KeyEncryptionKey) -> Self {
+        Self {
+            store,
+            feed,
+            following,
+            sealing: Arc::new(sealing),
+            parsed: RwLock::default(),
+            turns: Mutex::default(),
+        }
+    }
+
+    /// The key that signs for an account. `team_domain` is asked for only if the account has no keys yet.
+    ///
+    /// From memory, while this replica may believe its view; else one read of the database.
+    pub async fn signer(
+        &self,
+        account: AccountId,
+        team_domain: impl Future<Output = Result<String, Error>>,
+    ) -> Result<Arc<SigningKey>, Error> {
+        if let Some(key) = self.known_signer(account) {
+            return Ok(key);
+        }
+        let keys = self.ensure(account, team_domain).await?;
+        let current = keys.iter().find(|key| key.usage == KeyUse::Current).ok_or_else(no_current)?;
+        self.parse(current).await
+    }
+
+    fn known_signer(&self, account: AccountId) -> Option<Arc<SigningKey>> {
+        let keys = self.following.view.key_set(account);
+        let current = keys.first().filter(|key| key.usage == KeyUse::Current)?;
+        let signer = self.parsed.read().get(&current.kid()).cloned()?;
+        self.following.is_live().then_some(signer)
+    }
+
+    /// An account's keys, the signing key first, and that one confirmed. Creates the first two.
+    pub async fn ensure(
+        &self,
+        account: AccountId,
+        team_domain: impl Future<Output = Result<String, Error>>,
+    ) -> Result<Vec<StoredKey>, Error> {
+        let keys = self.store.list_keys(account).await?;
+        if keys.first().is_some_and(|key| key.is_confirmed) {
+            return Ok(keys);
+        }
+        let turn = self.turn(account);
+        let _turn = turn.lock().await;
+        let keys = self.store.list_keys(account).await?;
+        if keys.is_empty() {
+            self.create(account, &team_domain.await?).await?;
+        }
+        self.confirm_pending(account).await?;
+        self.store.list_keys(account).await
+    }
+
+    /// The settings of an account whose keys are ensured.
+    pub async fn settings(&self, account: AccountId) -> Result<Settings, Error> {
+        self.store.find_settings(account).await?.ok_or_else(no_current)
+    }
+
+    /// Signs with the next key from now on. If there is none, one is published and confirmed first.
+    pub async fn rotate(&self, account: AccountId, wait: Wait) -> Result<Propagation, Error> {
+        let turn = self.turn(account);
+        let _turn = turn.lock().await;
+        let settings = self.settings(account).await?;
+        self.rotate_since(account, &settings, wait).await
+    }
+
+    /// As [`Self::rotate`], if no other rotation came meanwhile. The caller has the account's turn.
+    async fn rotate_since(
+        &self,
+        account: AccountId,
+        settings: &Settings,
+        wait: Wait,
+    ) -> Result<Propagation, Error> {
+        let is_next = |key: &StoredKey| key.usage == KeyUse::Next;
+        if !self.store.list_keys(account).await?.iter().any(is_next) {
+            self.add_next(account, &settings.team_domain).await?;
+        }
+        self.confirm_pending(account).await?;
+        let keys = self.store.list_keys(account).await?;
+        let next = keys.into_iter().find(is_next).ok_or_else(no_current)?;
+        let retire_at = self.now().after(GRACE);
+        let appended = self.store.rotate(account, next.kid, settings.last_rotation_at, retire_at).await?;
+        tracing::info!(%account, kid = %next.kid, "signing key rotated");
+        Ok(self.feed.announce(appended, wait).await)
+    }
+
+    /// The account's first two keys; another issuer's, if that was faster.
+    async fn create(&self, account: AccountId, team_domain: &str) -> Result<(), Error> {
+        let (current, next) = tokio::try_join!(
+            self.generate(account, team_domain.to_owned()),
+            self.generate(account, team_domain.to_owned())
+        )?;
+        let created = self.store.create_keys(account, team_domain, &current, &next).await;
+        let Some(appended) = unless_lost(created)? else { return Ok(()) };
+        tracing::info!(%account, kid = %current.kid, next = %next.kid, "signing keys created");
+        self.confirm(appended, &[current.kid, next.kid]).await
+    }
+
+    /// Publishes and confirms the key that follows; another issuer's, if that was faster.
+    async fn add_next(&self, account: AccountId, team_domain: &str) -> Result<(), Error> {
+        let next = self.generate(account, team_domain.to_owned()).await?;
+        let Some(appended) = unless_lost(self.store.add_next(account, &next).await)? else { return Ok(()) };
+        tracing::info!(%account, kid = %next.kid, "next signing key published");
+        self.confirm(appended, &[next.kid]).await
+    }
+
+    /// Confirms what was published and not confirmed: by an issuer that died, or by one that still waits.
+    async fn confirm_pending(&self, account: AccountId) -> Result<(), Error> {
+        let keys = self.store.list_keys(account).await?;
+        let pending: Vec<KeyId> = keys.iter().filter(|key| !key.is_confirmed).map(|key| key.kid).collect();
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let appended = self.store.record_again(&pending).await?;
+        self.confirm(appended, &pending).await
+    }
+
+    async fn confirm(&self, appended: Appended, kids: &[KeyId]) -> Result<(), Error> {
+        let propagation = self.feed.announce(appended, Wait::Confirmed).await;
+        if !propagation.not_confirmed.is_empty() {
+            let waiting = propagation.not_confirmed.join(", ");
+            return Err(Error::unavailable("the signing key", format!("not confirmed by {waiting}")));
+        }
+        self.store.mark_confirmed(kids).await
+    }
+
+    /// A new key of an account, sealed. Takes a core for about a tenth of a second, not a worker thread's.
+    async fn generate(&self, account: AccountId, team_domain: String) -> Result<NewKey, Error> {
+        let (sealing, now) = (self.sealing.clone(), self.now());
+        let generated = tokio::task::spawn_blocking(move || {
+            let key = SigningKey::generate()?;
+            let published = key.publish(&team_domain, now, now.after(CERTIFICATE_LIFE))?;
+            Ok(NewKey {
+                kid: key.kid(),
+                jwk_json: key.jwk().to_json(),
+                certificate_pem: published.certificate_pem,
+                sealed: sealing.seal(&key.to_pkcs8()?, key.kid(), account)?,
+            })
+        });
+        generated.await.map_err(Error::internal)?
+    }
+
+    /// The stored key, ready to sign.
+    async fn parse(&self, key: &StoredKey) -> Result<Arc<SigningKey>, Error> {
+        if let Some(parsed) = self.parsed.read().get(&key.kid).cloned() {
+            return Ok(parsed);
+        }
+        let sealed = self.store.find_sealed(key.kid).await?.ok_or_else(no_current)?;
+        let parsed = SigningKey::from_pkcs8(&self.sealing.open(&sealed, key.kid, key.account)?)?;
+        if parsed.kid() != key.kid {
+            return Err(Error::internal(format!("the private key of {} is another's", key.kid)));
+        }
+        let parsed = Arc::new(parsed);
+        self.parsed.write().insert(key.kid, parsed.clone());
+        Ok(parsed)
+    }
+
+    fn turn(&self, account: AccountId) -> Arc<tokio::sync::Mutex<()>> {
+        self.turns.lock().entry(account).or_default().clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.following.clock.now()
+    }
+}
+
+fn no_current() -> Error {
+    Error::new(ErrorKind::NotReady, "KEY_SET_EMPTY", "the account has no signing key yet")
+}
+
+/// None when another issuer was faster: its keys are as good.
+fn unless_lost(outcome: Result<Appended, Error>) -> Result<Option<Appended>, Error> {
+    match outcome {
+        Ok(appended) => Ok(Some(appended)),
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+use super::*;
+use crate::fixture::World;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use change_feed::Source;
+use model::SessionId;
+use proto::change_feed as feed;
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn just_before(duration: Duration) -> Duration {
+    duration.saturating_sub(Duration::from_millis(1))
+}
+
+fn uses(keys: &[StoredKey]) -> Vec<KeyUse> {
+    keys.iter().map(|key| key.usage).collect()
+}
+
+#[tokio::test]
+async fn the_first_need_makes_two_keys_and_the_current_one_signs() {
+    let (world, _) = World::manual().await;
+    let issuer = world.issuer().await;
+    let account = AccountId::random();
+    let signer = issuer.signer(account).await.unwrap();
+    let keys = issuer.store.list_keys(account).await.unwrap();
+    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Next]);
+    assert_eq!(keys[0].kid, signer.kid());
+    assert!(keys.iter().all(|key| key.is_confirmed));
+    assert_eq!(keys[0].jwk_json, signer.jwk().to_json());
+    assert!(keys[0].certificate_pem.starts_with("-----BEGIN CERTIFICATE-----"));
+    // Another account's are its own.
+    assert_ne!(issuer.signer(AccountId::random()).await.unwrap().kid(), signer.kid());
+}
+
+#[tokio::test]
+async fn the_team_domain_is_asked_for_once() {
+    let (world, _) = World::manual().await;
+    let (issuer, account) = (world.issuer().await, AccountId::random());
+    let away = || async { Err(Error::not_found("organization")) };
+    assert_eq!(issuer.keys.signer(account, away()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(issuer.store.list_keys(account).await.unwrap().is_empty());
+    issuer.signer(account).await.unwrap();
+    issuer.keys.signer(account, away()).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_first_needs_at_two_issuers_make_two_keys() {
+    let (world, _) = World::manual().await;
+    let (one, other, account) = (world.issuer().await, world.issuer().await, AccountId::random());
+    let all = tokio::join!(
+        one.signer(account),
+        other.signer(account),
+        one.signer(account),
+        other.signer(account),
+        one.signer(account)
+    );
+    let kids = [all.0, all.1, all.2, all.3, all.4].map(|signer| signer.unwrap().kid());
+    assert!(kids.iter().all(|kid| *kid == kids[0]));
+    assert_eq!(one.store.list_keys(account).await.unwrap().len(), 2);
+}
+
+/// An enforcement point that holds a lease and has applied nothing.
+async fn enforcement_point(feed: &Arc<Feed>) -> String {
+    let incarnation = SessionId::random().to_string();
+    let request = feed::HeartbeatRequest {
+        replica: "edge".into(),
+        incarnation: incarnation.clone(),
+        applied: 0,
+        version: String::new(),
+    };
+    Source::heartbeat(feed, request).await.unwrap();
+    incarnation
+}
+
+async fn acknowledge_all(issuer: &crate::fixture::Issuer, incarnation: &str) {
+    let applied = issuer.store.position().await.unwrap();
+    let request = feed::AcknowledgeRequest { incarnation: incarnation.to_owned(), applied };
+    Source::acknowledge(&issuer.feed, request).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_signs_only_after_every_enforcement_point_knows_it() {
+    let world = World::real_time().await;
+    let (issuer, account) = (Arc::new(world.issuer().await), AccountId::random());
+    let edge = enforcement_point(&issuer.feed).await;
+    let mut first = tokio::spawn({
+        let issuer = issuer.clone();
+        async move { issuer.signer(account).await }
+    });
+    while issuer.store.list_keys(account).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // Published, and still nobody signs: neither who made it nor another issuer that finds it.
+    let another = world.issuer().await;
+    let wait = Duration::from_millis(300);
+    assert!(tokio::time::timeout(wait, &mut first).await.is_err());
+    assert!(tokio::time::timeout(wait, another.signer(account)).await.is_err());
+    let keys = issuer.store.list_keys(account).await.unwrap();
+    assert!(keys.iter().all(|key| !key.is_confirmed));
+
+    acknowledge_all(&issuer, &edge).await;
+    let signer = first.await.unwrap().unwrap();
+    assert_eq!(signer.kid(), keys[0].kid);
+    let keys = issuer.store.list_keys(account).await.unwrap();
+    assert!(keys.iter().all(|key| key.is_confirmed));
+}
+
+#[tokio::test]
+async fn what_a_dead_issuer_published_is_confirmed_by_the_next() {
+    let (world, _) = World::manual().await;
+    let (dead, account) = (world.issuer().await, AccountId::random());
+    let (current, next) = (
+        dead.keys.generate(account, "team.example".into()).await.unwrap(),
+        dead.keys.generate(account, "team.example".into()).await.unwrap(),
+    );
+    let _ = dead.store.create_keys(account, "team.example", &current, &next).await.unwrap();
+
+    let issuer = world.issuer().await;
+    assert_eq!(issuer.signer(account).await.unwrap().kid(), current.kid);
+    assert!(issuer.store.list_keys(account).await.unwrap().iter().all(|key| key.is_confirmed));
+}
+
+#[tokio::test]
+async fn a_rotation_signs_with_the_key_that_was_published_before() {
+    let (world, _) = World::manual().await;
+    let (issuer, account) = (world.issuer().await, AccountId::random());
+    let before = issuer.signer(account).await.unwrap();
+    let next = issuer.store.list_keys(account).await.unwrap()[1].kid;
+    issuer.keys.rotate(account, Wait::Confirmed).await.unwrap();
+    assert_eq!(issuer.signer(account).await.unwrap().kid(), next);
+    let keys = issuer.store.list_keys(account).await.unwrap();
+    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Previous]);
+    assert_eq!(keys[1].kid, before.kid());
+
+    // Again within the grace: a next one is published and confirmed first, and both previous ones stay.
+    issuer.keys.rotate(account, Wait::Confirmed).await.unwrap();
+    let keys = issuer.store.list_keys(account).await.unwrap();
+    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Previous, KeyUse::Previous]);
+    assert_eq!(issuer.signer(account).await.unwrap().kid(), keys[0].kid);
+    assert!(keys[0].is_confirmed);
+}
+
+#[tokio::test]
+async fn rotating_again_within_the_grace_waits_for_the_new_key_to_be_known() {
+    let world = World::real_time().await;
+    let (issuer, account) = (Arc::new(world.issuer().await), AccountId::random());
+    issuer.signer(account).await.unwrap();
+    issuer.keys.rotate(account, Wait::None).await.unwrap();
+    let signing = issuer.signer(account).await.unwrap().kid();
+    let edge = enforcement_point(&issuer.feed).await;
+    let mut rotation = tokio::spawn({
+        let issuer = issuer.clone();
+        async move { issuer.keys.rotate(account, Wait::None).await }
+    });
+    while issuer.store.list_keys(account).await.unwrap().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut rotation).await.is_err());
+    assert_eq!(issuer.signer(account).await.unwrap().kid(), signing);
+    acknowledge_all(&issuer, &edge).await;
+    rotation.await.unwrap().unwrap();
+    assert_ne!(issuer.signer(account).await.unwrap().kid(), signing);
+}
+
+#[tokio::test]
+async fn after_the_grace_the_set_has_two_keys_again() {
+    let (world, clock) = World::manual().await;
+    let (issuer, account) = (world.issuer().await, AccountId::random());
+    issuer.signer(account).await.unwrap();
+    issuer.keys.rotate(account, Wait::None).await.unwrap();
+    let current = issuer.signer(account).await.unwrap().kid();
+    clock.advance(just_before(7 * DAY));
+    issuer.keys.keep_up().await.unwrap();
+    let keys = issuer.store.list_keys(account).await.unwrap();
+    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Previous]);
+    clock.advance(Duration::from_millis(1));
+    issuer.keys.keep_up().await.unwrap();
+    let keys = issuer.store.list_keys(account).await.unwrap();
+    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Next]);
+    assert!(keys[0].kid == current && keys[1].is_confirmed);
+}
+
+#[tokio::test]
+async fn keys_rotate_by_themselves_when_their_interval_is_over() {
+    let (world, clock) = World::manual().await;
+    let (issuer, other, account) = (world.issuer().await, world.issuer().await, AccountId::random());
+    let first = issuer.signer(account).await.unwrap().kid();
+    issuer.store.set_interval(account, 21).await.unwrap();
+    clock.advance(just_before(21 * DAY));
+    issuer.keys.keep_up().await.unwrap();
+    assert_eq!(issuer.signer(account).await.unwrap().kid(), first);
+    clock.advance(Duration::from_millis(1));
+    let (one, two) = tokio::join!(issuer.keys.keep_up(), other.keys.keep_up());
+    assert!(one.is_ok() || two.is_ok());
+    let second = issuer.signer(account).await.unwrap().kid();
+    assert_ne!(second, first);
+    assert_eq!(issuer.keys.settings(account).await.unwrap().last_rotation_at, world.clock.now());
+    // Once, though two issuers looked; and not again before the next interval.
+    assert_eq!(issuer.store.list_keys(account).await.unwrap().len(), 2);
+    issuer.keys.keep_up().await.unwrap();
+    assert_eq!(issuer.signer(account).await.unwrap().kid(), second);
+}
+
+#[tokio::test]
+async fn the_signer_follows_a_rotation_at_another_issuer() {
+    let world = World::real_time().await;
+    let (issuer, other) = (world.following_issuer().await, world.following_issuer().await);
+    let account = AccountId::random();
+    let first = issuer.signer(account).await.unwrap().kid();
+    assert_eq!(other.signer(account).await.unwrap().kid(), first);
+    // Known to memory now: the database is not asked.
+    assert_eq!(issuer.keys.known_signer(account).unwrap().kid(), first);
+    let propagation = other.keys.rotate(account, Wait::Confirmed).await.unwrap();
+    assert_eq!((propagation.confirmed, propagation.fenced), (2, 0));
+    assert!(issuer.keys.known_signer(account).is_none());
+    let second = issuer.signer(account).await.unwrap().kid();
+    assert_ne!(second, first);
+    assert_eq!(issuer.keys.known_signer(account).unwrap().kid(), second);
+}
+
+#[tokio::test]
+async fn a_retired_key_is_forgotten() {
+    let (world, clock) = World::manual().await;
+    let (issuer, account) = (world.following_issuer().await, AccountId::random());
+    let kid = issuer.signer(account).await.unwrap().kid();
+    issuer.keys.rotate(account, Wait::Confirmed).await.unwrap();
+    issuer.keys.keep_up().await.unwrap();
+    assert!(issuer.keys.parsed.read().contains_key(&kid));
+    clock.advance(GRACE);
+    // The next heartbeat, real time, brings the lease back.
+    while !issuer.following.is_live() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    issuer.keys.keep_up().await.unwrap();
+    while issuer.following.view.find_key(kid).is_some() {
+        tokio::task::yield_now().await;
+    }
+    issuer.keys.keep_up().await.unwrap();
+    assert!(!issuer.keys.parsed.read().contains_key(&kid));
+}
+
+#[tokio::test]
+async fn the_private_key_never_reaches_the_database_file() {
+    let (world, _) = World::manual().await;
+    let (issuer, account) = (world.issuer().await, AccountId::random());
+    let signer = issuer.signer(account).await.unwrap();
+    let files = world.files();
+    let holds = |needle: &[u8]| files.windows(needle.len()).any(|window| window == needle);
+    // What is public is there, so the search does find.
+    assert!(holds(signer.kid().to_string().as_bytes()));
+    let private = signer.to_pkcs8().unwrap();
+    let public = URL_SAFE_NO_PAD.decode(modulus(&signer.jwk().to_json())).unwrap();
+    // Of the private key everything but the public modulus, in pieces, as it is and in base64 and hex.
+    let is_public = |piece: &[u8]| public.windows(piece.len()).any(|window| window == piece);
+    let pieces: Vec<&[u8]> =
+        private.chunks(24).filter(|piece| piece.len() == 24 && !is_public(piece)).collect();
+    assert!(pieces.len() > 20);
+    for piece in pieces {
+        assert!(!holds(piece));
+        assert!(!holds(STANDARD.encode(piece).as_bytes()));
+        assert!(!holds(URL_SAFE_NO_PAD.encode(piece).as_bytes()));
+    }
+}
+
+fn modulus(jwk: &str) -> &str {
+    jwk.split(r#""n":""#).nth(1).unwrap().split('"').next().unwrap()
+}
+
+#[tokio::test]
+async fn under_another_key_encryption_key_nothing_is_signed() {
+    let (world, _) = World::manual().await;
+    let account = AccountId::random();
+    world.issuer().await.signer(account).await.unwrap();
+    let stranger = world.issuer_with(&[8; 32]).await;
+    let error = stranger.signer(account).await.unwrap_err();
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "internal error"));
+}

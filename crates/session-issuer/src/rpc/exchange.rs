@@ -1,0 +1,132 @@
+//! A credential for a session.
+
+use super::Rpc;
+use crate::session;
+use model::{AccountId, ApplicationId, Error, ErrorKind, SessionId, Timestamp, TokenId};
+use proto::policy_evaluator::{EvaluateRequest, EvaluateResponse, Facts, Outcome, facts};
+use proto::session_issuer::exchange_request::ServiceTokenCredential;
+use proto::session_issuer::{ExchangeRequest, ExchangeResponse};
+use proto::token_registry::{AuthenticateTokenRequest, AuthenticateTokenResponse};
+use service_kit::status::from_status;
+use session_token::{AsOf, Claims};
+
+impl Rpc {
+    pub(super) async fn exchange(&self, request: ExchangeRequest) -> Result<ExchangeResponse, Error> {
+        let ExchangeRequest { application_id, service_token, facts } = request;
+        application_id.parse::<ApplicationId>()?;
+        // Before anything is judged: a revocation that commits meanwhile ends what is issued here.
+        let issuer_as_of = self.position().await?;
+        let token = match service_token {
+            Some(credential) => Some(self.authenticate(credential).await?),
+            None => None,
+        };
+        let facts = Facts {
+            service_token: token.as_ref().map(|token| facts::ServiceToken { id: token.token_id.clone() }),
+            ..facts.unwrap_or_default()
+        };
+        let common_name = common_name(token.as_ref(), &facts);
+        let question = EvaluateRequest { application_id, facts: Some(facts), explain: false };
+        let verdict =
+            self.policy_evaluator.clone().evaluate(question).await.map_err(from_status)?.into_inner();
+        if token.as_ref().is_some_and(|token| token.account_id != verdict.account_id) {
+            return Err(unknown_token());
+        }
+        match verdict.outcome() {
+            Outcome::ServiceAuth | Outcome::Allow => {
+                self.issue(verdict, token.as_ref(), common_name, issuer_as_of).await
+            }
+            Outcome::Bypass => Ok(ExchangeResponse {
+                outcome: verdict.outcome,
+                policy_id: verdict.policy_id,
+                ..ExchangeResponse::default()
+            }),
+            Outcome::Deny => Err(refused("POLICY_DENIED", "a policy of this application blocks the request")),
+            Outcome::NoMatch => {
+                Err(refused("POLICY_NO_MATCH", "no policy of this application admits the request"))
+            }
+            Outcome::Unspecified => Err(Error::internal("the policies were not judged")),
+        }
+    }
+
+    /// The position of the issuer's feed up to which every revocation has been seen. An older one than the head is safe:
+    /// what is issued is refused sooner.
+    async fn position(&self) -> Result<u64, Error> {
+        if self.following.is_live() {
+            return Ok(self.following.gate.applied());
+        }
+        self.store.position().await
+    }
+
+    async fn authenticate(
+        &self,
+        credential: ServiceTokenCredential,
+    ) -> Result<AuthenticateTokenResponse, Error> {
+        let ServiceTokenCredential { client_id, client_secret } = credential;
+        let request = AuthenticateTokenRequest { client_id, client_secret };
+        let answer = self.token_registry.clone().authenticate_token(request).await.map_err(from_status)?;
+        Ok(answer.into_inner())
+    }
+
+    async fn issue(
+        &self,
+        verdict: EvaluateResponse,
+        token: Option<&AuthenticateTokenResponse>,
+        common_name: String,
+        issuer_as_of: u64,
+    ) -> Result<ExchangeResponse, Error> {
+        let account: AccountId = verdict.account_id.parse().map_err(Error::internal)?;
+        let signer = self.keys.signer(account, self.team_domain(account)).await?;
+        let now = self.clock.now();
+        let until = token.map(|token| Timestamp::from_millis(token.valid_until_ms));
+        let expires_at_s =
+            session::expiry(now, verdict.session_duration_s, until).ok_or_else(expired_token)?;
+        let token_id = token.map(|token| token.token_id.parse::<TokenId>().map_err(Error::internal));
+        let claims = Claims {
+            audience: verdict.aud.parse().map_err(Error::internal)?,
+            expires_at_s,
+            issuer: verdict.issuer,
+            common_name,
+            issued_at_s: now.as_seconds(),
+            session: SessionId::random(),
+            account,
+            token: token_id.transpose()?,
+            secret_version: token.map_or(0, |token| token.client_secret_version),
+            as_of: AsOf {
+                token_registry: token.map_or(0, |token| token.as_of),
+                policy_evaluator: verdict.as_of,
+                session_issuer: issuer_as_of,
+            },
+        };
+        // A quarter of a millisecond: not worth another thread.
+        let session_jwt = signer.sign(&claims)?;
+        Ok(ExchangeResponse {
+            session_jwt,
+            session: Some(session::to_wire(claims, signer.kid())),
+            outcome: verdict.outcome,
+            policy_id: verdict.policy_id,
+        })
+    }
+}
+
+/// Whom the session names: the token's Client ID, else the certificate's common name, else nobody.
+fn common_name(token: Option<&AuthenticateTokenResponse>, facts: &Facts) -> String {
+    match (token, &facts.certificate) {
+        (Some(token), _) => token.client_id.clone(),
+        (None, Some(certificate)) => certificate.common_name.clone(),
+        (None, None) => String::new(),
+    }
+}
+
+/// Another account's token is as good as none, and the answer is the registry's own.
+fn unknown_token() -> Error {
+    let message = "no service token has this Client ID and Client Secret";
+    Error::new(ErrorKind::Unauthenticated, "TOKEN_UNKNOWN", message)
+}
+
+fn expired_token() -> Error {
+    Error::new(ErrorKind::Unauthenticated, "TOKEN_EXPIRED", "the service token has expired")
+}
+
+fn refused(reason: &'static str, message: &str) -> Error {
+    Error::new(ErrorKind::Denied, reason, message)
+}
