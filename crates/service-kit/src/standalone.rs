@@ -122,7 +122,7 @@ fn stop_when_stdin_ends(stop: CancellationToken) {
     });
 }
 
-/// Cancelled by the first SIGINT or SIGTERM. The second, or ten seconds of not stopping, ends the process.
+/// Cancelled by the first SIGINT or SIGTERM. Another after a second, or ten seconds of not stopping, ends the process.
 pub fn stop_on_signal() -> Result<CancellationToken, Error> {
     let stop = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
@@ -138,7 +138,14 @@ pub fn stop_on_signal() -> Result<CancellationToken, Error> {
         either().await;
         tracing::info!("stopping");
         stopped.cancel();
-        let _ = tokio::time::timeout(Duration::from_secs(10), either()).await;
+        let first = tokio::time::Instant::now();
+        let told_again = async {
+            // Supervisors repeat themselves; a person who presses the key again has waited.
+            while first.elapsed() < Duration::from_secs(1) {
+                either().await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(10), told_again).await;
         tracing::error!("did not stop in time, or was told twice");
         std::process::exit(1);
     });

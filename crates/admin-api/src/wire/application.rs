@@ -45,11 +45,13 @@ pub fn read(fields: &mut Fields) -> Result<Description, Error> {
     if kind != "self_hosted" {
         return Err(Error::invalid("type", "only self_hosted applications are supported by this version"));
     }
-    let Destinations { domain, all } = destinations::read(fields)?;
+    let destinations = destinations::read(fields)?;
+    let name = destinations.name();
+    let Destinations { domain, all } = destinations;
     let mut inert = Vec::new();
     let policies = policy::read_links(fields, &mut inert)?;
     let spec = ApplicationSpec {
-        name: fields.text("name")?.unwrap_or_else(|| domain.clone()),
+        name: fields.text("name")?.unwrap_or(name),
         r#type: kind,
         domain,
         destinations: all,
@@ -156,8 +158,6 @@ mod tests {
             ("enable_binding_cookie", json!(false)),
             ("allowed_idps", json!([])),
             ("tags", json!([])),
-            ("destinations", json!([{"type": "public", "uri": "app.test"}])),
-            ("self_hosted_domains", json!(["app.test"])),
             ("policies", json!([])),
         ] {
             assert_eq!(shown[field], value, "{field}");

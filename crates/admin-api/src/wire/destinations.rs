@@ -4,16 +4,17 @@ use super::fields::{Fields, Item};
 use model::Error;
 use serde_json::{Value, json};
 
-/// What an application protects: the first is its `domain`.
+/// What an application protects, as it was said: the owner fills one view from the other.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Destinations {
+    /// Empty: the first of `all`.
     pub domain: String,
-    /// `domain` included, in the order given.
+    /// Empty: `domain` alone.
     pub all: Vec<String>,
 }
 
-/// `destinations` wins over `self_hosted_domains`, and that over `domain` alone. That a `domain` beside a list is in it is
-/// its owner's to judge, who knows when two spellings are one.
+/// `destinations` wins over `self_hosted_domains`. That a `domain` beside a list is in it is its owner's to judge, who
+/// knows when two spellings are one.
 pub fn read(fields: &mut Fields) -> Result<Destinations, Error> {
     let domain = fields.text("domain")?;
     let older = fields.texts("self_hosted_domains")?.unwrap_or_default();
@@ -22,11 +23,20 @@ pub fn read(fields: &mut Fields) -> Result<Destinations, Error> {
     if all.is_empty() {
         all = older;
     }
-    match (domain, all.first()) {
-        (None, None) => Err(fields.missing("domain")),
-        (None, Some(first)) => Ok(Destinations { domain: first.clone(), all }),
-        (Some(domain), None) => Ok(Destinations { all: vec![domain.clone()], domain }),
-        (Some(domain), Some(_)) => Ok(Destinations { domain, all }),
+    match domain {
+        None if all.is_empty() => Err(fields.missing("domain")),
+        domain => Ok(Destinations { domain: domain.unwrap_or_default(), all }),
+    }
+}
+
+impl Destinations {
+    /// What stands for a name that was not given.
+    pub fn name(&self) -> String {
+        if self.domain.is_empty() {
+            self.all.first().cloned().unwrap_or_default()
+        } else {
+            self.domain.clone()
+        }
     }
 }
 
@@ -65,15 +75,15 @@ mod tests {
 
     #[test]
     fn the_three_views_are_one_list() {
-        expect(&json!({"domain": "a.test"}), "a.test", &["a.test"]);
-        expect(&json!({"self_hosted_domains": ["a.test", "b.test"]}), "a.test", &["a.test", "b.test"]);
+        expect(&json!({"domain": "a.test"}), "a.test", &[]);
+        expect(&json!({"self_hosted_domains": ["a.test", "b.test"]}), "", &["a.test", "b.test"]);
         let both = json!({
             "domain": "b.test",
             "destinations": [{"uri": "a.test"}, {"type": "public", "uri": "b.test", "overrides": []}],
             "self_hosted_domains": ["ignored.test"],
         });
         expect(&both, "b.test", &["a.test", "b.test"]);
-        expect(&json!({"domain": "a.test", "destinations": []}), "a.test", &["a.test"]);
+        expect(&json!({"domain": "a.test", "destinations": []}), "a.test", &[]);
     }
 
     #[test]

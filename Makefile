@@ -1,0 +1,54 @@
+# `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+SERVICES := token-registry policy-evaluator session-issuer notifier admin-api edge-gateway
+PACKAGES := -p sallyport $(addprefix -p ,$(SERVICES))
+
+.PHONY: help run run-distributed build build-debug servers clients toolchain test lint unit scenarios bench clean ci
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+run: toolchain ## Build, and run everything in one process with a sample application
+	cargo build --release --locked -p sallyport
+	exec target/release/sallyport dev
+
+run-distributed: build servers ## The same as separate processes, with real PostgreSQL, Redis and NATS
+	exec target/release/sallyport dev --distributed --data-dir .data-distributed
+
+build: toolchain ## Release binaries: sallyport and each service
+	cargo build --release --locked $(PACKAGES)
+
+build-debug: toolchain
+	cargo build --locked $(PACKAGES)
+
+servers: ## Install PostgreSQL, Redis and NATS if they are missing, or say what to install
+	deploy/dev/install-servers
+
+clients: ## Also install other people's clients, for the conformance tests
+	deploy/dev/install-servers --with-clients
+
+toolchain: ## Check what the build needs, and install it on Debian
+	deploy/dev/check-toolchain
+
+test: toolchain clients lint unit scenarios ## Everything: format, lints, unit, conformance, scenarios in both topologies
+
+lint: toolchain ## Format and clippy, warnings refused
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+unit: clients ## Unit, property and conformance tests of every crate
+	cargo test --workspace --locked --exclude tests
+	cargo test --locked -p tests --test architecture
+
+scenarios: clients build-debug ## The main job through the gateway, in both topologies, and other people's clients
+	cargo test --locked -p tests --test scenarios
+
+bench: build ## Each path beside its floor, in one run
+	cargo run --release --locked -p bench
+
+ci: test
+
+clean: ## Remove builds, tools and data directories
+	rm -rf target .tools .data .data-distributed
