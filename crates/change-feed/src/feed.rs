@@ -1,14 +1,16 @@
 //! The owner's side: announce a change after its commit, and confirm that it has arrived.
 
-use crate::lease::{self, Lease};
+mod confirm;
+
+use crate::lease;
 use crate::log::{self, Appended, Head};
 use crate::subject;
 use bus::Bus;
+use confirm::{Look, Waiting};
 use database::Database;
 use model::{Clock, Error, SessionDuration, Timestamp};
 use prost::Message as _;
-use proto::change_feed as wire;
-use std::collections::HashMap;
+use proto::change_feed::{self as wire, Entry};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -51,8 +53,12 @@ impl Default for Settings {
     }
 }
 
-/// How often other processes' acknowledgements are looked for; those that arrive here wake the waiter at once.
+/// How soon other processes' acknowledgements are looked for, at first and at the least; those that arrive here wake
+/// the waiter at once.
 const POLL: Duration = Duration::from_millis(10);
+const SLOWEST_POLL: Duration = Duration::from_millis(100);
+/// A page of objects or entries ends with the one that reaches this size.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// One owning service's feed.
 pub struct Feed {
@@ -111,16 +117,18 @@ impl Feed {
     async fn confirm(&self, position: u64, propagation: &mut wire::Propagation) {
         let mut waiting = Waiting::new(position);
         let outcome = tokio::time::timeout(self.settings.deadline, async {
+            let mut pause = POLL;
             loop {
                 let acknowledged = self.acknowledged.notified();
-                match self.leases().await {
-                    Ok((leases, now)) if waiting.is_over(&leases, now) => return,
+                match self.look().await {
+                    Ok(look) if waiting.is_over(&look) => return,
                     Ok(_) => {}
                     Err(error) => {
-                        tracing::warn!(feed = self.name, position, %error, "reading leases failed; retrying")
+                        tracing::warn!(feed = self.name, position, %error, "reading leases failed; retrying");
                     }
                 }
-                let _ = tokio::time::timeout(POLL, acknowledged).await;
+                let _ = tokio::time::timeout(pause, acknowledged).await;
+                pause = (pause * 2).min(SLOWEST_POLL);
             }
         });
         let finished = outcome.await.is_ok();
@@ -132,10 +140,11 @@ impl Feed {
         }
     }
 
-    async fn leases(&self) -> Result<(Vec<Lease>, Timestamp), Error> {
-        // The clock first: a lease that runs out in between is waited for a moment longer, never shorter.
+    async fn look(&self) -> Result<Look, Error> {
+        // The database's clock first: a lease that runs out in between is waited for a moment longer, never shorter.
         let now = self.database.now(&*self.clock).await?;
-        Ok((lease::list(&self.database).await?, now))
+        let boot = self.clock.boot();
+        Ok(Look { leases: lease::list(&self.database).await?, now, boot })
     }
 
     pub(crate) async fn heartbeat(
@@ -167,43 +176,47 @@ impl Feed {
         let limit = page_size(limit);
         // The head first: what the page misses lies after it.
         let head = log::head(&self.database).await?;
-        let objects = log::objects_after(&self.database, after, limit).await?;
-        let has_more = objects.len() >= limit as usize;
+        let mut objects = log::objects_after(&self.database, after, limit).await?;
+        let is_full = objects.len() >= limit as usize;
+        let has_more = shorten(&mut objects) || is_full;
         Ok(wire::ListObjectsResponse { epoch: head.epoch, head: head.position, objects, has_more })
     }
 
     pub(crate) async fn entries(&self, after: u64, limit: u32) -> Result<wire::ListEntriesResponse, Error> {
-        let entries = log::entries_after(&self.database, after, page_size(limit)).await?;
         let head = log::head(&self.database).await?;
+        let entries = log::entries_after(&self.database, after, page_size(limit)).await?;
         let compacted = entries.is_none();
-        let entries = entries.unwrap_or_default();
+        let mut entries = entries.unwrap_or_default();
+        shorten(&mut entries);
         Ok(wire::ListEntriesResponse { epoch: head.epoch, head: head.position, entries, compacted })
     }
 
     pub(crate) async fn replicas(&self) -> Result<wire::ListReplicasResponse, Error> {
-        let (leases, now) = self.leases().await?;
+        let Look { leases, now, .. } = self.look().await?;
         let head = log::head(&self.database).await?.position;
-        Ok(wire::ListReplicasResponse {
-            head,
-            replicas: leases.into_iter().map(|l| l.into_wire(now)).collect(),
-        })
+        let replicas = leases.into_iter().map(|lease| lease.into_wire(now)).collect();
+        Ok(wire::ListReplicasResponse { head, replicas })
     }
 
     /// Forgets, every minute, what nobody can need any more.
     pub async fn keep_compact(&self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(Duration::from_mins(1));
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            let long_ago = |age: Duration| {
-                let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-                Timestamp::from_millis(self.clock.now().as_millis().saturating_sub(age))
-            };
-            let compacted =
-                log::compact(&self.database, &*self.clock, long_ago(self.settings.keep_entries)).await;
-            let pruned = lease::prune(&self.database, long_ago(Duration::from_hours(1))).await;
-            if let Err(error) = compacted.and(pruned) {
+            if let Err(error) = self.compact().await {
                 tracing::warn!(feed = self.name, %error, "compacting failed; trying again in a minute");
             }
         }
+    }
+
+    async fn compact(&self) -> Result<(), Error> {
+        // By the clock that granted the leases: one that is live is never forgotten.
+        let now = self.database.now(&*self.clock).await?.as_millis();
+        let ago = |age: Duration| {
+            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            Timestamp::from_millis(now.saturating_sub(age))
+        };
+        log::compact(&self.database, &*self.clock, ago(self.settings.keep_entries)).await?;
+        lease::prune(&self.database, ago(Duration::from_hours(1))).await
     }
 }
 
@@ -215,48 +228,16 @@ const fn page_size(asked: u32) -> u32 {
     }
 }
 
-/// The enforcement points that a confirmation waits for: those whose lease was live when it began.
-struct Waiting {
-    position: u64,
-    /// By incarnation: name, and when the lease ends that was running at the first look.
-    pending: Option<HashMap<String, (String, i64)>>,
-    confirmed: u32,
-    fenced: u32,
-}
-
-impl Waiting {
-    const fn new(position: u64) -> Self {
-        Self { position, pending: None, confirmed: 0, fenced: 0 }
-    }
-
-    /// A lease that is renewed meanwhile counts by its first end: the renewal's answer names this position, and the
-    /// replica may not use it before it has applied that.
-    fn is_over(&mut self, leases: &[Lease], now: Timestamp) -> bool {
-        let pending = self.pending.get_or_insert_with(|| {
-            let live = leases.iter().filter(|lease| lease.lease_until_ms > now.as_millis());
-            live.map(|lease| (lease.incarnation.clone(), (lease.replica.clone(), lease.lease_until_ms)))
-                .collect()
-        });
-        let applied: HashMap<&str, u64> =
-            leases.iter().map(|l| (l.incarnation.as_str(), l.applied())).collect();
-        pending.retain(|incarnation, (_, lease_until_ms)| match applied.get(incarnation.as_str()) {
-            Some(applied) if *applied >= self.position => {
-                self.confirmed += 1;
-                false
-            }
-            Some(_) if *lease_until_ms > now.as_millis() => true,
-            Some(_) | None => {
-                self.fenced += 1;
-                false
-            }
-        });
-        pending.is_empty()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> =
-            self.pending.iter().flat_map(HashMap::values).map(|(name, _)| name.clone()).collect();
-        names.sort();
-        names
-    }
+/// Cuts a page that would be too large for one message; says whether it did. At least one entry stays.
+fn shorten(entries: &mut Vec<Entry>) -> bool {
+    let mut bytes = 0;
+    let whole = entries.iter().take_while(|entry| {
+        let fits = bytes < PAGE_BYTES;
+        bytes += entry.object.len() + entry.state.len();
+        fits
+    });
+    let keep = whole.count();
+    let is_too_large = keep < entries.len();
+    entries.truncate(keep);
+    is_too_large
 }

@@ -143,6 +143,8 @@ pub async fn head(database: &Database) -> Result<Head, Error> {
 
 /// The entries after a position. `None`: the log no longer reaches back that far.
 pub async fn entries_after(database: &Database, after: u64, limit: u32) -> Result<Option<Vec<Entry>>, Error> {
+    // The head first: an entry that commits between the two reads is found, or not asked for.
+    let head = head(database).await?.position;
     let rows: Vec<EntryRow> = database::with!(database, |pool| {
         sqlx::query_as(
             "SELECT position, object, state, removed FROM feed_entries WHERE position > $1 ORDER BY position LIMIT $2",
@@ -155,7 +157,7 @@ pub async fn entries_after(database: &Database, after: u64, limit: u32) -> Resul
     });
     let reaches_back = match rows.first() {
         Some(first) => first.position.unsigned_abs() == after + 1,
-        None => head(database).await?.position <= after,
+        None => head <= after,
     };
     Ok(reaches_back.then(|| rows.into_iter().map(Entry::from).collect()))
 }
@@ -183,18 +185,22 @@ pub async fn objects_after(database: &Database, after: &str, limit: u32) -> Resu
 
 /// Forgets what nobody can need: objects past their time, and entries recorded before `entries_before`.
 pub async fn compact(database: &Database, clock: &dyn Clock, entries_before: Timestamp) -> Result<(), Error> {
-    let now = clock.now();
+    let now = database.now(clock).await?;
     database::with!(database, |pool| {
         sqlx::query("DELETE FROM feed_objects WHERE keep_until_ms IS NOT NULL AND keep_until_ms < $1")
             .bind(now.as_millis())
             .execute(pool)
             .await
             .map_err(failed)?;
-        sqlx::query("DELETE FROM feed_entries WHERE recorded_at_ms < $1")
-            .bind(entries_before.as_millis())
-            .execute(pool)
-            .await
-            .map_err(failed)?;
+        // By position: the clocks of several writers differ, and the log has no holes.
+        sqlx::query(
+            "DELETE FROM feed_entries
+             WHERE position <= (SELECT MAX(position) FROM feed_entries WHERE recorded_at_ms < $1)",
+        )
+        .bind(entries_before.as_millis())
+        .execute(pool)
+        .await
+        .map_err(failed)?;
     });
     Ok(())
 }

@@ -28,6 +28,22 @@ fn checked_incarnation(incarnation: &str) -> Result<(), Error> {
     if well_formed { Ok(()) } else { Err(Error::invalid("incarnation", "must be 32 hex digits")) }
 }
 
+/// A text for people, or a name: bounded, and nothing in it that a log or a database would stumble over.
+fn checked_text(field: &str, text: &str, shortest: usize) -> Result<(), Error> {
+    if text.len() < shortest || text.len() > 200 || text.chars().any(char::is_control) {
+        let rule = format!("must have {shortest}-200 characters, none of them a control character");
+        return Err(Error::invalid(field, rule));
+    }
+    Ok(())
+}
+
+fn checked_heartbeat(request: &wire::HeartbeatRequest) -> Result<(), Error> {
+    let wire::HeartbeatRequest { replica, incarnation, applied: _, version } = request;
+    checked_incarnation(incarnation)?;
+    checked_text("replica", replica, 1)?;
+    checked_text("version", version, 0)
+}
+
 #[tonic::async_trait]
 impl ChangeFeed for Served {
     async fn heartbeat(
@@ -35,10 +51,7 @@ impl ChangeFeed for Served {
         request: Request<wire::HeartbeatRequest>,
     ) -> Result<Response<wire::HeartbeatResponse>, Status> {
         let request = request.into_inner();
-        checked_incarnation(&request.incarnation).map_err(self.write_error)?;
-        if request.replica.is_empty() || request.replica.len() > 200 {
-            return Err((self.write_error)(Error::invalid("replica", "must have 1-200 characters")));
-        }
+        checked_heartbeat(&request).map_err(self.write_error)?;
         self.answer(self.feed.heartbeat(&request).await)
     }
 
@@ -47,6 +60,7 @@ impl ChangeFeed for Served {
         request: Request<wire::AcknowledgeRequest>,
     ) -> Result<Response<wire::AcknowledgeResponse>, Status> {
         let wire::AcknowledgeRequest { incarnation, applied } = request.into_inner();
+        checked_incarnation(&incarnation).map_err(self.write_error)?;
         let outcome = self.feed.acknowledge(&incarnation, applied).await;
         self.answer(outcome.map(|()| wire::AcknowledgeResponse {}))
     }
@@ -55,7 +69,9 @@ impl ChangeFeed for Served {
         &self,
         request: Request<wire::ReleaseRequest>,
     ) -> Result<Response<wire::ReleaseResponse>, Status> {
-        let outcome = self.feed.release(&request.into_inner().incarnation).await;
+        let wire::ReleaseRequest { incarnation } = request.into_inner();
+        checked_incarnation(&incarnation).map_err(self.write_error)?;
+        let outcome = self.feed.release(&incarnation).await;
         self.answer(outcome.map(|()| wire::ReleaseResponse {}))
     }
 
@@ -64,6 +80,7 @@ impl ChangeFeed for Served {
         request: Request<wire::ListObjectsRequest>,
     ) -> Result<Response<wire::ListObjectsResponse>, Status> {
         let wire::ListObjectsRequest { after_object, page_size } = request.into_inner();
+        checked_text("after_object", &after_object, 0).map_err(self.write_error)?;
         self.answer(self.feed.objects(&after_object, page_size).await)
     }
 

@@ -82,7 +82,7 @@ fn read_link(item: Item, inert: &mut Vec<String>) -> Result<PolicyLink, Error> {
 
 /// As part of an application it has a precedence.
 pub fn view(policy: Policy, is_within_application: bool) -> Value {
-    let Policy { id, account_id: _, spec, precedence, reusable, app_count, created_at_ms, updated_at_ms } =
+    let Policy { id, account_id, spec, precedence, reusable, app_count, created_at_ms, updated_at_ms } =
         policy;
     let PolicySpec { name, decision, include, require, exclude, session_duration, settings_json } =
         spec.unwrap_or_default();
@@ -90,6 +90,7 @@ pub fn view(policy: Policy, is_within_application: bool) -> Value {
         DECISIONS.into_iter().find(|(_, known)| i32::from(*known) == decision).map(|(name, _)| name);
     let mut shown = json!({
         "id": id,
+        "account_id": account_id,
         "name": name,
         "decision": decision,
         "include": rules::view(&include),

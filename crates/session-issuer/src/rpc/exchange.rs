@@ -74,6 +74,10 @@ impl Rpc {
         common_name: String,
         issuer_as_of: u64,
     ) -> Result<ExchangeResponse, Error> {
+        if verdict.issuer.is_empty() {
+            let message = "the account has no organization yet";
+            return Err(Error::new(ErrorKind::NotReady, "ORGANIZATION_MISSING", message));
+        }
         let account: AccountId = verdict.account_id.parse().map_err(Error::internal)?;
         let signer = self.keys.signer(account, self.team_domain(account)).await?;
         let now = self.clock.now();

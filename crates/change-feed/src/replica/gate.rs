@@ -1,0 +1,59 @@
+//! When a replica may decide.
+
+use model::BootTime;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Whether this replica may decide, and as of which position. Read on every request: two loads, no lock.
+#[derive(Debug, Default)]
+pub struct Gate {
+    /// Nanoseconds of boot time; 0: no lease.
+    live_until: AtomicU64,
+    applied: AtomicU64,
+}
+
+/// The lease at one moment. Taken *before* the view is looked up and checked *after*: a lease that was lost and won
+/// again in between does not cover what was looked up before.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease {
+    live_until: u64,
+}
+
+impl Lease {
+    /// Whether a decision made now, from what was looked up since the lease was taken, may stand.
+    pub fn covers(self, now: BootTime) -> bool {
+        nanos(now) < self.live_until
+    }
+}
+
+impl Gate {
+    /// Taken after the last await before a decision.
+    pub fn lease(&self) -> Lease {
+        Lease { live_until: self.live_until.load(Ordering::Acquire) }
+    }
+
+    /// Whether a decision may be made now.
+    pub fn is_live(&self, now: BootTime) -> bool {
+        self.lease().covers(now)
+    }
+
+    /// Highest position applied. Everything at or before it is visible.
+    pub fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_applied(&self, position: u64) {
+        self.applied.fetch_max(position, Ordering::AcqRel);
+    }
+
+    pub(super) fn extend(&self, until: BootTime) {
+        self.live_until.fetch_max(nanos(until), Ordering::AcqRel);
+    }
+
+    pub(super) fn fence(&self) {
+        self.live_until.store(0, Ordering::Release);
+    }
+}
+
+fn nanos(time: BootTime) -> u64 {
+    u64::try_from(time.as_duration().as_nanos()).unwrap_or(u64::MAX)
+}

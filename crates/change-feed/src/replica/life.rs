@@ -1,0 +1,228 @@
+//! One life of a replica, from its start to its stop.
+
+use super::{DRIFT_DIVISOR, PATIENCE, RETRY, Replica, View};
+use crate::subject;
+use bus::Subscription;
+use model::Error;
+use prost::Message as _;
+use proto::change_feed::{self as wire, Entry};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Its own incarnation, and what it has loaded.
+pub(super) struct Life<'a, V> {
+    replica: &'a Replica<V>,
+    incarnation: String,
+    /// The history that it follows, from the first heartbeat on.
+    epoch: Option<String>,
+    is_loaded: bool,
+    /// Another history than the one followed was seen: nothing is decided any more.
+    has_lost_history: bool,
+    acknowledged: u64,
+    /// The length of the last lease, which paces the heartbeats.
+    lease: Duration,
+}
+
+impl<'a, V: View> Life<'a, V> {
+    pub fn new(replica: &'a Replica<V>) -> Self {
+        Self {
+            replica,
+            incarnation: uuid::Uuid::new_v4().simple().to_string(),
+            epoch: None,
+            is_loaded: false,
+            has_lost_history: false,
+            acknowledged: 0,
+            lease: Duration::from_secs(1),
+        }
+    }
+
+    pub async fn live(&mut self) {
+        let mut broadcasts = None;
+        while !self.has_lost_history {
+            // A bus that is away costs speed alone: heartbeats bring everything, and it is tried again at each.
+            if broadcasts.is_none() {
+                broadcasts = self.subscribe().await;
+            }
+            let renewal = self.renew().await;
+            if let Err(error) = &renewal {
+                tracing::warn!(feed = self.replica.feed, %error, "renewing the lease failed");
+            }
+            let pause = if renewal.is_ok() { self.lease / 3 } else { RETRY };
+            let next = self.follow_until(&mut broadcasts, Instant::now() + pause).await;
+            if let Err(error) = next {
+                tracing::warn!(feed = self.replica.feed, %error, "catching up failed; the next heartbeat tries again");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+        // Nobody need wait for a replica that decides nothing.
+        self.release().await;
+        loop {
+            let feed = self.replica.feed;
+            tracing::error!(feed, "fenced: the history changed; restart this process once somebody has looked");
+            tokio::time::sleep(Duration::from_mins(1)).await;
+        }
+    }
+
+    /// Gives the lease back, if the owner can be reached; otherwise it runs out.
+    pub async fn release(&self) {
+        let release = self.replica.source.release(self.incarnation.clone());
+        let _ = tokio::time::timeout(PATIENCE, release).await;
+    }
+
+    async fn subscribe(&self) -> Option<Subscription> {
+        let subject = subject(self.replica.feed);
+        match tokio::time::timeout(RETRY, self.replica.bus.subscribe(&subject)).await {
+            Ok(Ok(subscription)) => return Some(subscription),
+            Ok(Err(error)) => tracing::warn!(feed = self.replica.feed, %error, "subscribing failed; retrying"),
+            Err(_) => tracing::warn!(feed = self.replica.feed, "subscribing took too long; retrying"),
+        }
+        None
+    }
+
+    /// One heartbeat. The lease counts from before it was sent, and only once everything up to its head is applied.
+    async fn renew(&mut self) -> Result<(), Error> {
+        let sent_at = self.replica.clock.boot();
+        let applied = self.replica.gate.applied();
+        let request = wire::HeartbeatRequest {
+            replica: self.replica.name.clone(),
+            incarnation: self.incarnation.clone(),
+            applied,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        // A lease that is answered after its end is worth nothing.
+        let answer =
+            tokio::time::timeout(self.lease.max(PATIENCE), self.replica.source.heartbeat(request)).await;
+        let late = |_| Error::unavailable("the feed's owner", "no answer to a heartbeat");
+        let wire::HeartbeatResponse { epoch, head, lease_ms } = answer.map_err(late)??;
+        self.acknowledged = self.acknowledged.max(applied);
+        self.check_history(&epoch, head)?;
+        if !self.is_loaded {
+            self.load().await?;
+            self.is_loaded = true;
+        }
+        self.catch_up(head).await?;
+        self.lease = Duration::from_millis(u64::try_from(lease_ms).unwrap_or_default());
+        self.replica.gate.extend(sent_at.after(self.lease - self.lease / DRIFT_DIVISOR));
+        self.acknowledge().await
+    }
+
+    /// A history that went backwards or changed its name is a restored database: nothing is decided on it until
+    /// somebody has looked and restarted this process.
+    fn check_history(&mut self, epoch: &str, head: u64) -> Result<(), Error> {
+        let known = self.epoch.get_or_insert_with(|| epoch.to_owned());
+        let applied = self.replica.gate.applied();
+        if known == epoch && head >= applied && !self.has_lost_history {
+            return Ok(());
+        }
+        self.has_lost_history = true;
+        self.replica.gate.fence();
+        Err(Error::internal(format!(
+            "the history of {} changed: head {head} of epoch {epoch}, applied {applied} of epoch {known}",
+            self.replica.feed
+        )))
+    }
+
+    async fn load(&mut self) -> Result<(), Error> {
+        let (mut objects, mut from, mut after) = (Vec::new(), None, String::new());
+        loop {
+            let page = self.replica.source.objects(after).await?;
+            self.check_history(&page.epoch, page.head)?;
+            // Followed from the first page's head: later pages may hold newer states, which is harmless.
+            from.get_or_insert(page.head);
+            after = page.objects.last().map(|entry| entry.object.clone()).unwrap_or_default();
+            objects.extend(page.objects);
+            if !page.has_more {
+                break;
+            }
+        }
+        self.replica.view.load(objects);
+        self.replica.gate.set_applied(from.unwrap_or_default());
+        Ok(())
+    }
+
+    async fn catch_up(&mut self, head: u64) -> Result<(), Error> {
+        loop {
+            let applied = self.replica.gate.applied();
+            if applied >= head {
+                return Ok(());
+            }
+            let page = self.replica.source.entries(applied).await?;
+            self.check_history(&page.epoch, page.head)?;
+            if page.compacted {
+                self.load().await?;
+            } else {
+                self.apply(&page.entries);
+            }
+            if self.replica.gate.applied() == applied {
+                return Err(Error::internal("the log ends before its head"));
+            }
+        }
+    }
+
+    /// Applies what follows on; anything else waits for a catch-up.
+    fn apply(&self, entries: &[Entry]) {
+        let applied = self.replica.gate.applied();
+        let news = entries.iter().position(|entry| entry.position == applied + 1);
+        let Some(news) = news.and_then(|first| entries.get(first..)) else { return };
+        let dense =
+            (applied + 1..).zip(news).take_while(|(expected, entry)| entry.position == *expected).count();
+        let Some(news) = news.get(..dense) else { return };
+        self.replica.view.apply(news);
+        if let Some(last) = news.last() {
+            self.replica.gate.set_applied(last.position);
+        }
+    }
+
+    async fn acknowledge(&mut self) -> Result<(), Error> {
+        let applied = self.replica.gate.applied();
+        if applied <= self.acknowledged {
+            return Ok(());
+        }
+        let request = wire::AcknowledgeRequest { incarnation: self.incarnation.clone(), applied };
+        self.replica.source.acknowledge(request).await?;
+        self.acknowledged = applied;
+        Ok(())
+    }
+
+    /// Receives broadcasts until the next heartbeat is due, however many there are.
+    async fn follow_until(
+        &mut self,
+        broadcasts: &mut Option<Subscription>,
+        until: Instant,
+    ) -> Result<(), Error> {
+        while let Some(subscription) = broadcasts
+            && Instant::now() < until
+        {
+            let Ok(message) = tokio::time::timeout_at(until, subscription.next()).await else { return Ok(()) };
+            let Some(message) = message else {
+                *broadcasts = None;
+                break;
+            };
+            match wire::Broadcast::decode(message) {
+                Ok(broadcast) => {
+                    // What is cut off here, the heartbeat that is due does.
+                    let Ok(received) = tokio::time::timeout_at(until, self.receive(&broadcast)).await else {
+                        return Ok(());
+                    };
+                    received?;
+                }
+                Err(error) => {
+                    tracing::warn!(feed = self.replica.feed, %error, "unreadable broadcast ignored");
+                }
+            }
+        }
+        tokio::time::sleep_until(until).await;
+        Ok(())
+    }
+
+    async fn receive(&mut self, broadcast: &wire::Broadcast) -> Result<(), Error> {
+        if !self.is_loaded || self.epoch.as_ref() != Some(&broadcast.epoch) {
+            return Ok(());
+        }
+        self.apply(&broadcast.entries);
+        let announced = broadcast.entries.last().map_or(0, |entry| entry.position);
+        // A gap, or a message that overtook another: read what is missing.
+        self.catch_up(announced).await?;
+        self.acknowledge().await
+    }
+}

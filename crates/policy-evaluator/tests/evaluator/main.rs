@@ -1,0 +1,77 @@
+//! The service through its own gRPC server path, on both databases, with the real token registry beside it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy takes only test functions for tests, not the functions they call"
+)]
+
+mod applications;
+mod evaluation;
+mod groups;
+mod input;
+mod organizations;
+mod policies;
+mod tokens;
+mod world;
+
+use local_servers::{Postgres, Search};
+use world::World;
+
+/// Each fact on SQLite, as a test of its own, and all of them on one PostgreSQL, a database each.
+macro_rules! facts {
+    ($($module:ident::$fact:ident),+ $(,)?) => {
+        mod on_sqlite {
+            use crate::world::World;
+            $(
+                #[tokio::test]
+                async fn $fact() {
+                    let world = World::on_sqlite().await;
+                    crate::$module::$fact(&world).await;
+                    world.stop().await;
+                }
+            )+
+        }
+
+        #[tokio::test]
+        async fn every_fact_on_postgresql() {
+            let mut server = Postgres::throwaway(&Search::workspace()).await.unwrap();
+            let mut number = 0;
+            $(
+                number += 1;
+                println!("{}", stringify!($fact));
+                let world = World::on_postgresql(&server, &format!("fact_{number}")).await;
+                $module::$fact(&world).await;
+                world.stop().await;
+            )+
+            server.server.stop().await.unwrap();
+            assert!(number > 0);
+        }
+    };
+}
+
+facts! {
+    applications::a_domain_belongs_to_one_application,
+    applications::an_update_replaces_everything_but_the_audience,
+    applications::own_policies_are_replaced_by_id_and_go_when_they_are_not_listed,
+    applications::lists_end_and_are_searched,
+    applications::the_feed_carries_policies_in_full,
+    policies::an_edit_of_a_reusable_policy_reaches_every_application_that_links_it,
+    policies::a_policy_in_use_is_not_deleted,
+    policies::precedence_is_unique_and_orders,
+    policies::an_own_policy_is_no_reusable_one,
+    groups::a_group_in_use_is_not_deleted,
+    groups::a_group_edit_applies_to_the_next_judgement,
+    groups::cycles_and_unknown_groups_are_refused,
+    organizations::fields_are_merged,
+    organizations::a_team_domain_belongs_to_one_organization,
+    evaluation::both_ways_of_answering_agree,
+    evaluation::the_first_policy_that_matches_decides_and_is_explained,
+    evaluation::an_unknown_application_is_not_found,
+    input::every_bad_input_is_refused_by_its_field,
+    input::another_account_sees_and_changes_nothing,
+    input::callers_may_call_what_their_work_needs,
+    tokens::an_unknown_token_is_refused_on_the_rule_that_names_it,
+    tokens::a_named_token_is_not_deleted_until_it_is_named_no_more,
+    tokens::a_refused_change_leaves_no_reference,
+    tokens::groups_and_inline_policies_name_tokens_too,
+}

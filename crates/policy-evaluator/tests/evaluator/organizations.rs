@@ -1,0 +1,57 @@
+use crate::world::{Refusal, World, refusal};
+use model::{AccountId, ErrorKind};
+use proto::policy_evaluator::{GetOrganizationRequest, Organization, PutOrganizationRequest};
+
+pub async fn put(world: &World, request: PutOrganizationRequest) -> Result<Organization, Refusal> {
+    let account_id = if request.account_id.is_empty() { world.account.clone() } else { request.account_id };
+    let request = PutOrganizationRequest { account_id, ..request };
+    Ok(refusal(world.evaluator.clone().put_organization(request).await)?.organization.unwrap())
+}
+
+pub async fn fields_are_merged(world: &World) {
+    let get = GetOrganizationRequest { account_id: world.account.clone() };
+    let missing = refusal(world.evaluator.clone().get_organization(get.clone()).await).unwrap_err();
+    assert_eq!(missing.kind, ErrorKind::NotFound);
+    let nameless = PutOrganizationRequest { name: Some("Team".into()), ..Default::default() };
+    assert_eq!(put(world, nameless.clone()).await.unwrap_err().fields, ["auth_domain"]);
+    let new = PutOrganizationRequest {
+        auth_domain: Some("Team.example.com".into()),
+        strict_service_token_auth: Some(true),
+        ..Default::default()
+    };
+    let new = put(world, new).await.unwrap();
+    assert_eq!(new.issuer, "https://Team.example.com");
+    let named = put(world, nameless).await.unwrap();
+    let expected = Organization { name: "Team".into(), updated_at_ms: named.updated_at_ms, ..new };
+    assert_eq!(named, expected);
+    let read = refusal(world.evaluator.clone().get_organization(get).await).unwrap().organization;
+    assert_eq!(read, Some(named));
+    for (request, field) in [
+        (PutOrganizationRequest { name: Some(String::new()), ..Default::default() }, "name"),
+        (PutOrganizationRequest { issuer: Some("team".into()), ..Default::default() }, "issuer"),
+        (PutOrganizationRequest { auth_domain: Some("a/b".into()), ..Default::default() }, "auth_domain"),
+        (
+            PutOrganizationRequest { session_duration: Some("-1h".into()), ..Default::default() },
+            "session_duration",
+        ),
+        (PutOrganizationRequest { settings_json: Some("7".into()), ..Default::default() }, "settings_json"),
+    ] {
+        assert_eq!(put(world, request).await.unwrap_err().fields, [field]);
+    }
+}
+
+pub async fn a_team_domain_belongs_to_one_organization(world: &World) {
+    let claim = |account_id: String, auth_domain: &str| PutOrganizationRequest {
+        account_id,
+        auth_domain: Some(auth_domain.into()),
+        ..Default::default()
+    };
+    put(world, claim(world.account.clone(), "team.example.com")).await.unwrap();
+    put(world, claim(world.account.clone(), "team.example.com:8443")).await.unwrap();
+    let other = AccountId::random().to_string();
+    let refused = put(world, claim(other.clone(), "TEAM.example.com")).await.unwrap_err();
+    assert!(refused.is(ErrorKind::AlreadyExists, "AUTH_DOMAIN_ALREADY_EXISTS"), "{refused:?}");
+    assert_eq!(refused.fields, ["auth_domain"]);
+    put(world, claim(world.account.clone(), "moved.example.com")).await.unwrap();
+    put(world, claim(other, "team.example.com")).await.unwrap();
+}

@@ -1,0 +1,82 @@
+//! Every secret that a test has seen, and the search for them where none may be.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+#[derive(Default)]
+pub struct Secrets(Mutex<BTreeSet<String>>);
+
+impl Secrets {
+    pub fn note(&self, secret: &str) {
+        if secret.len() >= 16 {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(secret.to_owned());
+        }
+    }
+
+    /// The part of a JWT that makes it one.
+    pub fn note_session(&self, jwt: &str) {
+        if let Some((_, signature)) = jwt.rsplit_once('.') {
+            self.note(signature);
+        }
+    }
+
+    /// Every `client_secret` in an answer.
+    pub fn note_all(&self, answer: &Value) {
+        match answer {
+            Value::Object(members) => {
+                if let Some(Value::String(secret)) = members.get("client_secret") {
+                    self.note(secret);
+                }
+                members.values().for_each(|value| self.note_all(value));
+            }
+            Value::Array(items) => items.iter().for_each(|value| self.note_all(value)),
+            _ => {}
+        }
+    }
+
+    /// The files under `place` that hold one of the secrets.
+    pub fn leaks(&self, place: &Path) -> Vec<PathBuf> {
+        let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files_with(place, secrets.iter().map(String::as_str))
+    }
+}
+
+/// The files at or under `place` that hold one of the texts, binary files included.
+pub fn files_with<'a>(place: &Path, texts: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
+    let mut patterns = tempfile::NamedTempFile::new().expect("a temporary file");
+    for text in texts {
+        writeln!(patterns, "{text}").expect("a temporary file");
+    }
+    // An empty line would match everything, no line at all nothing.
+    let found = Command::new("grep")
+        .env("LC_ALL", "C")
+        .args(["-r", "-l", "-a", "-F", "-f"])
+        .arg(patterns.path())
+        .arg(place)
+        .output()
+        .expect("grep is on this machine");
+    assert!(found.status.code().is_some_and(|code| code < 2), "{}", String::from_utf8_lossy(&found.stderr));
+    String::from_utf8_lossy(&found.stdout).lines().map(PathBuf::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_secret_is_found_in_the_middle_of_a_binary_file_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Secrets::default();
+        assert!(secrets.leaks(folder.path()).is_empty());
+        secrets.note_all(&json!({"result": [{"client_secret": "spst_0123456789abcdef"}]}));
+        std::fs::write(folder.path().join("clean"), b"spst_0123456789abcdeX").unwrap();
+        assert!(secrets.leaks(folder.path()).is_empty());
+        std::fs::write(folder.path().join("log"), b"\0\xff aspst_0123456789abcdef9\0\n").unwrap();
+        assert_eq!(secrets.leaks(folder.path()), [folder.path().join("log")]);
+    }
+}
