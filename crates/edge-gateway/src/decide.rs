@@ -7,6 +7,7 @@ use crate::refusal::Refusal;
 use crate::request::canonical::Target;
 use crate::request::credential::{self, Credential, Pair};
 use crate::session::{Key, Remembered, Session};
+use crate::usage::Usage;
 use directory::{Application, Snapshot};
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
@@ -47,6 +48,7 @@ pub struct Gatekeeper {
     /// By digest of credential and application.
     pub pairs: Remembered,
     pub exchange: Exchange,
+    pub usage: Arc<Usage>,
 }
 
 /// What can be said without waiting.
@@ -227,6 +229,9 @@ impl Gatekeeper {
                 .map_err(revoked)?;
         }
         let verdict = application.policies.evaluate(&facts.with_service_token(claims.token));
+        if let Some(token) = claims.token.filter(|_| verdict.outcome.is_admitted()) {
+            self.usage.count(token, claims.secret_version, &session.uses, now);
+        }
         match (verdict.outcome, verdict.policy) {
             (Outcome::ServiceAuth | Outcome::Allow, Some(decided)) => {
                 Ok(!application.session_duration(decided).is_zero())

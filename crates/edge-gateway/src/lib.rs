@@ -10,6 +10,7 @@
 //! | `exchange` | a Client ID and Client Secret become a session, once for many |
 //! | `forward` | the way to the application and back |
 //! | `answer` | refusals and cookies |
+//! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
 
@@ -27,6 +28,7 @@ pub mod request;
 pub mod service;
 mod session;
 mod standalone;
+mod usage;
 
 pub use config::Config;
 pub use deps::Deps;

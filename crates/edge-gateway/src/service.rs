@@ -7,6 +7,7 @@ use crate::knowledge::Knowledge;
 use crate::listener::Gateway;
 use crate::request::client::Origin;
 use crate::session::remember;
+use crate::usage::Usage;
 use http::HeaderName;
 use model::{Error, ErrorKind};
 use parking_lot::Mutex;
@@ -35,6 +36,7 @@ pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error
         is_https: proxy.is_https,
         flights: Mutex::new(HashMap::new()),
     };
+    let usage = Arc::new(Usage::default());
     let gateway = Arc::new(Gateway {
         gatekeeper: Gatekeeper {
             knowledge: knowledge.clone(),
@@ -42,13 +44,18 @@ pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error
             verified: remember(SESSIONS),
             pairs: remember(SESSIONS),
             exchange,
+            usage: usage.clone(),
         },
         origin: Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries },
         upstreams: Upstreams::new(proxy),
         is_unguarded: proxy.is_unguarded,
     });
-    let Deps { listener, clock, .. } = deps;
+    let Deps { listener, clock, bus, .. } = deps;
     workers.push(Worker::new("edge-gateway listener", move |stop| gateway.serve(listener, stop)));
+    workers.push(Worker::new("edge-gateway usage", async move |stop| {
+        usage.keep_reporting(bus, stop).await;
+        Ok(())
+    }));
     let ready: Ready = Arc::new(move || {
         let is_current = knowledge.is_current(&*clock);
         Box::pin(async move {

@@ -2,6 +2,7 @@
 
 use crate::answer;
 use crate::request::credential::Pair;
+use crate::usage::Uses;
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use directory::Application;
 use http::HeaderValue;
@@ -19,6 +20,8 @@ pub struct Session {
     pub assertion: HeaderValue,
     /// What the client gets after presenting a Client ID and Client Secret.
     pub cookie: Option<HeaderValue>,
+    /// Since the last report.
+    pub uses: Arc<Uses>,
 }
 
 impl Session {
@@ -35,7 +38,7 @@ impl Session {
         let cookie = application.and_then(|(application, is_https)| {
             answer::session_cookie(application, token, expires, is_https)
         });
-        Some(Arc::new(Self { claims, kid, assertion, cookie }))
+        Some(Arc::new(Self { claims, kid, assertion, cookie, uses: Arc::default() }))
     }
 }
 
@@ -71,8 +74,7 @@ impl From<aws_lc_rs::digest::Digest> for Key {
 
 impl std::hash::Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        state.write_u64(self.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first)));
     }
 }
 

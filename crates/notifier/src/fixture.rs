@@ -43,7 +43,13 @@ pub fn spec(emails: &[&str], webhooks: &[&str]) -> Spec {
 
 pub fn policy(id: &str, emails: &[&str], webhooks: &[&str]) -> AlertPolicy {
     let spec = spec(emails, webhooks);
-    AlertPolicy { id: id.to_owned(), account_id: ACCOUNT.to_owned(), spec, created_at_ms: 1, modified_at_ms: 1 }
+    AlertPolicy {
+        id: id.to_owned(),
+        account_id: ACCOUNT.to_owned(),
+        spec,
+        created_at_ms: 1,
+        modified_at_ms: 1,
+    }
 }
 
 pub fn token(name: &str, expires_at_ms: i64) -> Token {
@@ -210,7 +216,8 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let router = axum::Router::new().fallback(answer);
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }).abort_handle();
+        let serving =
+            tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }).abort_handle();
         Self { url, received, serving }
     }
 

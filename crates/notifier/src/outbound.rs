@@ -123,7 +123,8 @@ fn authentication(kind: Kind, secret: &str) -> Result<(HeaderName, HeaderValue),
             ("cf-webhook-auth", secret.to_owned())
         }
     };
-    let mut value = HeaderValue::from_str(&value).map_err(|_| Failure::Unsendable("the secret fits no header"))?;
+    let mut value =
+        HeaderValue::from_str(&value).map_err(|_| Failure::Unsendable("the secret fits no header"))?;
     value.set_sensitive(true);
     Ok((HeaderName::from_static(name), value))
 }

@@ -28,7 +28,9 @@ impl SecretsKey {
     /// Fails if it was sealed under another key or for another webhook.
     pub(crate) fn open(&self, webhook_id: &str, sealed: &[u8]) -> Result<Zeroizing<String>, Error> {
         let unreadable = || {
-            Error::internal(format!("the secret of webhook {webhook_id} does not open under this secrets_key"))
+            Error::internal(format!(
+                "the secret of webhook {webhook_id} does not open under this secrets_key"
+            ))
         };
         let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or_else(unreadable)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| unreadable())?;

@@ -18,14 +18,8 @@ pub async fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
     let store = Store::open(database).await?;
     let outbound = Arc::new(Outbound::new(config.allow_private_webhooks)?);
     let secrets = Arc::new(secrets_key);
-    let worker = Worker::new(
-        store.clone(),
-        clock.clone(),
-        token_registry,
-        mailer,
-        outbound.clone(),
-        secrets.clone(),
-    );
+    let worker =
+        Worker::new(store.clone(), clock.clone(), token_registry, mailer, outbound.clone(), secrets.clone());
     let worker = Arc::new(worker);
     let rpc = Rpc { store, clock, outbound, secrets, worker: worker.clone() };
     Ok(Assembly {

@@ -39,7 +39,8 @@ fn is_broken_reference(error: &sqlx::Error) -> bool {
 }
 
 fn webhook_in_use(policies: &str) -> Error {
-    let message = format!("the webhook cannot be deleted: it is named by {policies}; change or delete that first");
+    let message =
+        format!("the webhook cannot be deleted: it is named by {policies}; change or delete that first");
     Error::new(ErrorKind::NotReady, "WEBHOOK_IN_USE", message)
 }
 

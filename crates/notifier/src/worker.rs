@@ -68,20 +68,28 @@ impl Worker {
         let (mail, webhook) = (self.clone(), self.clone());
         vec![
             service_kit::Worker::new("expiry scan", move |stop| self.keep_scanning(scan_interval, stop)),
-            service_kit::Worker::new("mail sender", move |stop| mail.keep_sending(Channel::Email, MAILS, stop)),
+            service_kit::Worker::new("mail sender", move |stop| {
+                mail.keep_sending(Channel::Email, MAILS, stop)
+            }),
             service_kit::Worker::new("webhook sender", move |stop| {
                 webhook.keep_sending(Channel::Webhook, WEBHOOKS, stop)
             }),
         ]
     }
 
-    async fn keep_scanning(self: Arc<Self>, interval: Duration, stop: CancellationToken) -> Result<(), Error> {
+    async fn keep_scanning(
+        self: Arc<Self>,
+        interval: Duration,
+        stop: CancellationToken,
+    ) -> Result<(), Error> {
         loop {
             let scan = async {
                 match self.scan().await {
                     Ok(0) => {}
                     Ok(scheduled) => tracing::info!(scheduled, "tokens are about to expire"),
-                    Err(error) => tracing::warn!(%error, "looking for expiring tokens failed; will look again"),
+                    Err(error) => {
+                        tracing::warn!(%error, "looking for expiring tokens failed; will look again")
+                    }
                 }
                 if let Err(error) = self.forget().await {
                     tracing::warn!(%error, "deleting old history failed; will try again");

@@ -3,8 +3,8 @@
     smtp_server.py '{"answers": ["ok", "451", "drop"], "certificate": PATH, "key": PATH, "user": U, "password": P}'
 
 Prints {"port": N}, then one JSON line per message whose content arrived. `answers` are given to messages in turn, the
-last one for ever: "ok", a reply code, or "drop" (takes the content, then hangs up before it says so). With a certificate,
-STARTTLS and authentication are required.
+last one for ever: "ok", a reply code, "drop" (takes the content, then hangs up before it says so) or "silence" (never
+says anything). With a certificate, STARTTLS and authentication are required.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ class Handler:
         }
         print(json.dumps(message), flush=True)
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if answer == "silence":
+            await asyncio.Event().wait()
         if answer == "drop":
             server.transport.abort()
         return "250 OK" if answer in ("ok", "drop") else f"{answer} not now"
@@ -35,7 +37,8 @@ class Handler:
 
 def authenticate(server, session, envelope, mechanism, data):
     given = (data.login.decode(), data.password.decode())
-    return AuthResult(success=given == (options["user"], options["password"]))
+    # handled: the server is to say no by itself.
+    return AuthResult(success=given == (options["user"], options["password"]), handled=False)
 
 
 def connection():

@@ -6,6 +6,9 @@
 //! is deleted while a policy names it; `token_referrers` remembers whom the registry may know, and
 //! [`References::keep_stated`] tells it again.
 
+#[cfg(test)]
+mod tests;
+
 use crate::domain::TokenRule;
 use crate::store::{ReferrerRow, Tables, Writes as _};
 use database::{Database, failed};

@@ -10,14 +10,15 @@ use reqwest::Url;
 use std::path::Path;
 use std::time::Duration;
 
-/// For each command and answer.
+/// To be connected to.
 const TIME_OUT: Duration = Duration::from_secs(10);
-/// For one mail in all; a server may answer each command at its leisure.
+/// For one mail in all: the library would wait for ever for an answer.
 const LONGEST: Duration = Duration::from_secs(45);
 
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+    pub(super) longest: Duration,
 }
 
 impl Smtp {
@@ -45,14 +46,13 @@ impl Smtp {
             .timeout(Some(TIME_OUT))
             .pool_config(PoolConfig::new().max_size(2).idle_timeout(Duration::from_secs(30)))
             .build();
-        Ok(Self { transport, from })
+        Ok(Self { transport, from, longest: LONGEST })
     }
 }
 
 fn authorities(file: Option<&Path>) -> Result<Vec<Certificate>, Error> {
     let Some(file) = file else { return Ok(Vec::new()) };
-    let unusable =
-        |cause: String| Error::invalid("mailer_authority", format!("{}: {cause}", file.display()));
+    let unusable = |cause: String| Error::invalid("mailer_authority", format!("{}: {cause}", file.display()));
     let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
     Certificate::from_pem(&pem).map(|one| vec![one]).map_err(|error| unusable(error.to_string()))
 }
@@ -61,7 +61,7 @@ fn authorities(file: Option<&Path>) -> Result<Vec<Certificate>, Error> {
 impl Mailer for Smtp {
     async fn send(&self, mail: &Mail) -> Result<(), Error> {
         let message = message(&self.from, mail)?;
-        match tokio::time::timeout(LONGEST, self.transport.send(message)).await {
+        match tokio::time::timeout(self.longest, self.transport.send(message)).await {
             Ok(Ok(_accepted)) => Ok(()),
             Ok(Err(error)) => Err(Error::unavailable("the mail server", with_causes(&error))),
             Err(_) => Err(Error::unavailable("the mail server", "no answer in time")),

@@ -73,7 +73,8 @@ async fn an_endless_answer_is_not_read() {
     let endless = async move || Body::from_stream(futures::stream::repeat_with(chunk));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let serving = tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(endless)).await });
+    let serving =
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(endless)).await });
     let outbound = Outbound::new(true).unwrap();
     assert_eq!(post(&outbound, &url, None).await, Ok(()));
     serving.abort();

@@ -12,8 +12,7 @@ impl Rpc {
         check_account(&account_id)?;
         let spec = convert::spec(spec.unwrap_or_default()).checked()?;
         let now = self.clock.now().as_millis();
-        let policy =
-            AlertPolicy { id: new_id(), account_id, spec, created_at_ms: now, modified_at_ms: now };
+        let policy = AlertPolicy { id: new_id(), account_id, spec, created_at_ms: now, modified_at_ms: now };
         self.store.create_policy(&policy).await?;
         self.worker.rescan();
         Ok(pb::CreateAlertPolicyResponse { policy: Some(convert::policy(policy)) })

@@ -116,7 +116,10 @@ async fn a_policy_lives_from_creation_to_deletion() {
     let updated = client.update_alert_policy(update.clone()).await.unwrap().into_inner().policy.unwrap();
     let wanted = pb::AlertPolicySpec { name: "new".to_owned(), token_ids, ..created.spec.clone().unwrap() };
     assert_eq!(updated.spec, Some(wanted));
-    assert_eq!((updated.created_at_ms, updated.modified_at_ms), (created.created_at_ms, created.created_at_ms + 1000));
+    assert_eq!(
+        (updated.created_at_ms, updated.modified_at_ms),
+        (created.created_at_ms, created.created_at_ms + 1000)
+    );
     let nobody = Some(pb::Mechanisms::default());
     let bad = client.update_alert_policy(pb::UpdateAlertPolicyRequest { mechanisms: nobody, ..update }).await;
     assert_eq!(fields(&from_status(bad.unwrap_err())), ["mechanisms"]);
@@ -136,7 +139,10 @@ async fn broken_fields_are_named_and_nothing_is_stored() {
     for (broken, field) in [
         (pb::AlertPolicySpec { name: String::new(), ..spec(&["a@example.com"], &[]) }, "name"),
         (pb::AlertPolicySpec { alert_type: "x".to_owned(), ..spec(&["a@example.com"], &[]) }, "alert_type"),
-        (pb::AlertPolicySpec { token_ids: vec!["x".to_owned()], ..spec(&["a@example.com"], &[]) }, "filters/token_id/0"),
+        (
+            pb::AlertPolicySpec { token_ids: vec!["x".to_owned()], ..spec(&["a@example.com"], &[]) },
+            "filters/token_id/0",
+        ),
         (spec(&[], &[]), "mechanisms"),
         (spec(&["nobody"], &[]), "mechanisms/email/0/id"),
         (spec(&[], &[&unknown]), "mechanisms/webhooks/0/id"),
@@ -146,7 +152,10 @@ async fn broken_fields_are_named_and_nothing_is_stored() {
         assert_eq!((error.kind(), fields(&error)), (ErrorKind::Invalid, vec![field]));
     }
     let all_at_once = pb::AlertPolicySpec::default();
-    assert_eq!(fields(&service.create_policy(all_at_once).await.unwrap_err()), ["name", "alert_type", "mechanisms"]);
+    assert_eq!(
+        fields(&service.create_policy(all_at_once).await.unwrap_err()),
+        ["name", "alert_type", "mechanisms"]
+    );
     assert!(service.world.store.list_policies(ACCOUNT).await.unwrap().is_empty());
     let request = pb::CreateAlertPolicyRequest { account_id: "acme".to_owned(), spec: None };
     let error = from_status(service.client.clone().create_alert_policy(request).await.unwrap_err());
@@ -240,7 +249,8 @@ async fn another_account_sees_and_changes_nothing() {
     for refused in [get, delete, update, get_policy] {
         assert_eq!(from_status(refused.unwrap()).kind(), ErrorKind::NotFound);
     }
-    let named = pb::CreateAlertPolicyRequest { account_id: other.clone(), spec: Some(spec(&[], &[&webhook.id])) };
+    let named =
+        pb::CreateAlertPolicyRequest { account_id: other.clone(), spec: Some(spec(&[], &[&webhook.id])) };
     let error = from_status(client.create_alert_policy(named).await.unwrap_err());
     assert_eq!(fields(&error), ["mechanisms/webhooks/0/id"]);
 
@@ -272,7 +282,8 @@ async fn a_new_policy_is_acted_on_at_once_and_shown_in_the_history() {
     let alert = receiver.until(2).await.pop().unwrap();
     assert_eq!(alert.body["policy_id"], policy.id);
     assert_eq!(alert.body["data"]["service_token_id"], token.id);
-    let history = pb::ListHistoryRequest { account_id: ACCOUNT.to_owned(), ..pb::ListHistoryRequest::default() };
+    let history =
+        pb::ListHistoryRequest { account_id: ACCOUNT.to_owned(), ..pb::ListHistoryRequest::default() };
     let delivery = loop {
         let answer = service.client.clone().list_history(history.clone()).await.unwrap().into_inner();
         if let Some(delivery) = answer.deliveries.into_iter().next() {

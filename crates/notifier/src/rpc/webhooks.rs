@@ -105,9 +105,8 @@ impl Rpc {
     fn check(&self, name: &str, url: &str, secret: Option<&str>) -> Result<Url, Error> {
         let mut violations = Vec::from_iter(check_name(name));
         violations.extend(secret.and_then(check_secret));
-        let parsed = parse_url(url).and_then(|url| {
-            if self.outbound.names_private_address(&url) { Err(private()) } else { Ok(url) }
-        });
+        let parsed = parse_url(url)
+            .and_then(|url| if self.outbound.names_private_address(&url) { Err(private()) } else { Ok(url) });
         match parsed {
             Ok(url) => all_fine(violations).map(|()| url),
             Err(broken) => {
@@ -119,7 +118,8 @@ impl Rpc {
 
     /// Proves that the destination takes messages, before anything is stored.
     async fn test(&self, url: &Url, kind: Kind, secret: Option<&str>) -> Result<(), Error> {
-        let failure = match self.outbound.post(&Destination { url, kind, secret }, &test_message(kind)).await {
+        let failure = match self.outbound.post(&Destination { url, kind, secret }, &test_message(kind)).await
+        {
             Ok(()) => return Ok(()),
             Err(failure) => failure,
         };
@@ -127,8 +127,11 @@ impl Rpc {
             let Violation { field, rule } = private();
             return Err(Error::invalid(field, rule));
         }
-        let error =
-            Error::new(ErrorKind::Unavailable, "WEBHOOK_TEST_FAILED", format!("the test message failed: {failure}"));
+        let error = Error::new(
+            ErrorKind::Unavailable,
+            "WEBHOOK_TEST_FAILED",
+            format!("the test message failed: {failure}"),
+        );
         Err(match failure {
             Failure::Unreachable(cause) => error.with_cause(cause),
             _ => error,

@@ -70,7 +70,8 @@ async fn policies_are_an_accounts_own(store: &Store) {
     assert_eq!(store.list_policies(ACCOUNT).await.unwrap(), [policy.clone()]);
     assert_eq!(store.list_policies("other").await.unwrap(), []);
     assert_eq!(store.find_policy("other", "own").await.unwrap(), None);
-    let rename = |name: &'static str| move |spec| Ok(crate::alert_policy::Spec { name: name.to_owned(), ..spec });
+    let rename =
+        |name: &'static str| move |spec| Ok(crate::alert_policy::Spec { name: name.to_owned(), ..spec });
     let error = store.update_policy("other", "own", NOW, rename("stolen")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(store.delete_policy("other", "own").await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -211,7 +212,10 @@ async fn what_was_withdrawn_comes_back_as_itself(store: &Store) {
 
 async fn a_recipient_is_held_back(store: &Store) {
     let (down, other) = (key("down", 1), key("up", 1));
-    store.schedule(&[down.clone(), Key { token_id: "u".to_owned(), ..down.clone() }, other], NOW).await.unwrap();
+    store
+        .schedule(&[down.clone(), Key { token_id: "u".to_owned(), ..down.clone() }, other], NOW)
+        .await
+        .unwrap();
     let until = NOW.after(Duration::from_mins(5));
     store.hold_back(&down, until, NOW).await.unwrap();
     let free = claim(store, NOW).await.unwrap();
@@ -257,7 +261,11 @@ async fn old_history_goes(store: &Store) {
         }
     }
     assert_eq!(store.forget(NOW.after(KEPT)).await.unwrap(), 1, "what was never sent");
-    assert_eq!(store.forget(NOW.after(KEPT + Duration::from_secs(1))).await.unwrap(), 1, "what was sent long ago");
+    assert_eq!(
+        store.forget(NOW.after(KEPT + Duration::from_secs(1))).await.unwrap(),
+        1,
+        "what was sent long ago"
+    );
     let known = store.known_deliveries(i64::MIN, i64::MAX).await.unwrap();
     assert_eq!(known, kept.iter().map(Key::id).collect());
 }

@@ -44,7 +44,8 @@ macro_rules! refer {
         for (index, webhook) in spec.webhooks.iter().enumerate() {
             let statement = "INSERT INTO webhook_references (webhook_id, policy_id)
                 SELECT id, $1 FROM webhooks WHERE id = $2 AND account_id = $3";
-            let named = sqlx::query(statement).bind(id).bind(webhook).bind(account_id).execute(&mut *$tx).await;
+            let named =
+                sqlx::query(statement).bind(id).bind(webhook).bind(account_id).execute(&mut *$tx).await;
             match named {
                 Ok(named) if named.rows_affected() == 1 => {}
                 Ok(_) => return Err(unknown(index)),
@@ -56,7 +57,10 @@ macro_rules! refer {
 }
 
 fn unknown(index: usize) -> Error {
-    Error::invalid(format!("mechanisms/webhooks/{index}/id"), "must be the id of one of the account's webhooks")
+    Error::invalid(
+        format!("mechanisms/webhooks/{index}/id"),
+        "must be the id of one of the account's webhooks",
+    )
 }
 
 fn no_policy() -> Error {
@@ -96,7 +100,12 @@ impl Store {
 
     pub async fn find_policy(&self, account_id: &str, id: &str) -> Result<Option<AlertPolicy>, Error> {
         let row = with!(&self.database, |pool| {
-            sqlx::query_as::<_, Row>(FIND).bind(account_id).bind(id).fetch_optional(pool).await.map_err(failed)?
+            sqlx::query_as::<_, Row>(FIND)
+                .bind(account_id)
+                .bind(id)
+                .fetch_optional(pool)
+                .await
+                .map_err(failed)?
         });
         row.map(AlertPolicy::try_from).transpose()
     }

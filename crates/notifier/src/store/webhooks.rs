@@ -40,8 +40,16 @@ impl Store {
     pub async fn create_webhook(&self, webhook: &Webhook, sealed: Option<&[u8]>) -> Result<(), Error> {
         const INSERT: &str = "INSERT INTO webhooks (id, account_id, name, url, type, secret_sealed, created_at_ms, \
             last_success_at_ms, last_failure_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-        let Webhook { id, account_id, name, url, kind, created_at_ms, last_success_at_ms, last_failure_at_ms } =
-            webhook;
+        let Webhook {
+            id,
+            account_id,
+            name,
+            url,
+            kind,
+            created_at_ms,
+            last_success_at_ms,
+            last_failure_at_ms,
+        } = webhook;
         with!(&self.database, |pool| {
             sqlx::query(INSERT)
                 .bind(id)
@@ -64,7 +72,12 @@ impl Store {
     pub async fn get_webhook(&self, account_id: &str, id: &str) -> Result<(Webhook, Option<Vec<u8>>), Error> {
         const FIND: &str = select!("WHERE account_id = $1 AND id = $2");
         let row = with!(&self.database, |pool| {
-            sqlx::query_as::<_, Row>(FIND).bind(account_id).bind(id).fetch_optional(pool).await.map_err(failed)?
+            sqlx::query_as::<_, Row>(FIND)
+                .bind(account_id)
+                .bind(id)
+                .fetch_optional(pool)
+                .await
+                .map_err(failed)?
         });
         row.ok_or_else(no_webhook)?.split()
     }
@@ -123,7 +136,8 @@ impl Store {
         const NAMED_BY: &str = "SELECT p.name FROM webhook_references r JOIN alert_policies p ON p.id = r.policy_id \
             JOIN webhooks w ON w.id = r.webhook_id WHERE w.account_id = $1 AND w.id = $2 ORDER BY p.name LIMIT 10";
         transaction!(&self.database, |tx| {
-            let named = sqlx::query_as::<_, PolicyName>(NAMED_BY).bind(account_id).bind(id).fetch_all(&mut *tx);
+            let named =
+                sqlx::query_as::<_, PolicyName>(NAMED_BY).bind(account_id).bind(id).fetch_all(&mut *tx);
             let names = named.await.map_err(failed)?.into_iter().map(|row| format!("\"{}\"", row.name));
             let names = names.collect::<Vec<_>>().join(", ");
             if !names.is_empty() {
@@ -167,10 +181,19 @@ impl Row {
             last_success_at_ms,
             last_failure_at_ms,
         } = self;
-        let parsed = parse_url(&url).map_err(|broken| Error::internal(format!("webhook {id}: {}", broken.rule)))?;
+        let parsed =
+            parse_url(&url).map_err(|broken| Error::internal(format!("webhook {id}: {}", broken.rule)))?;
         let kind = Kind::of(&parsed);
-        let webhook =
-            Webhook { id, account_id, name, url, kind, created_at_ms, last_success_at_ms, last_failure_at_ms };
+        let webhook = Webhook {
+            id,
+            account_id,
+            name,
+            url,
+            kind,
+            created_at_ms,
+            last_success_at_ms,
+            last_failure_at_ms,
+        };
         Ok((webhook, secret_sealed))
     }
 }

@@ -48,7 +48,9 @@ impl Worker {
                 policies.insert(token.account_id.clone(), listed);
             }
             let policies = policies.get(&token.account_id).into_iter().flatten();
-            due.extend(policies.filter(|p| p.covers(&token.account_id, &token.id)).flat_map(|p| keys(p, token)));
+            due.extend(
+                policies.filter(|p| p.covers(&token.account_id, &token.id)).flat_map(|p| keys(p, token)),
+            );
         }
         let expiries = || due.iter().map(|key| key.expires_at_ms);
         let (Some(first), Some(last)) = (expiries().min(), expiries().max()) else { return Ok(0) };

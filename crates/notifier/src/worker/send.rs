@@ -76,7 +76,9 @@ impl Worker {
         }
         let request = GetTokenRequest { account_id: key.account_id.clone(), id: key.token_id.clone() };
         let token = match self.registry.clone().get_token(request).await.map_err(from_status) {
-            Ok(answer) => answer.into_inner().token.ok_or_else(|| Error::internal("an answer without a token"))?,
+            Ok(answer) => {
+                answer.into_inner().token.ok_or_else(|| Error::internal("an answer without a token"))?
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Judged::Cancelled),
             Err(error) => return Err(error),
         };
@@ -126,7 +128,9 @@ impl Worker {
                 tracing::info!(delivery = claimed.id, policy = policy.id, is_first, "alert sent");
                 Ok(())
             }
-            Err(Failed::Retry(why)) if claimed.attempt < MOST_ATTEMPTS => self.try_later(claimed, &why, ended).await,
+            Err(Failed::Retry(why)) if claimed.attempt < MOST_ATTEMPTS => {
+                self.try_later(claimed, &why, ended).await
+            }
             Err(Failed::Retry(why) | Failed::Final(why)) => self.give_up(claimed, &why, ended).await,
         }
     }
@@ -149,7 +153,11 @@ impl Worker {
     }
 
     /// Answers the JSON, for the history. The outer error: it could not be tried.
-    async fn send_webhook(&self, claimed: &Claimed, alert: &Alert<'_>) -> Result<Result<String, Failed>, Error> {
+    async fn send_webhook(
+        &self,
+        claimed: &Claimed,
+        alert: &Alert<'_>,
+    ) -> Result<Result<String, Failed>, Error> {
         let key = &claimed.key;
         let (webhook, sealed) = self.store.get_webhook(&key.account_id, &key.recipient).await?;
         let secret = sealed.map(|sealed| self.secrets.open(&webhook.id, &sealed)).transpose();
@@ -164,7 +172,9 @@ impl Worker {
         let destination = Destination { url: &url, kind: webhook.kind, secret };
         Ok(match self.outbound.post(&destination, &body).await {
             Ok(()) => Ok(body.to_string()),
-            Err(failure @ (Failure::Gone | Failure::Unsendable(_))) => Err(Failed::Final(failure.to_string())),
+            Err(failure @ (Failure::Gone | Failure::Unsendable(_))) => {
+                Err(Failed::Final(failure.to_string()))
+            }
             Err(failure) => {
                 if let Failure::Unreachable(cause) = &failure {
                     tracing::debug!(delivery = claimed.id, cause, "webhook unreachable");
@@ -177,7 +187,13 @@ impl Worker {
     async fn try_later(&self, claimed: &Claimed, why: &str, now: Timestamp) -> Result<(), Error> {
         let pause = claimed.pause();
         let attempt = claimed.attempt;
-        tracing::warn!(delivery = claimed.id, attempt, pause_s = pause.as_secs(), why, "alert not sent; will retry");
+        tracing::warn!(
+            delivery = claimed.id,
+            attempt,
+            pause_s = pause.as_secs(),
+            why,
+            "alert not sent; will retry"
+        );
         self.store.retry(claimed, now.after(pause), cut(why, 500)).await?;
         if claimed.key.channel == Channel::Webhook {
             self.store.hold_back(&claimed.key, now.after(pause.min(HELD_BACK)), now).await?;

@@ -47,7 +47,8 @@ async fn change(world: &World, change: impl FnOnce(&mut Spec)) {
 
 async fn enable(world: &World, token: &Token, enabled: bool) {
     let (account_id, id) = (token.account_id.clone(), token.id.clone());
-    let request = UpdateTokenRequest { account_id, id, enabled: Some(enabled), ..UpdateTokenRequest::default() };
+    let request =
+        UpdateTokenRequest { account_id, id, enabled: Some(enabled), ..UpdateTokenRequest::default() };
     world.registry.clone().update_token(request).await.unwrap();
 }
 
@@ -76,7 +77,9 @@ async fn each_recipient_is_told_once_a_week_ahead_across_restarts() {
 
     assert_eq!(world.mails().len(), 2);
     let mail = world.mail(&world.mails()[0]);
-    for part in ["build agent", &token.client_id, &token.id, ACCOUNT, "expires in 7 days", "Refresh", "Rotate"] {
+    for part in
+        ["build agent", &token.client_id, &token.id, ACCOUNT, "expires in 7 days", "Refresh", "Rotate"]
+    {
         assert!(mail.contains(part), "{part} in {mail}");
     }
     let received = receiver.received();
@@ -102,7 +105,8 @@ async fn only_covered_tokens_are_told_of() {
     enable(&world, &off, false).await;
     change(&world, |spec| spec.enabled = false).await;
     assert_eq!(world.worker().run_once().await, 0);
-    change(&world, |spec| (spec.enabled, spec.token_ids) = (true, vec![one.id.clone(), off.id.clone()])).await;
+    change(&world, |spec| (spec.enabled, spec.token_ids) = (true, vec![one.id.clone(), off.id.clone()]))
+        .await;
     assert_eq!(world.worker().run_once().await, 1);
     assert!(world.mail(&world.mails()[0]).contains("\"one\""));
 }
@@ -130,7 +134,8 @@ async fn refreshing_or_deleting_the_token_ends_the_matter() {
     let world = World::new().await;
     tell(&world, &["a@example.com"], &[]).await;
     let worker = world.worker();
-    let (refreshed, deleted) = (world.create_token("kept", "100h").await, world.create_token("gone", "100h").await);
+    let (refreshed, deleted) =
+        (world.create_token("kept", "100h").await, world.create_token("gone", "100h").await);
     worker.scan().await.unwrap();
     refresh(&world, &refreshed).await;
     let (account_id, id) = (deleted.account_id, deleted.id);
@@ -314,7 +319,8 @@ async fn two_notifiers_send_each_message_once(world: World) {
         process.await.unwrap().unwrap();
     }
     let received = receiver.received();
-    let distinct = received.iter().map(|one| one.body["alert_correlation_id"].to_string()).collect::<HashSet<_>>();
+    let distinct =
+        received.iter().map(|one| one.body["alert_correlation_id"].to_string()).collect::<HashSet<_>>();
     assert_eq!((received.len(), distinct.len()), (TOKENS, TOKENS));
     let mails = mailer.ids.lock().unwrap().clone();
     assert_eq!((mails.len(), mails.iter().collect::<HashSet<_>>().len()), (TOKENS, TOKENS));

@@ -46,6 +46,16 @@ pub async fn both_ways_of_answering_agree(world: &World) {
     }
 }
 
+pub async fn a_live_view_answers_without_the_database(world: &World) {
+    let app =
+        world.create_application("app.example.com", vec![inline(bypass("open", vec![everyone()]))]).await;
+    world.view_is_live().await;
+    world.lose_applications().await;
+    assert_eq!(world.outcome(&app.id).await, Outcome::Bypass);
+    let stored = world.without_view.clone().evaluate(ask(&app.id, wire::Facts::default())).await;
+    assert_eq!(refusal(stored).unwrap_err().kind, ErrorKind::NotFound);
+}
+
 pub async fn the_first_policy_that_matches_decides_and_is_explained(world: &World) {
     let links = vec![
         inline(policy("never reached", Decision::Deny, vec![everyone()])),

@@ -1,6 +1,4 @@
-use crate::world::{
-    World, application, bypass, everyone, group, inline, linked, policy, refusal, rule, token,
-};
+use crate::world::{World, application, bypass, everyone, group, inline, linked, refusal, rule};
 use model::{AccountId, ErrorKind, PolicyId};
 use proto::policy_evaluator as wire;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
@@ -221,7 +219,4 @@ pub async fn callers_may_call_what_their_work_needs(world: &World) {
     assert_eq!(issuer.delete_application(delete).await.unwrap_err().code(), Code::PermissionDenied);
     let mut edge = PolicyEvaluatorClient::new(world.as_caller("edge-gateway"));
     assert_eq!(edge.evaluate(ask).await.unwrap_err().code(), Code::PermissionDenied);
-    // Unused by the cases above, and part of what an editor sends first.
-    let spec = policy("policy", wire::Decision::NonIdentity, vec![token("not a token")]);
-    assert_eq!(world.create_policy(spec).await.unwrap_err().kind, ErrorKind::Invalid);
 }

@@ -65,6 +65,7 @@ facts! {
     organizations::fields_are_merged,
     organizations::a_team_domain_belongs_to_one_organization,
     evaluation::both_ways_of_answering_agree,
+    evaluation::a_live_view_answers_without_the_database,
     evaluation::the_first_policy_that_matches_decides_and_is_explained,
     evaluation::an_unknown_application_is_not_found,
     input::every_bad_input_is_refused_by_its_field,

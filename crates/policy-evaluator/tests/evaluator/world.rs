@@ -83,6 +83,29 @@ impl World {
         ChangeFeedClient::new(self.as_caller("edge-gateway"))
     }
 
+    /// Waits until the evaluator's own view has a lease and everything that was committed.
+    pub async fn view_is_live(&self) {
+        let team = wire::PutOrganizationRequest {
+            account_id: self.account.clone(),
+            auth_domain: Some("team.example.com".into()),
+            ..Default::default()
+        };
+        loop {
+            let answer = self.evaluator.clone().put_organization(team.clone()).await.unwrap().into_inner();
+            if answer.propagation.unwrap().confirmed == 1 {
+                return;
+            }
+        }
+    }
+
+    /// Empties the evaluator's tables behind its back.
+    pub async fn lose_applications(&self) {
+        database::with!(&self.databases[0], |pool| {
+            database::sqlx::query("DELETE FROM application_policies").execute(pool).await.unwrap();
+            database::sqlx::query("DELETE FROM applications").execute(pool).await.unwrap();
+        });
+    }
+
     pub async fn stop(self) {
         self.stop.cancel();
         self.running.await.unwrap().unwrap();
