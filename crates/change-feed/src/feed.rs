@@ -208,7 +208,7 @@ impl Feed {
         }
     }
 
-    async fn compact(&self) -> Result<(), Error> {
+    pub(crate) async fn compact(&self) -> Result<(), Error> {
         // By the clock that granted the leases: one that is live is never forgotten.
         let now = self.database.now(&*self.clock).await?.as_millis();
         let ago = |age: Duration| {

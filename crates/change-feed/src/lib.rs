@@ -27,6 +27,9 @@ pub mod replica;
 pub mod rpc;
 pub mod source;
 
+#[cfg(test)]
+mod tests;
+
 pub use feed::{Feed, Settings, Wait};
 pub use log::{Appended, Change, FeedConnection};
 pub use replica::{Gate, Replica, View};

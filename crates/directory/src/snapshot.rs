@@ -133,6 +133,9 @@ impl Snapshot {
 
     /// The applications whose policies name one of `groups`, directly or through others.
     pub(crate) fn using(&self, groups: &[GroupId]) -> Vec<Arc<Application>> {
+        if groups.is_empty() {
+            return Vec::new();
+        }
         let uses = |it: &&Arc<Application>| it.policies.depends_on().iter().any(|id| groups.contains(id));
         self.applications().filter(uses).cloned().collect()
     }

@@ -1,5 +1,6 @@
 //! The words and shapes of a message.
 
+use crate::alert_policy::AlertPolicy;
 use crate::text::{cut, plain};
 use crate::webhook::Kind;
 use model::Timestamp;
@@ -13,9 +14,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 pub struct Alert<'a> {
     /// The delivery's id.
     pub id: &'a str,
-    pub policy_id: &'a str,
-    pub policy_name: &'a str,
-    pub alert_type: &'a str,
+    pub policy: &'a AlertPolicy,
     pub token: &'a Token,
     pub now: Timestamp,
 }
@@ -60,7 +59,8 @@ impl Alert<'_> {
         text.push_str("Still in use?   Refresh it: one more year, and its users change nothing.\n");
         text.push_str("Time for a new secret?   Rotate it, and hand the new secret to its users.\n");
         text.push_str("No longer in use?   Delete it.\n\n");
-        let _ = write!(text, "Sent by the alert policy \"{}\". Alert {}\n", plain(self.policy_name), self.id);
+        let policy = plain(&self.policy.spec.name);
+        let _ = writeln!(text, "Sent by the alert policy \"{policy}\". Alert {}", self.id);
         text
     }
 
@@ -91,9 +91,9 @@ impl Alert<'_> {
     }
 
     fn generic(&self, line: &str) -> Value {
-        let token = self.token;
+        let (token, policy) = (self.token, self.policy);
         json!({
-            "name": plain(self.policy_name),
+            "name": plain(&policy.spec.name),
             "text": line,
             "data": {
                 "service_token_id": token.id,
@@ -105,9 +105,9 @@ impl Alert<'_> {
             },
             "ts": self.now.as_seconds(),
             "account_id": token.account_id,
-            "policy_id": self.policy_id,
-            "policy_name": self.policy_name,
-            "alert_type": self.alert_type,
+            "policy_id": policy.id,
+            "policy_name": policy.spec.name,
+            "alert_type": policy.spec.alert_type,
             "alert_correlation_id": self.id,
             "alert_event": "ALERT_STATE_EVENT_START",
         })
@@ -144,20 +144,14 @@ mod tests {
     use super::*;
     use crate::fixture;
 
-    fn alert(token: &Token, now: Timestamp) -> Alert<'_> {
-        Alert {
-            id: "d1",
-            policy_id: "p1",
-            policy_name: "Ops \"eu\"",
-            alert_type: "expiring_service_token_alert",
-            token,
-            now,
-        }
+    fn alert<'a>(policy: &'a AlertPolicy, token: &'a Token, now: Timestamp) -> Alert<'a> {
+        Alert { id: "d1", policy, token, now }
     }
 
     #[test]
     fn begun_days_are_counted() {
         let now = Timestamp::from_millis(1_700_000_000_000);
+        let policy = fixture::policy("p1", &[], &[]);
         for (left, days, words) in [
             (7 * DAY_MS, 7, "expires in 7 days"),
             (7 * DAY_MS - 1, 7, "expires in 7 days"),
@@ -168,8 +162,8 @@ mod tests {
             (-5, 0, "has expired"),
         ] {
             let token = fixture::token("build", now.as_millis() + left);
-            assert_eq!(alert(&token, now).days(), days, "{left}");
-            assert!(alert(&token, now).subject().ends_with(words), "{left}");
+            assert_eq!(alert(&policy, &token, now).days(), days, "{left}");
+            assert!(alert(&policy, &token, now).subject().ends_with(words), "{left}");
         }
     }
 
@@ -177,7 +171,8 @@ mod tests {
     fn the_generic_body_is_the_contracts() {
         let now = Timestamp::from_millis(1_700_000_000_123);
         let token = fixture::token("build", now.as_millis() + 3 * DAY_MS);
-        let body = alert(&token, now).webhook(Kind::Generic);
+        let policy = fixture::policy("p1", &[], &[]);
+        let body = alert(&policy, &token, now).webhook(Kind::Generic);
         let keys = body.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>();
         let wanted = [
             "name",
@@ -203,7 +198,8 @@ mod tests {
     fn a_name_cannot_speak_for_the_message() {
         let now = Timestamp::from_millis(0);
         let token = fixture::token("<!channel> <http://evil|x> @everyone\r\nBcc: a@b\u{202E}", DAY_MS);
-        let alert = alert(&token, now);
+        let policy = fixture::policy("p1", &[], &[]);
+        let alert = alert(&policy, &token, now);
         let slack = alert.webhook(Kind::Slack)["text"].as_str().unwrap().to_owned();
         assert!(!slack.contains('<') && slack.contains("&lt;!channel&gt;"), "{slack}");
         assert_eq!(alert.webhook(Kind::Discord)["allowed_mentions"]["parse"], json!([]));

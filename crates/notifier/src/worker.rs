@@ -88,7 +88,7 @@ impl Worker {
                     Ok(0) => {}
                     Ok(scheduled) => tracing::info!(scheduled, "tokens are about to expire"),
                     Err(error) => {
-                        tracing::warn!(%error, "looking for expiring tokens failed; will look again")
+                        tracing::warn!(%error, "looking for expiring tokens failed; will look again");
                     }
                 }
                 if let Err(error) = self.forget().await {

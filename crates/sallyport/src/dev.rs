@@ -79,7 +79,7 @@ pub struct Options {
     /// Header in which a trusted proxy names the client's country, for example CF-IPCountry.
     #[arg(long, value_name = "NAME")]
     country_header: Option<String>,
-    /// Country database in MaxMind's format.
+    /// Country database in the format of `MaxMind`.
     #[arg(long, value_name = "FILE")]
     country_database: Option<PathBuf>,
     /// What is logged to standard error.
@@ -104,7 +104,7 @@ impl Options {
 }
 
 /// Runs until SIGINT or SIGTERM.
-pub fn main(options: Options) -> Result<()> {
+pub fn main(options: &Options) -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
@@ -113,8 +113,8 @@ pub fn main(options: Options) -> Result<()> {
         let topology = if options.distributed { Topology::Distributed } else { Topology::Embedded };
         let state = State::open(&options.data_dir, topology)?;
         match topology {
-            Topology::Embedded => all_in_one::run(&options, state, stop).await,
-            Topology::Distributed => distributed::run(&options, state, stop).await,
+            Topology::Embedded => all_in_one::run(options, state, stop).await,
+            Topology::Distributed => distributed::run(options, state, stop).await,
         }
     })
 }

@@ -49,7 +49,9 @@ pub struct Embedded {
 
 /// What `sallyport` itself may call.
 pub struct Operator {
+    pub token_registry: TokenRegistryClient<GrpcChannel>,
     pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
+    pub session_issuer: SessionIssuerClient<GrpcChannel>,
 }
 
 /// The name in which `sallyport` calls.
@@ -141,7 +143,11 @@ pub async fn assemble(options: Options) -> Result<Embedded> {
     let (edge, ready) = edge_gateway::build(&proxy, deps).await.context("edge-gateway")?;
     serve(edge, Callers::default());
 
-    let operator = Operator { policy_evaluator: PolicyEvaluatorClient::new(evaluator.channel(OPERATOR)) };
+    let operator = Operator {
+        token_registry: TokenRegistryClient::new(registry.channel(OPERATOR)),
+        policy_evaluator: PolicyEvaluatorClient::new(evaluator.channel(OPERATOR)),
+        session_issuer: SessionIssuerClient::new(issuer.channel(OPERATOR)),
+    };
     Ok(Embedded { workers, ready, operator })
 }
 

@@ -19,7 +19,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let Command::Dev(options) = Arguments::parse().command;
-    match sallyport::dev::main(options) {
+    match sallyport::dev::main(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sallyport: {error:#}");

@@ -8,12 +8,12 @@ mod world;
 use serde_json::{Value, json};
 use world::World;
 
-pub fn policy(name: &str, include: Value) -> Value {
-    json!({"name": name, "decision": "non_identity", "include": include})
+pub fn policy(name: &str, include: impl Into<Value>) -> Value {
+    json!({"name": name, "decision": "non_identity", "include": include.into()})
 }
 
-pub fn app(domain: &str, policies: Value) -> Value {
-    json!({"type": "self_hosted", "domain": domain, "policies": policies})
+pub fn app(domain: &str, policies: impl Into<Value>) -> Value {
+    json!({"type": "self_hosted", "domain": domain, "policies": policies.into()})
 }
 
 #[tokio::test]

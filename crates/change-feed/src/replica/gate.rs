@@ -57,3 +57,46 @@ impl Gate {
 fn nanos(time: BootTime) -> u64 {
     u64::try_from(time.as_duration().as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn at(millis: u64) -> BootTime {
+        BootTime::from_duration(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn without_a_lease_nothing_is_decided() {
+        let gate = Gate::default();
+        assert!(!gate.is_live(at(0)));
+        gate.extend(at(100));
+        assert!(gate.is_live(at(99)));
+        assert!(!gate.is_live(at(100)));
+        gate.fence();
+        assert!(!gate.is_live(at(0)));
+    }
+
+    #[test]
+    fn a_lease_lost_and_won_again_in_between_does_not_cover() {
+        let gate = Gate::default();
+        gate.extend(at(100));
+        let lease = gate.lease();
+        gate.extend(at(300));
+        assert!(lease.covers(at(99)));
+        assert!(!lease.covers(at(200)), "what was looked up before the gap is stale");
+        assert!(gate.lease().covers(at(200)));
+    }
+
+    #[test]
+    fn answers_that_overtake_one_another_shorten_nothing() {
+        let gate = Gate::default();
+        gate.extend(at(300));
+        gate.extend(at(100));
+        gate.set_applied(7);
+        gate.set_applied(3);
+        assert!(gate.is_live(at(299)));
+        assert_eq!(gate.applied(), 7);
+    }
+}

@@ -58,7 +58,10 @@ impl<'a, V: View> Life<'a, V> {
         self.release().await;
         loop {
             let feed = self.replica.feed;
-            tracing::error!(feed, "fenced: the history changed; restart this process once somebody has looked");
+            tracing::error!(
+                feed,
+                "fenced: the history changed; restart this process once somebody has looked"
+            );
             tokio::time::sleep(Duration::from_mins(1)).await;
         }
     }
@@ -73,7 +76,9 @@ impl<'a, V: View> Life<'a, V> {
         let subject = subject(self.replica.feed);
         match tokio::time::timeout(RETRY, self.replica.bus.subscribe(&subject)).await {
             Ok(Ok(subscription)) => return Some(subscription),
-            Ok(Err(error)) => tracing::warn!(feed = self.replica.feed, %error, "subscribing failed; retrying"),
+            Ok(Err(error)) => {
+                tracing::warn!(feed = self.replica.feed, %error, "subscribing failed; retrying")
+            }
             Err(_) => tracing::warn!(feed = self.replica.feed, "subscribing took too long; retrying"),
         }
         None
@@ -193,7 +198,9 @@ impl<'a, V: View> Life<'a, V> {
         while let Some(subscription) = broadcasts
             && Instant::now() < until
         {
-            let Ok(message) = tokio::time::timeout_at(until, subscription.next()).await else { return Ok(()) };
+            let Ok(message) = tokio::time::timeout_at(until, subscription.next()).await else {
+                return Ok(());
+            };
             let Some(message) = message else {
                 *broadcasts = None;
                 break;

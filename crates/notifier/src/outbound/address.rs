@@ -37,7 +37,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
             is_public_v4(Ipv4Addr::new(a, b, c, d))
         }
         // Protocol assignments and Teredo, documentation, 6to4, documentation.
-        [0x2001, 0..0x200, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..0x1000, ..] => false,
+        [0x2001, 0..0x200 | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..0x1000, ..] => false,
         // Everything else that is public is within 2000::/3; IPv4-mapped addresses are not.
         [first, ..] => first & 0xe000 == 0x2000,
     }

@@ -101,7 +101,10 @@ async fn a_policy_lives_from_creation_to_deletion() {
     let get = pb::GetAlertPolicyRequest { account_id: account_id.clone(), id: id.clone() };
     assert_eq!(client.get_alert_policy(get.clone()).await.unwrap().into_inner().policy.unwrap(), created);
     let list = pb::ListAlertPoliciesRequest { account_id: account_id.clone() };
-    assert_eq!(client.list_alert_policies(list).await.unwrap().into_inner().policies, [created.clone()]);
+    assert_eq!(
+        client.list_alert_policies(list).await.unwrap().into_inner().policies,
+        std::slice::from_ref(&created)
+    );
 
     service.world.clock.advance(Duration::from_secs(1));
     let token_ids = vec![model::TokenId::random().to_string()];

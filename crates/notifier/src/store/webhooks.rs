@@ -136,12 +136,11 @@ impl Store {
         const NAMED_BY: &str = "SELECT p.name FROM webhook_references r JOIN alert_policies p ON p.id = r.policy_id \
             JOIN webhooks w ON w.id = r.webhook_id WHERE w.account_id = $1 AND w.id = $2 ORDER BY p.name LIMIT 10";
         transaction!(&self.database, |tx| {
-            let named =
-                sqlx::query_as::<_, PolicyName>(NAMED_BY).bind(account_id).bind(id).fetch_all(&mut *tx);
-            let names = named.await.map_err(failed)?.into_iter().map(|row| format!("\"{}\"", row.name));
-            let names = names.collect::<Vec<_>>().join(", ");
-            if !names.is_empty() {
-                return Err(webhook_in_use(&names));
+            let select = sqlx::query_as::<_, PolicyName>(NAMED_BY).bind(account_id).bind(id);
+            let policies = select.fetch_all(&mut *tx).await.map_err(failed)?;
+            if !policies.is_empty() {
+                let quoted = policies.iter().map(|policy| format!("\"{}\"", policy.name));
+                return Err(webhook_in_use(&quoted.collect::<Vec<_>>().join(", ")));
             }
             let delete = sqlx::query("DELETE FROM webhooks WHERE account_id = $1 AND id = $2");
             match delete.bind(account_id).bind(id).execute(&mut *tx).await {

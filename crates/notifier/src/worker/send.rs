@@ -100,14 +100,7 @@ impl Worker {
             return self.give_up(claimed, "every attempt ended without an outcome", now).await;
         }
         let spec = &policy.spec;
-        let alert = Alert {
-            id: &claimed.id,
-            policy_id: &policy.id,
-            policy_name: &spec.name,
-            alert_type: &spec.alert_type,
-            token,
-            now,
-        };
+        let alert = Alert { id: &claimed.id, policy, token, now };
         let outcome = match claimed.key.channel {
             Channel::Email => self.send_mail(claimed, &alert).await,
             Channel::Webhook => self.send_webhook(claimed, &alert).await?,

@@ -1,15 +1,13 @@
+//! One notifier at work, on a clock that moves when told to.
+
+mod replicas;
+
 use super::*;
 use crate::alert_policy::Spec;
 use crate::delivery::{CLAIM, MOST_ATTEMPTS};
 use crate::fixture::{self, ACCOUNT, Receiver, World};
-use crate::mailer::Mail;
-use async_trait::async_trait;
-use database::Database;
-use model::{Clock as _, SystemClock};
 use proto::token_registry::{DeleteTokenRequest, RefreshTokenRequest, Token, UpdateTokenRequest};
-use service_kit::{Callers, assembly};
-use std::collections::HashSet;
-use std::sync::Mutex;
+use service_kit::Callers;
 use tonic::service::Routes;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -68,7 +66,7 @@ async fn each_recipient_is_told_once_a_week_ahead_across_restarts() {
     assert_eq!(world.worker().run_once().await, 0, "eight days ahead");
     world.clock.advance(DAY);
     assert_eq!(world.worker().run_once().await, 0, "to the millisecond a week ahead is not yet within it");
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     assert_eq!(world.worker().run_once().await, 3);
     for _ in 0..8 {
         world.clock.advance(DAY);
@@ -82,16 +80,16 @@ async fn each_recipient_is_told_once_a_week_ahead_across_restarts() {
     {
         assert!(mail.contains(part), "{part} in {mail}");
     }
-    let received = receiver.received();
-    assert_eq!(received.len(), 1);
-    assert_eq!(received[0].headers["cf-webhook-auth"], "hunter2");
-    assert_eq!(received[0].body["data"]["service_token_id"], token.id);
-    assert_eq!(received[0].body["data"]["days_til_expiration"], 7);
+    let alerts = receiver.received();
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0].headers["cf-webhook-auth"], "hunter2");
+    assert_eq!(alerts[0].body["data"]["service_token_id"], token.id);
+    assert_eq!(alerts[0].body["data"]["days_til_expiration"], 7);
     let history = world.history().await;
     assert_eq!(history.len(), 3);
     let webhook = history.iter().find(|row| row.mechanism_type == "webhook").unwrap();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&webhook.alert_body).unwrap(), received[0].body);
-    assert_eq!(received[0].body["alert_correlation_id"], webhook.id);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&webhook.alert_body).unwrap(), alerts[0].body);
+    assert_eq!(alerts[0].body["alert_correlation_id"], webhook.id);
     assert!(history.iter().all(|row| !row.alert_body.contains("hunter2")));
     assert!(world.store.get_webhook(ACCOUNT, "hook").await.unwrap().0.last_success_at_ms.is_some());
 }
@@ -238,106 +236,4 @@ async fn an_unknown_token_state_sends_nothing_and_uses_up_no_attempt() {
     }
     assert!(world.mails().is_empty());
     assert_eq!((world.worker().send_due().await, world.mails().len()), (1, 1));
-}
-
-/// Hands the mail over, and then never gets to say so.
-struct Dying {
-    inner: Arc<dyn Mailer>,
-    handed_over: Notify,
-}
-
-#[async_trait]
-impl Mailer for Dying {
-    async fn send(&self, mail: &Mail) -> Result<(), Error> {
-        self.inner.send(mail).await?;
-        self.handed_over.notify_one();
-        std::future::pending().await
-    }
-}
-
-#[tokio::test]
-async fn a_notifier_that_dies_after_sending_is_followed_by_the_same_message() {
-    let world = World::new().await;
-    tell(&world, &["a@example.com"], &[]).await;
-    world.create_token("build", "100h").await;
-    let dying = Arc::new(Dying { inner: world.mailer(), handed_over: Notify::new() });
-    let first = world.worker_with(dying.clone(), world.registry.clone());
-    let process = tokio::spawn(async move { first.run_once().await });
-    dying.handed_over.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
-    let message_id = |mail: String| {
-        mail.lines().find(|line| line.starts_with("Message-ID: ")).map(str::to_owned).expect("a Message-ID")
-    };
-    let before = message_id(world.mail(&world.mails()[0]));
-    std::fs::remove_dir_all(world.folder.path().join("outbox")).unwrap();
-
-    let second = world.worker();
-    assert_eq!((second.run_once().await, world.history().await.len()), (0, 0), "the claim still holds");
-    world.clock.advance(CLAIM);
-    assert_eq!((second.run_once().await, world.history().await.len()), (1, 1));
-    assert_eq!(message_id(world.mail(&world.mails()[0])), before);
-    assert_eq!(second.run_once().await, 0);
-}
-
-/// Notes every mail that is handed over.
-struct Noting {
-    inner: Arc<dyn Mailer>,
-    ids: Mutex<Vec<String>>,
-}
-
-#[async_trait]
-impl Mailer for Noting {
-    async fn send(&self, mail: &Mail) -> Result<(), Error> {
-        self.ids.lock().unwrap().push(mail.id.clone());
-        self.inner.send(mail).await
-    }
-}
-
-/// Two whole notifiers, run as their processes would be, until the destination has had `TOKENS` messages.
-async fn two_notifiers_send_each_message_once(world: World) {
-    const TOKENS: usize = 30;
-    let receiver = Receiver::start(&[200]).await;
-    world.webhook("hook", &receiver.url, None).await;
-    tell(&world, &["a@example.com"], &["hook"]).await;
-    for n in 0..TOKENS {
-        world.create_token(&format!("token {n}"), "100h").await;
-    }
-    let mailer = Arc::new(Noting { inner: world.mailer(), ids: Mutex::default() });
-    let stop = CancellationToken::new();
-    let processes = [(); 2].map(|()| {
-        let worker = world.worker_with(mailer.clone(), world.registry.clone());
-        tokio::spawn(assembly::run(worker.workers(Duration::from_millis(20)), stop.clone()))
-    });
-    receiver.until(TOKENS).await;
-    // The outbox has no way to tell; history does.
-    while world.history().await.len() < 2 * TOKENS {
-        tokio::task::yield_now().await;
-    }
-    stop.cancel();
-    for process in processes {
-        process.await.unwrap().unwrap();
-    }
-    let received = receiver.received();
-    let distinct =
-        received.iter().map(|one| one.body["alert_correlation_id"].to_string()).collect::<HashSet<_>>();
-    assert_eq!((received.len(), distinct.len()), (TOKENS, TOKENS));
-    let mails = mailer.ids.lock().unwrap().clone();
-    assert_eq!((mails.len(), mails.iter().collect::<HashSet<_>>().len()), (TOKENS, TOKENS));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_notifiers_on_sqlite_send_each_message_once() {
-    two_notifiers_send_each_message_once(World::new().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_notifiers_on_postgres_send_each_message_once() {
-    let mut server = local_servers::Postgres::throwaway(&local_servers::Search::workspace()).await.unwrap();
-    let url = server.create_database("notifier", "notifier", None).await.unwrap();
-    let database = Database::connect(&url, 8).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    two_notifiers_send_each_message_once(World::on(database.clone(), folder, SystemClock.now()).await).await;
-    database.close().await;
-    server.server.stop().await.unwrap();
 }

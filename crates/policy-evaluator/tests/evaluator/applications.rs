@@ -1,4 +1,5 @@
-use crate::world::{World, application, bypass, country, everyone, inline, linked, refusal};
+use crate::words::{application, bypass, country, everyone, inline, linked, refusal};
+use crate::world::World;
 use model::ErrorKind;
 use prost::Message as _;
 use proto::change_feed::ListEntriesRequest;
@@ -16,7 +17,7 @@ async fn update(
     id: &str,
     spec: wire::ApplicationSpec,
     links: Option<Vec<wire::PolicyLink>>,
-) -> Result<wire::Application, crate::world::Refusal> {
+) -> Result<wire::Application, crate::words::Refusal> {
     let request = wire::UpdateApplicationRequest {
         account_id: world.account.clone(),
         id: id.into(),
@@ -27,7 +28,7 @@ async fn update(
     Ok(refusal(world.evaluator.clone().update_application(request).await)?.application.unwrap())
 }
 
-async fn delete(world: &World, id: &str) -> Result<wire::DeleteApplicationResponse, crate::world::Refusal> {
+async fn delete(world: &World, id: &str) -> Result<wire::DeleteApplicationResponse, crate::words::Refusal> {
     let request = wire::DeleteApplicationRequest {
         account_id: world.account.clone(),
         id: id.into(),
@@ -54,7 +55,7 @@ pub async fn a_domain_belongs_to_one_application(world: &World) {
         (refused.kind, refused.fields),
         (ErrorKind::AlreadyExists, vec!["destinations/1/uri".to_owned()])
     );
-    assert_eq!(list(world, Default::default()).await.1, 2);
+    assert_eq!(list(world, wire::ListApplicationsRequest::default()).await.1, 2);
     delete(world, &first.id).await.unwrap();
     assert!(delete(world, &first.id).await.unwrap_err().is(ErrorKind::NotFound, "NOT_FOUND"));
     world.create_application("app.example.com", vec![]).await;

@@ -1,5 +1,6 @@
 use crate::organizations::put;
-use crate::world::{World, bypass, country, everyone, group, in_group, inline, policy, refusal};
+use crate::words::{bypass, country, everyone, group, in_group, inline, policy, refusal};
+use crate::world::World;
 use model::{ApplicationId, ErrorKind, TokenId};
 use proto::policy_evaluator as wire;
 use wire::rule::Selector;
@@ -104,7 +105,7 @@ pub async fn an_unknown_application_is_not_found(world: &World) {
     // Created without waiting, so the view may not have it yet.
     let request = wire::CreateApplicationRequest {
         account_id: world.account.clone(),
-        spec: Some(crate::world::application("new.example.com")),
+        spec: Some(crate::words::application("new.example.com")),
         wait: proto::change_feed::Wait::None.into(),
         ..Default::default()
     };

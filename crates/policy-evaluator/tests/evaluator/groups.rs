@@ -1,4 +1,5 @@
-use crate::world::{World, bypass, country, everyone, group, in_group, linked};
+use crate::words::{bypass, country, everyone, group, in_group, linked};
+use crate::world::World;
 use model::{ErrorKind, GroupId};
 use proto::policy_evaluator as wire;
 use wire::Outcome;

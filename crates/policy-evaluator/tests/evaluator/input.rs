@@ -1,4 +1,5 @@
-use crate::world::{World, application, bypass, everyone, group, inline, linked, refusal, rule};
+use crate::words::{application, bypass, everyone, group, inline, linked, refusal, rule};
+use crate::world::World;
 use model::{AccountId, ErrorKind, PolicyId};
 use proto::policy_evaluator as wire;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
@@ -64,146 +65,48 @@ pub async fn every_bad_input_is_refused_by_its_field(world: &World) {
     assert_eq!(world.evaluator.clone().list_policies(request).await.unwrap().into_inner().total_count, 0);
 }
 
+/// Each call, made by another account, finds nothing.
+macro_rules! finds_nothing {
+    ($stranger:ident, $account:expr, $($call:ident($request:ident { $($field:ident: $value:expr),* })),+ $(,)?) => {$(
+        let request = wire::$request { account_id: $account.clone(), $($field: $value,)* ..Default::default() };
+        let refused = refusal($stranger.$call(request).await).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::NotFound, "{}: {refused:?}", stringify!($call));
+    )+};
+}
+
+#[expect(clippy::needless_update, reason = "some requests have no more fields than are given")]
 pub async fn another_account_sees_and_changes_nothing(world: &World) {
-    let reusable = world.create_policy(bypass("policy", vec![everyone()])).await.unwrap();
-    let group = world.create_group(group("group", vec![everyone()])).await.unwrap();
-    let app = world.create_application("app.example.com", vec![linked(&reusable.id)]).await;
-    let (mut stranger, account_id) = (world.evaluator.clone(), AccountId::random().to_string());
-    let (spec, own) = (application("new.example.com"), Some(bypass("x", vec![everyone()])));
-    let policies = Some(wire::PolicyLinks { links: vec![linked(&reusable.id)] });
-    let kinds = [
-        refusal(
-            stranger
-                .get_application(wire::GetApplicationRequest {
-                    account_id: account_id.clone(),
-                    id: app.id.clone(),
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .get_application(wire::GetApplicationRequest {
-                    account_id: account_id.clone(),
-                    id: app.aud.clone(),
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .update_application(wire::UpdateApplicationRequest {
-                    account_id: account_id.clone(),
-                    id: app.id.clone(),
-                    spec: Some(spec.clone()),
-                    ..Default::default()
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .delete_application(wire::DeleteApplicationRequest {
-                    account_id: account_id.clone(),
-                    id: app.id.clone(),
-                    ..Default::default()
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .get_policy(wire::GetPolicyRequest {
-                    account_id: account_id.clone(),
-                    id: reusable.id.clone(),
-                    ..Default::default()
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .get_policy(wire::GetPolicyRequest {
-                    account_id: account_id.clone(),
-                    application_id: app.id.clone(),
-                    id: reusable.id.clone(),
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .create_policy(wire::CreatePolicyRequest {
-                    account_id: account_id.clone(),
-                    application_id: app.id.clone(),
-                    spec: own.clone(),
-                    ..Default::default()
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .update_policy(wire::UpdatePolicyRequest {
-                    account_id: account_id.clone(),
-                    id: reusable.id.clone(),
-                    spec: own,
-                    ..Default::default()
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .delete_policy(wire::DeletePolicyRequest {
-                    account_id: account_id.clone(),
-                    id: reusable.id.clone(),
-                    ..Default::default()
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .list_policies(wire::ListPoliciesRequest {
-                    account_id: account_id.clone(),
-                    application_id: app.id.clone(),
-                    ..Default::default()
-                })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .get_group(wire::GetGroupRequest { account_id: account_id.clone(), id: group.id.clone() })
-                .await,
-        )
-        .unwrap_err(),
-        refusal(
-            stranger
-                .delete_group(wire::DeleteGroupRequest {
-                    account_id: account_id.clone(),
-                    id: group.id.clone(),
-                    ..Default::default()
-                })
-                .await,
-        )
-        .unwrap_err(),
-    ];
-    for (index, refused) in kinds.iter().enumerate() {
-        assert_eq!(refused.kind, ErrorKind::NotFound, "{index}: {refused:?}");
+    let reusable = world.create_policy(bypass("policy", vec![everyone()])).await.unwrap().id;
+    let group = world.create_group(group("group", vec![everyone()])).await.unwrap().id;
+    let app = world.create_application("app.example.com", vec![linked(&reusable)]).await;
+    let (app, aud) = (app.id, app.aud);
+    let (mut stranger, account) = (world.evaluator.clone(), AccountId::random().to_string());
+    let (spec, own) = (Some(application("new.example.com")), Some(bypass("x", vec![everyone()])));
+    finds_nothing! {
+        stranger, account,
+        get_application(GetApplicationRequest { id: app.clone() }),
+        get_application(GetApplicationRequest { id: aud.clone() }),
+        update_application(UpdateApplicationRequest { id: app.clone(), spec: spec.clone() }),
+        delete_application(DeleteApplicationRequest { id: app.clone() }),
+        get_policy(GetPolicyRequest { id: reusable.clone() }),
+        get_policy(GetPolicyRequest { application_id: app.clone(), id: reusable.clone() }),
+        create_policy(CreatePolicyRequest { application_id: app.clone(), spec: own.clone() }),
+        update_policy(UpdatePolicyRequest { id: reusable.clone(), spec: own.clone() }),
+        delete_policy(DeletePolicyRequest { id: reusable.clone() }),
+        delete_policy(DeletePolicyRequest { application_id: app.clone(), id: reusable.clone() }),
+        list_policies(ListPoliciesRequest { application_id: app.clone() }),
+        get_group(GetGroupRequest { id: group.clone() }),
+        delete_group(DeleteGroupRequest { id: group.clone() }),
     }
-    let request = wire::CreateApplicationRequest {
-        account_id: account_id.clone(),
-        spec: Some(spec),
-        policies,
-        ..Default::default()
-    };
-    assert_eq!(refusal(stranger.create_application(request).await).unwrap_err().fields, ["policies/0"]);
-    let request = wire::ListApplicationsRequest { account_id, ..Default::default() };
-    assert_eq!(stranger.list_applications(request).await.unwrap().into_inner().total_count, 0);
-    let malformed = wire::ListApplicationsRequest { account_id: "me".into(), ..Default::default() };
-    assert_eq!(refusal(stranger.list_applications(malformed).await).unwrap_err().fields, ["account_id"]);
+    let policies = Some(wire::PolicyLinks { links: vec![linked(&reusable)] });
+    let account_id = account.clone();
+    let linking = wire::CreateApplicationRequest { account_id, spec, policies, ..Default::default() };
+    assert_eq!(refusal(stranger.create_application(linking).await).unwrap_err().fields, ["policies/0"]);
+    let list = |account_id: String| wire::ListApplicationsRequest { account_id, ..Default::default() };
+    assert_eq!(stranger.list_applications(list(account)).await.unwrap().into_inner().total_count, 0);
+    let malformed = refusal(stranger.list_applications(list("me".into())).await).unwrap_err();
+    assert_eq!(malformed.fields, ["account_id"]);
+    assert_eq!(world.outcome(&app).await, wire::Outcome::Bypass, "nothing has changed");
 }
 
 pub async fn callers_may_call_what_their_work_needs(world: &World) {

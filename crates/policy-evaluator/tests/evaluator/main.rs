@@ -12,6 +12,7 @@ mod input;
 mod organizations;
 mod policies;
 mod tokens;
+mod words;
 mod world;
 
 use local_servers::{Postgres, Search};

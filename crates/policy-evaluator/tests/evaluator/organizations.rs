@@ -1,4 +1,5 @@
-use crate::world::{Refusal, World, refusal};
+use crate::words::{Refusal, refusal};
+use crate::world::World;
 use model::{AccountId, ErrorKind};
 use proto::policy_evaluator::{GetOrganizationRequest, Organization, PutOrganizationRequest};
 

@@ -1,4 +1,5 @@
-use crate::world::{World, bypass, everyone, inline, linked, policy, refusal};
+use crate::words::{bypass, everyone, inline, linked, policy, refusal};
+use crate::world::World;
 use model::ErrorKind;
 use proto::policy_evaluator as wire;
 use wire::{Decision, Outcome};

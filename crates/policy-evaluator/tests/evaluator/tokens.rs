@@ -1,4 +1,5 @@
-use crate::world::{World, application, everyone, group, inline, policy, refusal, token};
+use crate::words::{application, everyone, group, inline, policy, refusal, token};
+use crate::world::World;
 use model::{ErrorKind, TokenId};
 use proto::policy_evaluator as wire;
 use wire::Decision::NonIdentity;

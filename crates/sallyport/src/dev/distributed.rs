@@ -45,7 +45,6 @@ pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -
 }
 
 /// Beside this program, in the workspace's tools, and wherever the shell would look.
-#[expect(clippy::disallowed_methods, reason = "where programs are is the shell's to say")]
 fn search() -> Search {
     let mut search = Search::new();
     if let Ok(program) = std::env::current_exe() {

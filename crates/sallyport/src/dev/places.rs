@@ -30,10 +30,10 @@ impl Places {
 
 /// Binds what was asked for. Port 0 takes the port of the last start again if it is free: sessions name it.
 pub async fn bind(asked: SocketAddr, last: Option<u16>, flag: &str) -> Result<TcpListener> {
-    if let Some(port) = last.filter(|_| asked.port() == 0) {
-        if let Ok(listener) = TcpListener::bind(SocketAddr::new(asked.ip(), port)).await {
-            return Ok(listener);
-        }
+    if let Some(port) = last.filter(|_| asked.port() == 0)
+        && let Ok(listener) = TcpListener::bind(SocketAddr::new(asked.ip(), port)).await
+    {
+        return Ok(listener);
     }
     let listener = TcpListener::bind(asked).await;
     listener.with_context(|| {

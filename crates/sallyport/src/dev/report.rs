@@ -32,8 +32,8 @@ impl Report<'_> {
             "outbox": self.places.outbox,
             "data_dir": self.places.data_dir,
         });
-        if self.is_distributed {
-            object["gateways"] = json!(gateways);
+        if let Some(object) = object.as_object_mut().filter(|_| self.is_distributed) {
+            object.insert("gateways".to_owned(), json!(gateways));
         }
         let mut out = std::io::stdout().lock();
         writeln!(out, "{object}")?;

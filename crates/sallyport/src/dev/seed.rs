@@ -33,7 +33,7 @@ impl Api<'_> {
         let envelope: Value = answer.json().await.context("the management API's answer is not JSON")?;
         match envelope.get("result") {
             Some(result) if status.is_success() => Ok(result.clone()),
-            _ => bail!("the management API refused {path}: {status} {}", envelope["errors"]),
+            _ => bail!("the management API refused {path}: {status} {envelope}"),
         }
     }
 }
@@ -52,17 +52,15 @@ pub async fn seed(mut state: State, places: &Places, domain: Option<&str>) -> Re
     let api_token = state.memory.api_token.clone();
     let api = Api { client: Client::builder().no_proxy().build()?, base, token: &api_token };
     let mut client_secret = None;
-    let service_token = match state.memory.service_token.clone() {
-        Some(token) => token,
-        None => {
-            let created =
-                api.call(Method::POST, "service_tokens", json!({ "name": "sample machine" })).await?;
-            client_secret = Some(text(&created, "client_secret")?);
-            let token = ServiceToken { id: text(&created, "id")?, client_id: text(&created, "client_id")? };
-            state.memory.service_token = Some(token.clone());
-            state.save()?;
-            token
-        }
+    let service_token = if let Some(token) = state.memory.service_token.clone() {
+        token
+    } else {
+        let created = api.call(Method::POST, "service_tokens", json!({ "name": "sample machine" })).await?;
+        client_secret = Some(text(&created, "client_secret")?);
+        let token = ServiceToken { id: text(&created, "id")?, client_id: text(&created, "client_id")? };
+        state.memory.service_token = Some(token.clone());
+        state.save()?;
+        token
     };
     let application = match state.memory.application.clone() {
         Some(application) if domain.is_none_or(|domain| domain == application.domain) => application,
@@ -86,15 +84,14 @@ pub async fn seed(mut state: State, places: &Places, domain: Option<&str>) -> Re
 }
 
 fn body(domain: &str, token_id: Option<&str>) -> Value {
-    let mut body = json!({ "type": "self_hosted", "name": "sample application", "domain": domain });
-    if let Some(token_id) = token_id {
-        body["policies"] = json!([{
+    let policies = token_id.map(|token_id| {
+        json!([{
             "name": "sample machine may enter",
             "decision": "non_identity",
             "include": [{ "service_token": { "token_id": token_id } }],
-        }]);
-    }
-    body
+        }])
+    });
+    json!({ "type": "self_hosted", "name": "sample application", "domain": domain, "policies": policies })
 }
 
 fn read(result: &Value) -> Result<Application> {
