@@ -1,7 +1,6 @@
 //! `sallyport dev`, from its first line to its last child.
 
 use crate::machine::{self, Listening, Running};
-use crate::wait::until;
 use rustix::process::{Pid, kill_process};
 pub use rustix::process::Signal;
 use std::collections::BTreeSet;
@@ -51,7 +50,7 @@ impl Process {
     }
 
     /// Asks it to end, and returns everything that was not as it should be.
-    pub async fn stop(mut self, signal: Signal, folder: &Path) -> Vec<String> {
+    pub async fn stop(&mut self, signal: Signal, folder: &Path) -> Vec<String> {
         let Some(id) = self.child.id() else {
             return vec![format!("it ended by itself: {:?}", self.child.wait().await)];
         };
@@ -133,12 +132,4 @@ pub fn tail(log: &Path) -> String {
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     lines.get(lines.len().saturating_sub(40)..).unwrap_or_default().join("\n")
-}
-
-/// Waits until nothing accepts connections at `port` any more.
-pub async fn closed(port: u16) {
-    until("the port is closed", STOP, || async move {
-        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err().then_some(())
-    })
-    .await;
 }

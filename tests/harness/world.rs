@@ -18,6 +18,9 @@ use tempfile::TempDir;
 /// In which a trusted proxy names the client's country.
 pub const COUNTRY_HEADER: &str = "cf-ipcountry";
 
+/// Much, so that a secret which any of our lines would show is found.
+const LOG: &str = "debug,h2=info,hyper=info,hyper_util=info,rustls=info,sqlx=info,tower=info";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topology {
     OneProcess,
@@ -74,6 +77,7 @@ impl Place {
         let log = self.logs().join(format!("{}.log", self.starts.fetch_add(1, Ordering::Relaxed)));
         let mut arguments: Vec<String> = ["dev", "--json"].map(str::to_owned).into();
         arguments.extend(["--data-dir".to_owned(), self.data_dir().to_string_lossy().into_owned()]);
+        arguments.extend(["--log", LOG].map(str::to_owned));
         arguments.extend(["--trusted-proxy", "127.0.0.1/32", "--country-header", COUNTRY_HEADER].map(str::to_owned));
         for flag in ["--gateway", "--admin"].into_iter().filter(|flag| !extra.iter().any(|it| it == flag)) {
             arguments.extend([flag.to_owned(), "127.0.0.1:0".to_owned()]);
@@ -216,13 +220,10 @@ impl World {
     }
 
     /// Everything that was not as it should be at its end.
-    pub async fn stop(self, signal: Signal) -> Vec<String> {
-        let Self { process, folder, rest, gateways, upstream, log, .. } = self;
-        drop((rest, gateways));
-        let mut problems = process.stop(signal, &folder).await;
-        drop(upstream);
-        let panics = std::fs::read_to_string(&log).unwrap_or_default();
-        problems.extend(panics.lines().filter(|line| line.contains("panicked at")).map(str::to_owned));
+    pub async fn stop(&mut self, signal: Signal) -> Vec<String> {
+        let mut problems = self.process.stop(signal, &self.folder).await;
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        problems.extend(log.lines().filter(|line| line.contains("panicked at")).map(str::to_owned));
         problems
     }
 }

@@ -14,7 +14,6 @@ pub fn all() -> Vec<Scenario> {
         a_session_verifies_with_another_library,
         a_session_says_exactly_what_the_contract_says,
         pyjwt_verifies_a_session,
-        the_official_sdk_completes_the_life_of_a_token,
     ]
 }
 
@@ -100,14 +99,4 @@ async fn pyjwt_verifies_a_session(world: &World) {
         ("SALLYPORT_SESSION", &session),
     ];
     python::run("verify_session.py", &settings).await;
-}
-
-async fn the_official_sdk_completes_the_life_of_a_token(world: &World) {
-    let admin = format!("http://{}", world.rest.address);
-    let settings = [
-        ("SALLYPORT_ADMIN", admin.as_str()),
-        ("SALLYPORT_ACCOUNT", &world.rest.account_id),
-        ("SALLYPORT_API_TOKEN", &world.rest.api_token),
-    ];
-    python::run("token_life.py", &settings).await;
 }

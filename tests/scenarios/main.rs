@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         })
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let worlds = Arc::into_inner(worlds).expect("every trial is over");
     let problems = worlds.stop(conclusion.has_failed());
     for problem in &problems {
         eprintln!("the world did not end well: {problem}");

@@ -88,14 +88,13 @@ impl Worlds {
     }
 
     /// Stops them, and says what was not as it should be.
-    pub fn stop(&self, is_failed: bool) -> Vec<String> {
-        let mut problems = Vec::new();
-        for topology in Topology::ALL {
-            let shared = self.shared(topology);
-            let found = self.runtime.block_on(shared.stop(is_failed));
-            problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", topology.name())));
-        }
-        problems
+    pub fn stop(self, is_failed: bool) -> Vec<String> {
+        let Self { runtime, one_process, distributed } = self;
+        runtime.block_on(async {
+            let mut problems = one_process.stop(is_failed).await;
+            problems.extend(distributed.stop(is_failed).await);
+            problems
+        })
     }
 }
 
@@ -106,14 +105,16 @@ impl Shared {
         self.world.get_or_init(start).await.as_ref().map_err(Clone::clone)
     }
 
-    async fn stop(&self, is_failed: bool) -> Vec<String> {
-        let (Some(place), Some(Ok(world))) = (self.place.get(), self.world.get()) else { return Vec::new() };
-        let api_token = world.rest.api_token.clone();
+    async fn stop(self, is_failed: bool) -> Vec<String> {
+        let (Some(place), Some(Ok(mut world))) = (self.place.into_inner(), self.world.into_inner()) else {
+            return Vec::new();
+        };
         let mut problems = world.stop(Signal::TERM).await;
-        problems.extend(place.leftovers(&api_token));
+        problems.extend(place.leftovers(&world.rest.api_token));
         if is_failed || !problems.is_empty() {
-            eprintln!("the end of its log:\n{}", world.log());
+            eprintln!("the end of the {} world's log:\n{}", place.topology.name(), world.log());
         }
-        problems
+        let name = place.topology.name();
+        problems.into_iter().map(|problem| format!("{name}: {problem}")).collect()
     }
 }

@@ -6,6 +6,9 @@ use crate::http::{self, App, listen};
 use model::Error;
 use service_kit::{Assembly, Worker};
 
+/// A page of a thousand applications with all their policies passes.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
 /// The REST API as one worker that serves `deps.listener`. There are no gRPC routes.
 ///
 /// # Errors
@@ -16,6 +19,7 @@ pub fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
         return Err(Error::invalid("admin_api", problems.join("; ")));
     }
     let Deps { listener, token_registry, policy_evaluator, session_issuer, notifier, clock } = deps;
+    let policy_evaluator = policy_evaluator.max_decoding_message_size(LARGEST_ANSWER);
     let keys = http::authenticate::Keys::new(&config.api_tokens);
     let app = App { token_registry, policy_evaluator, session_issuer, notifier, clock, keys };
     let router = http::router(app);

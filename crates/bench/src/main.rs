@@ -1,1 +1,174 @@
-fn main() {}
+//! Each path beside its floor, in one run on this machine. Measures; asserts nothing about time.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `gateway` | a session and a header pair, warm, against the same proxy with the checks off |
+//! | `exchange` | a credential for a session, cold, against one signature and one read |
+//! | `evaluation` | the policy engine on one core |
+//! | `size` | memory and start of `sallyport dev` |
+//! | `world` | every service in this process, and an application to protect |
+//! | `registry` | many tokens at once, and one row read alone |
+//! | `upstream`, `load` | what stands behind the gateway, and what stands before it |
+//! | `series`, `cpu` | rounds of a measurement, and the server's share of the processor |
+//! | `report` | the table, and the same as JSON |
+//!
+//! To add a path: a module that fills one [`series::Series`] for the floor and one for the path in turn, round by
+//! round, and a name in [`Name`].
+
+mod cpu;
+mod evaluation;
+mod exchange;
+mod gateway;
+mod load;
+mod registry;
+mod report;
+mod series;
+mod size;
+mod upstream;
+mod world;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, ValueEnum};
+use report::Report;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use world::World;
+
+/// How many tokens a full registry holds.
+pub const MANY: u32 = 100_000;
+
+/// Measures Sallyport beside what the same work costs without it, on this machine, in about a minute and a half.
+///
+/// Every path runs in turn with its floor, round by round, so that a drift of the machine changes both; the ratio is the
+/// median over the rounds of path / floor. Absolute figures belong to this machine and this minute: compare ratios.
+///
+/// Nothing here fails because it is slow. It needs no network, listens on free ports of the loopback interface, keeps its
+/// files in a temporary directory and removes them.
+#[derive(Parser)]
+#[command(
+    name = "bench",
+    after_help = "Examples:\n  \
+        cargo run --release -p bench                                   everything\n  \
+        cargo run --release -p bench -- --only session                 one path\n  \
+        cargo run --release -p bench -- --only session --seconds 5     longer rounds, calmer figures\n  \
+        cargo run --release -p bench -- --json | tail -n 1             for a program\n\n\
+        Build in release mode, and close what else is busy: a debug build measures the compiler's patience.\n\
+        `size` starts the program `sallyport` that lies beside this one: cargo build --release -p sallyport."
+)]
+pub struct Arguments {
+    /// Measure this alone; may be given again.
+    #[arg(long, value_name = "NAME", value_enum)]
+    only: Vec<Name>,
+    /// How often each path and its floor take turns.
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: u16,
+    /// How long one turn of a gateway path lasts.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.7, value_parser = seconds)]
+    seconds: f64,
+    /// How many keep-alive connections ask the gateway at once.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    connections: u16,
+    /// After the table, the same as one JSON object on the last line of standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// The gateway with a session JWT that it has verified before.
+    Session,
+    /// The gateway with a Client ID and Client Secret that it has exchanged before.
+    HeaderPair,
+    /// A Client ID and Client Secret that nobody has seen, for a session.
+    Exchange,
+    /// Decisions of the policy engine.
+    Policy,
+    /// Memory and time to ready of `sallyport dev`.
+    Size,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "must be a number of seconds".to_owned())?;
+    if (0.01..=60.0).contains(&seconds) { Ok(seconds) } else { Err("must be 0.01-60".to_owned()) }
+}
+
+impl Arguments {
+    fn wants(&self, name: Name) -> bool {
+        self.only.is_empty() || self.only.contains(&name)
+    }
+
+    fn turn(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+}
+
+/// Where things run: threads of their own for each, so that the server's share can be told apart.
+pub struct Stage {
+    /// As many workers as cores, as in `sallyport dev`.
+    pub server: Runtime,
+    /// One thread: this one.
+    pub load: Runtime,
+    /// One thread.
+    _behind: Runtime,
+    pub upstream: SocketAddr,
+}
+
+impl Stage {
+    fn set() -> Result<Self> {
+        let server = Builder::new_multi_thread().thread_name(cpu::SERVER).enable_all().build()?;
+        let load = Builder::new_current_thread().enable_all().build()?;
+        let behind =
+            Builder::new_multi_thread().worker_threads(1).thread_name("upstream").enable_all().build()?;
+        let upstream = behind.block_on(upstream::serve())?;
+        Ok(Self { server, load, _behind: behind, upstream })
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    if cfg!(debug_assertions) {
+        eprintln!("bench: this is a debug build; its figures mean little. Use: cargo run --release -p bench");
+    }
+    let mut report = Report::new(arguments);
+    if arguments.wants(Name::Policy) {
+        eprintln!("policy engine …");
+        report.sections.push(evaluation::measure(arguments.rounds)?);
+    }
+    if [Name::Session, Name::HeaderPair, Name::Exchange].into_iter().any(|name| arguments.wants(name)) {
+        through_the_services(arguments, &mut report)?;
+    }
+    if arguments.wants(Name::Size) {
+        report.sizes = size::measure()?;
+    }
+    report.print(arguments.json)
+}
+
+fn through_the_services(arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let stage = Stage::set().context("starting the threads")?;
+    eprintln!("starting the services three times: checks off, empty registry, {MANY} tokens …");
+    let open = |kind| stage.server.block_on(World::open(kind, stage.upstream));
+    let worlds = [open(world::Kind::Unguarded)?, open(world::Kind::Empty)?, open(world::Kind::Full)?];
+    let [floor, empty, full] = &worlds;
+    if arguments.wants(Name::Session) || arguments.wants(Name::HeaderPair) {
+        report.sections.extend(gateway::measure(arguments, &stage, floor, [empty, full])?);
+    }
+    if arguments.wants(Name::Exchange) {
+        report.sections.push(exchange::measure(arguments.rounds, &stage, [empty, full])?);
+    }
+    for world in worlds {
+        stage.server.block_on(world.close())?;
+    }
+    Ok(())
+}

@@ -16,6 +16,7 @@ use proto::token_registry::{CreateTokenRequest, Token};
 use service_kit::{Callers, GrpcChannel};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -173,6 +174,16 @@ impl World {
     pub async fn history(&self) -> Vec<SentRow> {
         let period = Period { since_ms: i64::MIN, before_ms: i64::MAX };
         self.store.list_sent(ACCOUNT, period, 1, 1000).await.unwrap().0
+    }
+
+    /// Waits until so much is in the history, which nothing announces.
+    pub async fn until_sent(&self, count: usize) {
+        let looking = async {
+            while self.history().await.len() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), looking).await.expect("not everything was sent");
     }
 }
 

@@ -4,6 +4,7 @@
 mod conformance;
 mod keys;
 mod settings;
+mod stored_key;
 
 use change_feed::{Appended, Change, FeedConnection as _};
 use database::Database;
@@ -13,8 +14,8 @@ use proto::session_issuer::RevocationState;
 use std::fmt;
 use std::sync::Arc;
 
-pub use keys::{NewKey, StoredKey};
 pub use settings::Settings;
+pub use stored_key::{NewKey, StoredKey};
 
 /// The issuer's tables.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use proto::token_registry as wire;
 
 database::row! {
     /// The stored token. Times in milliseconds.
-    #[derive(Clone)]
+    #[derive(Clone, PartialEq)]
     pub struct Token {
         id: String,
         account_id: String,
@@ -132,10 +132,10 @@ impl Token {
         Ok(secret)
     }
 
-    /// Sets, extends, shortens or ends the overlap.
+    /// Sets, extends, shortens or ends the overlap. One that has ended is over: the old secret never comes back.
     pub fn set_overlap(&mut self, until: i64, now: Timestamp) {
-        self.previous_expires_at_ms = Some(until);
-        if until <= now.as_millis() {
+        let ends = self.previous_expires_at_ms.replace(until).unwrap_or(i64::MAX);
+        if until.min(ends) <= now.as_millis() {
             self.previous_digest = None;
             self.previous_pepper_id = None;
             self.previous_version = None;
@@ -273,6 +273,10 @@ mod tests {
         token.rotate(2, Some(later(1000).as_millis()), &peppers, NOW).unwrap();
         token.set_overlap(later(5000).as_millis(), NOW);
         assert!(token.presented(&old, &peppers, later(4000)).is_some());
+        token.set_overlap(later(9000).as_millis(), later(5000));
+        assert_eq!(token.presented(&old, &peppers, later(5000)), None, "it had ended");
+        let (mut token, old, peppers) = self::token();
+        token.rotate(2, Some(later(1000).as_millis()), &peppers, NOW).unwrap();
         token.set_overlap(0, NOW);
         assert_eq!(token.presented(&old, &peppers, NOW), None);
         token.set_overlap(later(5000).as_millis(), NOW);

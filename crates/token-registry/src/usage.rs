@@ -1,6 +1,6 @@
 //! When each secret was last used: counted in memory, written in batches, apart from the credentials.
 
-use crate::store::Store;
+use crate::store::{Store, Use};
 use model::{Clock, Timestamp};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 const FLUSH: Duration = Duration::from_secs(2);
 /// More than this many secrets between two flushes are not counted: memory stays bounded.
 const MOST: usize = 100_000;
+
+/// Secrets whose use is written in one transaction: changes of tokens wait no longer than for that.
+const BATCH: usize = 500;
 
 /// Uses that are not written yet.
 #[derive(Default)]
@@ -31,11 +34,19 @@ impl Usage {
         }
     }
 
-    async fn flush(&self, store: &Store) {
+    pub async fn flush(&self, store: &Store) {
         let pending = std::mem::take(&mut *self.pending.lock());
-        for ((token_id, version), (last, uses)) in pending {
-            if let Err(error) = store.record_use(&token_id, version, last, uses).await {
-                tracing::warn!(%error, "recording the use of a token failed; the count is lost");
+        let uses = pending.into_iter().map(|((token_id, version), (last, count))| Use {
+            token_id,
+            version,
+            last,
+            count,
+        });
+        let mut uses: Vec<_> = uses.collect();
+        uses.sort_unstable_by(|a, b| (&a.token_id, a.version).cmp(&(&b.token_id, b.version)));
+        for batch in uses.chunks(BATCH) {
+            if let Err(error) = store.record_uses(batch).await {
+                tracing::warn!(%error, lost = batch.len(), "recording the use of tokens failed; the counts are lost");
             }
         }
     }

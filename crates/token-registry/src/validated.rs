@@ -2,8 +2,9 @@
 //!
 //! An entry says: at feed position `as_of` this Client ID and Client Secret were good. It is used only while this
 //! replica holds a lease on its own feed and has seen no change of the token after `as_of`; so a fill that began before
-//! a change, a lost removal, or a Redis restored from yesterday can admit nothing. Entries carry a keyed tag: one that
-//! we did not write is a miss.
+//! a change, a lost removal, or a Redis restored from yesterday can admit nothing. Entries carry a keyed tag, which also
+//! covers when each was written: one that we did not write, or that was kept beyond its time, is a miss. The feed
+//! remembers changes for much longer than that.
 
 use crate::pepper::Peppers;
 use cache::Cache;
@@ -20,6 +21,8 @@ use std::time::Duration;
 /// Entries are refilled at least this often.
 const KEEP: Duration = Duration::from_mins(5);
 const TAG: usize = 32;
+/// When it was written, in milliseconds, big-endian.
+const TIME: usize = 8;
 
 /// Where each token last changed, as far as the feed remembers.
 #[derive(Default)]
@@ -77,10 +80,13 @@ impl Validated {
         let (tag, value) = entry.split_at_checked(TAG)?;
         let expected = self.peppers.tag(&[b"entry", &key, value]);
         aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref(), tag).ok()?;
-        let answer = AuthenticateTokenResponse::decode(value).ok()?;
+        let (written_at, answer) = value.split_at_checked(TIME)?;
+        let written_at = Timestamp::from_millis(i64::from_be_bytes(written_at.try_into().ok()?));
+        let answer = AuthenticateTokenResponse::decode(answer).ok()?;
         let lease = self.gate.lease();
         let is_fresh = !self.changes.changed_after(&answer.token_id, answer.as_of);
-        let is_valid = self.clock.now() < Timestamp::from_millis(answer.valid_until_ms);
+        let now = self.clock.now();
+        let is_valid = now < written_at.after(KEEP) && now < Timestamp::from_millis(answer.valid_until_ms);
         (is_fresh && is_valid && lease.covers(self.clock.boot())).then_some(answer)
     }
 
@@ -91,7 +97,8 @@ impl Validated {
         answer: &AuthenticateTokenResponse,
     ) {
         let key = self.key(client_id, secret);
-        let value = answer.encode_to_vec();
+        let mut value = self.clock.now().as_millis().to_be_bytes().to_vec();
+        value.extend(answer.encode_to_vec());
         let mut entry = self.peppers.tag(&[b"entry", &key, &value]).as_ref().to_vec();
         entry.extend_from_slice(&value);
         self.cache.put(&key, &entry, KEEP).await;

@@ -30,7 +30,7 @@ CREATE INDEX tokens_expiring ON tokens (expires_at_ms, id) WHERE enabled;
 -- Ids are never used again.
 CREATE TABLE deleted_tokens (
     id            TEXT   PRIMARY KEY,
-    client_id     TEXT   NOT NULL,
+    client_id     TEXT   NOT NULL UNIQUE,
     deleted_at_ms BIGINT NOT NULL
 );
 

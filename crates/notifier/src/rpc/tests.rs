@@ -287,14 +287,10 @@ async fn a_new_policy_is_acted_on_at_once_and_shown_in_the_history() {
     assert_eq!(alert.body["data"]["service_token_id"], token.id);
     let history =
         pb::ListHistoryRequest { account_id: ACCOUNT.to_owned(), ..pb::ListHistoryRequest::default() };
-    let delivery = loop {
-        let answer = service.client.clone().list_history(history.clone()).await.unwrap().into_inner();
-        if let Some(delivery) = answer.deliveries.into_iter().next() {
-            assert_eq!(answer.total_count, 1);
-            break delivery;
-        }
-        tokio::task::yield_now().await;
-    };
+    service.world.until_sent(1).await;
+    let answer = service.client.clone().list_history(history).await.unwrap().into_inner();
+    assert_eq!((answer.deliveries.len(), answer.total_count), (1, 1));
+    let delivery = answer.deliveries.into_iter().next().unwrap();
     assert_eq!((delivery.name.as_str(), delivery.mechanism_type.as_str()), ("on call", "webhook"));
     assert_eq!((delivery.mechanism, delivery.policy_id), (webhook.id, policy.id));
     stop.cancel();

@@ -26,6 +26,8 @@ impl Rpc {
     ) -> Result<wire::ListTokensResponse, Error> {
         let wire::ListTokensRequest { account_id, name, search, page, per_page } = request;
         account_id.parse::<AccountId>()?;
+        checked_filter("name", &name)?;
+        checked_filter("search", &search)?;
         let limit = i64::from(if per_page == 0 { PAGE } else { per_page.min(PAGE) });
         let offset = i64::from(page.max(1) - 1) * limit;
         let listing = Listing { account_id: &account_id, name: &name, search: &search, limit, offset };
@@ -39,7 +41,9 @@ impl Rpc {
     ) -> Result<wire::ListExpiringTokensResponse, Error> {
         let wire::ListExpiringTokensRequest { before_ms, page_token, page_size } = request;
         let limit = if page_size == 0 { PAGE } else { page_size.min(PAGE) };
-        let after = page_position(&page_token)?;
+        // From the first that has not expired yet: those that have are not live.
+        let live = (self.clock.now().as_millis().saturating_add(1), "");
+        let after = page_position(&page_token)?.max(live);
         let tokens = self.store.list_expiring(before_ms, after, i64::from(limit)).await?;
         let is_full = tokens.len() == limit as usize;
         let last = tokens.last().filter(|_| is_full);
@@ -58,5 +62,14 @@ fn page_position(page_token: &str) -> Result<(i64, &str), Error> {
         return Ok((i64::MIN, ""));
     }
     let parts = page_token.split_once('/').and_then(|(at, id)| Some((at.parse().ok()?, id)));
+    let parts = parts.filter(|(_, id)| id.parse::<TokenId>().is_ok());
     parts.ok_or_else(|| Error::invalid("page_token", "must be the next_page_token of an answer"))
+}
+
+/// No name has a control character, and databases differ in what they make of one.
+fn checked_filter(field: &str, text: &str) -> Result<(), Error> {
+    if text.chars().any(char::is_control) {
+        return Err(Error::invalid(field, "must have no control characters"));
+    }
+    Ok(())
 }

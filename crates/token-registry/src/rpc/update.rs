@@ -30,6 +30,7 @@ fn update(
     peppers: &Peppers,
     now: Timestamp,
 ) -> Result<Option<ClientSecret>, Error> {
+    let before = token.clone();
     if let Some(name) = &request.name {
         checked_name(name)?.clone_into(&mut token.name);
     }
@@ -39,24 +40,23 @@ fn update(
     if let Some(enabled) = request.enabled {
         token.set_enabled(enabled, position);
     }
-    token.updated_at_ms = now.as_millis();
     let overlap_until = request.previous_client_secret_expires_at_ms;
-    match request.client_secret_version {
-        Some(version) if version < token.secret_version => {
-            let rule = format!("must not be lower than the stored version {}", token.secret_version);
-            Err(Error::invalid("client_secret_version", rule))
-        }
-        Some(version) if version > i64::from(i32::MAX) => {
-            Err(Error::invalid("client_secret_version", "must be at most 2147483647"))
-        }
-        Some(version) if version > token.secret_version => {
-            token.rotate(version, overlap_until, peppers, now).map(Some)
-        }
-        Some(_) | None => {
-            if let Some(until) = overlap_until {
-                token.set_overlap(until, now);
-            }
-            Ok(None)
-        }
+    let version = request.client_secret_version.unwrap_or(token.secret_version);
+    let mut secret = None;
+    if version < token.secret_version {
+        let rule = format!("must not be lower than the stored version {}", token.secret_version);
+        return Err(Error::invalid("client_secret_version", rule));
     }
+    if version > token.secret_version {
+        if version > i64::from(i32::MAX) {
+            return Err(Error::invalid("client_secret_version", "must be at most 2147483647"));
+        }
+        secret = Some(token.rotate(version, overlap_until, peppers, now)?);
+    } else if let Some(until) = overlap_until {
+        token.set_overlap(until, now);
+    }
+    if *token != before {
+        token.updated_at_ms = now.as_millis();
+    }
+    Ok(secret)
 }

@@ -3,7 +3,7 @@
 use super::Store;
 use change_feed::FeedConnection as _;
 use database::{failed, sqlx};
-use model::{Error, ErrorKind};
+use model::{Error, ErrorKind, TokenId};
 
 database::row! {
     /// A policy or group that names a token.
@@ -21,6 +21,20 @@ pub(super) fn refuse_if_named(referrers: &[Referrer]) -> Result<(), Error> {
     let names: Vec<_> = referrers.iter().map(|r| format!("{} ({})", r.referrer_name, r.referrer)).collect();
     let message = format!("the token is named by {}; remove it there first, or disable it", names.join(", "));
     Err(Error::new(ErrorKind::NotReady, "TOKEN_IN_USE", message))
+}
+
+/// Names the place in the list.
+fn no_such_token(index: usize, id: &str) -> Error {
+    let violation = Error::invalid(format!("token_ids/{index}"), "no such service token in this account");
+    let message = format!("no such service token: {id:?}");
+    Error::new(ErrorKind::NotFound, "TOKEN_NOT_FOUND", message)
+        .with_violations(violation.violations().to_vec())
+}
+
+/// An id that cannot be one belongs to no token.
+pub fn checked_token_ids(token_ids: &[String]) -> Result<(), Error> {
+    let wrong = token_ids.iter().enumerate().find(|(_, id)| id.parse::<TokenId>().is_err());
+    wrong.map_or(Ok(()), |(index, id)| Err(no_such_token(index, id.get(..100).unwrap_or("?"))))
 }
 
 impl Store {
@@ -43,14 +57,7 @@ impl Store {
                     .await
                     .map_err(failed)?;
                 if found.is_none() {
-                    let violation =
-                        Error::invalid(format!("token_ids/{index}"), "no such service token in this account");
-                    let error = Error::new(
-                        ErrorKind::NotFound,
-                        "TOKEN_NOT_FOUND",
-                        format!("no such service token: {id:?}"),
-                    );
-                    return Err(error.with_violations(violation.violations().to_vec()));
+                    return Err(no_such_token(index, id));
                 }
             }
             sqlx::query("DELETE FROM token_references WHERE referrer = $1")

@@ -63,7 +63,7 @@ impl Mailer for Noting {
     }
 }
 
-/// Two whole notifiers, run as their processes would be, until the destination has had `TOKENS` messages.
+/// Two whole notifiers, run as their processes would be, until every message is in the history.
 async fn two_notifiers_send_each_message_once(world: World) {
     const TOKENS: usize = 30;
     let receiver = Receiver::start(&[200]).await;
@@ -78,16 +78,14 @@ async fn two_notifiers_send_each_message_once(world: World) {
         let worker = world.worker_with(mailer.clone(), world.registry.clone());
         tokio::spawn(assembly::run(worker.workers(Duration::from_millis(20)), stop.clone()))
     });
-    while world.history().await.len() < 2 * TOKENS {
-        tokio::task::yield_now().await;
-    }
+    world.until_sent(2 * TOKENS).await;
     stop.cancel();
     for process in processes {
         process.await.unwrap().unwrap();
     }
-    let received = receiver.received();
+    let alerts = receiver.received();
     let distinct =
-        received.iter().map(|one| one.body["alert_correlation_id"].to_string()).collect::<HashSet<_>>();
+        alerts.iter().map(|one| one.body["alert_correlation_id"].to_string()).collect::<HashSet<_>>();
     assert_eq!((alerts.len(), distinct.len()), (TOKENS, TOKENS));
     let mails = mailer.ids.lock().unwrap().clone();
     assert_eq!((mails.len(), mails.iter().collect::<HashSet<_>>().len()), (TOKENS, TOKENS));

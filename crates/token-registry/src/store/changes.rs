@@ -1,0 +1,132 @@
+//! What changes a token: each one transaction with its feed entry.
+
+use super::{Store, no_such_token, references};
+use crate::token::Token;
+use change_feed::{Appended, Change, FeedConnection as _};
+use database::{failed, sqlx};
+use model::Error;
+use prost::Message as _;
+use proto::token_registry as wire;
+
+impl Store {
+    /// Changes one token and tells the feed. `change` also gets the position that the change will have.
+    pub async fn modify<T>(
+        &self,
+        account_id: &str,
+        id: &str,
+        change: impl FnOnce(&mut Token, i64) -> Result<T, Error>,
+    ) -> Result<(T, Token, Appended), Error> {
+        let now = self.clock.now();
+        let mut appended = Appended::default();
+        let changed = database::transaction!(&self.database, |tx| {
+            // Also the lock: changes of one feed follow one another.
+            let position = i64::try_from(tx.next_position().await?).unwrap_or(i64::MAX);
+            let mut token: Token = sqlx::query_as(select!("WHERE id = $1 AND account_id = $2"))
+                .bind(id)
+                .bind(account_id)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(failed)?
+                .ok_or_else(no_such_token)?;
+            let version = token.secret_version;
+            let value = change(&mut token, position)?;
+            token.changed_at_position = position;
+            sqlx::query(
+                "UPDATE tokens SET name = $2, duration = $3, enabled = $4, updated_at_ms = $5, expires_at_ms = $6,
+                     previous_expires_at_ms = $7, revoked_as_of = $8, changed_at_position = $9
+                 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(&token.name)
+            .bind(&token.duration)
+            .bind(token.enabled)
+            .bind(token.updated_at_ms)
+            .bind(token.expires_at_ms)
+            .bind(token.previous_expires_at_ms)
+            .bind(token.revoked_as_of)
+            .bind(token.changed_at_position)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+            if token.previous_digest.is_none() {
+                sqlx::query(
+                    "UPDATE tokens SET previous_digest = NULL, previous_pepper_id = NULL, previous_version = NULL
+                     WHERE id = $1",
+                )
+                .bind(id)
+                .execute(&mut *tx)
+                .await
+                .map_err(failed)?;
+            }
+            // Only a rotation touches secrets.
+            if token.secret_version != version {
+                sqlx::query(
+                    "UPDATE tokens SET secret_version = $2, secret_digest = $3, pepper_id = $4, previous_digest = $5,
+                         previous_pepper_id = $6, previous_version = $7
+                     WHERE id = $1",
+                )
+                .bind(id)
+                .bind(token.secret_version)
+                .bind(&token.secret_digest)
+                .bind(&token.pepper_id)
+                .bind(&token.previous_digest)
+                .bind(&token.previous_pepper_id)
+                .bind(token.previous_version)
+                .execute(&mut *tx)
+                .await
+                .map_err(failed)?;
+            }
+            tx.record(&mut appended, self.change(id, &token.state()), now).await?;
+            (value, token)
+        });
+        let (value, token) = changed;
+        Ok((value, token, appended))
+    }
+
+    /// Deletes one token for good; refused while a policy or group names it.
+    pub async fn delete(&self, account_id: &str, id: &str) -> Result<(Token, Appended), Error> {
+        let now = self.clock.now();
+        let mut appended = Appended::default();
+        let token = database::transaction!(&self.database, |tx| {
+            tx.next_position().await?;
+            let token: Token = sqlx::query_as(select!("WHERE id = $1 AND account_id = $2"))
+                .bind(id)
+                .bind(account_id)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(failed)?
+                .ok_or_else(no_such_token)?;
+            let referrers: Vec<references::Referrer> = sqlx::query_as(
+                "SELECT referrer, referrer_name FROM token_references WHERE token_id = $1 ORDER BY referrer_name LIMIT 20",
+            )
+            .bind(id)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(failed)?;
+            references::refuse_if_named(&referrers)?;
+            sqlx::query("INSERT INTO deleted_tokens (id, client_id, deleted_at_ms) VALUES ($1, $2, $3)")
+                .bind(id)
+                .bind(&token.client_id)
+                .bind(now.as_millis())
+                .execute(&mut *tx)
+                .await
+                .map_err(failed)?;
+            for statement in
+                ["DELETE FROM tokens WHERE id = $1", "DELETE FROM token_usage WHERE token_id = $1"]
+            {
+                sqlx::query(statement).bind(id).execute(&mut *tx).await.map_err(failed)?;
+            }
+            tx.record(&mut appended, self.change(id, &token.state_when_deleted()), now).await?;
+            token
+        });
+        Ok((token, appended))
+    }
+
+    fn change(&self, id: &str, state: &wire::TokenState) -> Change {
+        Change {
+            object: format!("token/{id}"),
+            state: Some(state.encode_to_vec()),
+            keep_until: Some(self.feed.keep_revocation_until()),
+        }
+    }
+}
