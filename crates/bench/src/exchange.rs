@@ -5,12 +5,14 @@ use crate::report::{Role, Row, Section};
 use crate::series::{Series, Turn, nanos, now};
 use crate::world::{Pair, World};
 use crate::{MANY, Stage, registry};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use database::Database;
 use model::{AccountId, Audience, Clock as _, SessionId, SystemClock, TokenId};
 use proto::policy_evaluator::Facts;
 use proto::session_issuer::ExchangeRequest;
 use proto::session_issuer::exchange_request::ServiceTokenCredential;
+use proto::session_issuer::session_issuer_client::SessionIssuerClient;
+use service_kit::GrpcChannel;
 use session_token::{AsOf, Claims, SigningKey};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -89,24 +91,27 @@ fn take_turns(
         first.get_or_insert_with(|| pairs.clone());
         let (issuer, application) =
             (cold.world.operator.session_issuer.clone(), cold.world.application.clone());
-        let exchange = async move |pair: Pair| {
-            let Pair { client_id, client_secret } = pair;
-            let request = ExchangeRequest {
-                application_id: application.clone(),
-                service_token: Some(ServiceTokenCredential { client_id, client_secret }),
-                facts: Some(Facts { ip: "127.0.0.1".to_owned(), ..Facts::default() }),
-            };
-            let answer = issuer.clone().exchange(request).await.context("an exchange failed")?;
-            if answer.into_inner().session_jwt.is_empty() {
-                bail!("an exchange brought no session");
-            }
-            Ok(())
-        };
+        let exchange = move |pair| exchange(issuer.clone(), application.clone(), pair);
         series.take(1, || stage.server.block_on(spread(pairs, callers, exchange)))?;
     }
     let floor = floor.clone();
-    let least = async move |pair: Pair| floor.once(&pair).await;
+    let least = move |pair| floor.clone().once(pair);
     floor_series.take(1, || stage.server.block_on(spread(first.unwrap_or_default(), callers, least)))
+}
+
+async fn exchange(
+    mut issuer: SessionIssuerClient<GrpcChannel>,
+    application_id: String,
+    Pair { client_id, client_secret }: Pair,
+) -> Result<()> {
+    let request = ExchangeRequest {
+        application_id,
+        service_token: Some(ServiceTokenCredential { client_id, client_secret }),
+        facts: Some(Facts { ip: "127.0.0.1".to_owned(), ..Facts::default() }),
+    };
+    let answer = issuer.exchange(request).await.context("an exchange failed")?;
+    ensure!(!answer.into_inner().session_jwt.is_empty(), "an exchange brought no session");
+    Ok(())
 }
 
 async fn prepare(world: &World, label: String, count: usize) -> Result<Cold<'_>> {
@@ -135,7 +140,7 @@ impl Floor {
         Ok(Self { key: SigningKey::generate()?, claims, database: registry::open(&world.databases).await? })
     }
 
-    async fn once(&self, pair: &Pair) -> Result<()> {
+    async fn once(self: Arc<Self>, pair: Pair) -> Result<()> {
         registry::read(&self.database, &pair.client_id).await?;
         let claims = Claims { session: SessionId::random(), ..self.claims.clone() };
         self.key.sign(&claims)?;
@@ -147,7 +152,7 @@ impl Floor {
 async fn spread<W, F>(pairs: Vec<Pair>, callers: usize, work: W) -> Result<Turn>
 where
     W: Fn(Pair) -> F + Clone + Send + 'static,
-    F: Future<Output = Result<()>> + Send,
+    F: Future<Output = Result<()>> + Send + 'static,
 {
     let mut shares: Vec<Vec<Pair>> = vec![Vec::new(); callers.max(1)];
     let (total, count) = (pairs.len(), shares.len());

@@ -106,4 +106,39 @@ mod tests {
         assert_eq!(of("10.0.0.1"), "PT".parse::<CountryCode>().ok());
         assert_eq!(of("192.0.2.1"), None);
     }
+
+    /// A database written by an independent tool.
+    fn countries(folder: &Path) -> std::path::PathBuf {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let python = here.join("../../.tools/bin/python");
+        assert!(python.exists(), "{} is missing: run `make clients`", python.display());
+        let file = folder.join("countries.mmdb");
+        let script = here.join("tests/fixtures/write_countries.py");
+        assert!(std::process::Command::new(python).arg(script).arg(&file).status().unwrap().success());
+        file
+    }
+
+    #[test]
+    fn the_country_of_an_address_is_read_from_the_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let countries = Origin::open_countries(&countries(folder.path())).unwrap();
+        let origin = Origin { trusted_proxies: Vec::new(), country_header: None, countries: Some(countries) };
+        let of = |address: &str| {
+            let address = address.parse().unwrap();
+            origin.country(address, Some(address), &HeaderMap::new()).map(|country| country.to_string())
+        };
+        assert_eq!(of("203.0.113.9").as_deref(), Some("PT"));
+        assert_eq!(of("2001:db8::1").as_deref(), Some("NO"));
+        assert_eq!(of("198.51.100.1"), None, "an address without a country");
+        assert_eq!(of("192.0.2.1"), None, "an address that is not listed");
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("countries.mmdb");
+        std::fs::write(&file, "not a database").unwrap();
+        let error = Origin::open_countries(&file).err().unwrap();
+        assert!(error.message().contains("countries.mmdb"), "{error}");
+    }
 }

@@ -66,7 +66,9 @@ mod tests {
             headers.append(name, value);
         }
         strip(&mut headers);
-        headers.keys().map(ToString::to_string).collect()
+        let mut left: Vec<_> = headers.keys().map(ToString::to_string).collect();
+        left.sort();
+        left
     }
 
     #[test]
@@ -84,7 +86,7 @@ mod tests {
             ("Forwarded-Elsewhere", "x"),
             ("Authorization", "x"),
         ];
-        assert_eq!(after(strip_ours, &lines), ["accept", "forwarded-elsewhere", "authorization"]);
+        assert_eq!(after(strip_ours, &lines), ["accept", "authorization", "forwarded-elsewhere"]);
     }
 
     #[test]

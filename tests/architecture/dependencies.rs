@@ -1,0 +1,133 @@
+//! Rules over the dependencies. A new crate is added to [`MAY_USE`], a new I/O library to [`OWNERS`].
+
+use crate::workspace::{crates, sources};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The crates of the house that each may use.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("proto", &[]),
+    ("local-servers", &[]),
+    ("policy", &["model"]),
+    ("session-token", &["model"]),
+    ("database", &["model"]),
+    ("cache", &["model"]),
+    ("bus", &["model"]),
+    ("telemetry", &["model"]),
+    ("change-feed", &["model", "proto", "database", "bus"]),
+    ("directory", &["model", "policy", "proto", "change-feed"]),
+    ("revocation", &["model", "proto", "change-feed", "session-token"]),
+    ("service-kit", &["model", "proto", "telemetry"]),
+    ("token-registry", BACKEND),
+    ("policy-evaluator", &["service-kit", "model", "proto", "database", "bus", "change-feed", "policy", "directory"]),
+    ("session-issuer", &["service-kit", "model", "proto", "database", "bus", "change-feed", "session-token", "revocation"]),
+    ("notifier", BACKEND),
+    // No database and no cache: what it knows, it knows from the feeds.
+    (
+        "edge-gateway",
+        &["service-kit", "model", "proto", "bus", "policy", "session-token", "change-feed", "directory", "revocation"],
+    ),
+    // It keeps nothing: it reaches the services by their own calls alone.
+    ("admin-api", &["service-kit", "model", "proto", "session-token"]),
+];
+
+const BACKEND: &[&str] = &["service-kit", "model", "proto", "database", "cache", "bus", "change-feed"];
+
+/// The composition root, which may use everything.
+const ROOT: &str = "sallyport";
+
+const SERVICES: [&str; 6] =
+    ["token-registry", "policy-evaluator", "session-issuer", "notifier", "edge-gateway", "admin-api"];
+
+/// Libraries that reach out of the process, by the beginning of their name, and who may use them.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("sqlx", &["database"]),
+    ("redis", &["cache"]),
+    ("async-nats", &["bus"]),
+    ("jsonwebtoken", &["session-token"]),
+    ("opentelemetry", &["telemetry"]),
+    ("tracing-opentelemetry", &["telemetry"]),
+    ("tracing-subscriber", &["telemetry"]),
+    ("lettre", &["notifier"]),
+    ("reqwest", &["notifier", ROOT]),
+    ("maxminddb", &["edge-gateway"]),
+    ("config", &["service-kit"]),
+    ("tonic-health", &["service-kit"]),
+    ("tonic-reflection", &["service-kit"]),
+    ("tonic-types", &["service-kit"]),
+    ("x509-parser", &["service-kit"]),
+    ("rcgen", &["session-token", ROOT]),
+    ("anyhow", &["local-servers", ROOT]),
+    ("tempfile", &["local-servers"]),
+];
+
+#[test]
+fn every_crate_has_its_place_and_uses_nothing_else() {
+    let allowed: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
+    let crates = crates();
+    let mut problems = Vec::new();
+    for (name, it) in crates.iter().filter(|(name, _)| *name != ROOT) {
+        let Some(allowed) = allowed.get(name.as_str()) else {
+            problems.push(format!("{name} has no place in the house"));
+            continue;
+        };
+        let ours = it.normal.iter().filter(|dependency| crates.contains_key(*dependency));
+        let wrong = ours.filter(|dependency| !allowed.contains(&dependency.as_str()));
+        problems.extend(wrong.map(|dependency| format!("{name} may not use {dependency}")));
+    }
+    let gone = allowed.keys().filter(|name| !crates.contains_key(**name));
+    problems.extend(gone.map(|name| format!("{name} has a place and is not there")));
+    assert_eq!(problems, Vec::<String>::new());
+}
+
+#[test]
+fn services_know_each_other_only_by_their_calls() {
+    let crates = crates();
+    for service in SERVICES {
+        let others: Vec<_> = SERVICES.iter().filter(|other| crates[service].normal.contains(**other)).collect();
+        assert!(others.is_empty(), "{service} depends on {others:?}");
+    }
+    let users: Vec<_> = crates.iter().filter(|(_, it)| SERVICES.iter().any(|service| it.normal.contains(*service)));
+    let users: Vec<_> = users.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(users, [ROOT]);
+}
+
+#[test]
+fn each_io_library_has_its_owners() {
+    let mut problems = Vec::new();
+    for (library, owners) in OWNERS {
+        for (name, it) in crates() {
+            let uses = it.normal.iter().any(|dependency| dependency == library || dependency.starts_with(&format!("{library}-")) || dependency.starts_with(&format!("{library}_")));
+            if uses && !owners.contains(&name.as_str()) {
+                problems.push(format!("{name} uses {library}, which belongs to {owners:?}"));
+            }
+        }
+    }
+    assert_eq!(problems, Vec::<String>::new());
+}
+
+#[test]
+fn nobody_calls_backwards() {
+    let crates = crates();
+    let calls = |from: &str, to: &str| {
+        let client = format!("{}Client", camel(to));
+        sources(&crates[from].folder.join("src")).iter().any(|source| source.contains(&client))
+    };
+    let mut left: BTreeMap<&str, BTreeSet<&str>> = SERVICES
+        .iter()
+        .map(|from| (*from, SERVICES.iter().copied().filter(|to| to != from && calls(from, to)).collect()))
+        .collect();
+    assert!(left["edge-gateway"].contains("session-issuer"), "the search for clients finds nothing");
+    // Take away whoever calls nobody that is left; a circle stays.
+    while let Some(done) = left.iter().find(|(_, to)| to.is_empty()).map(|(from, _)| *from) {
+        left.remove(done);
+        for callees in left.values_mut() {
+            callees.remove(done);
+        }
+    }
+    assert!(left.is_empty(), "these services call each other in a circle: {left:?}");
+}
+
+fn camel(name: &str) -> String {
+    name.split('-').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect()
+}
