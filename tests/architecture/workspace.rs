@@ -22,7 +22,8 @@ pub fn crates() -> BTreeMap<String, Crate> {
     let mut crates = BTreeMap::new();
     for package in metadata["packages"].as_array().unwrap() {
         let dependencies = package["dependencies"].as_array().unwrap();
-        let normal = dependencies.iter().filter(|it| it["kind"].is_null()).map(|it| text(&it["name"])).collect();
+        let normal =
+            dependencies.iter().filter(|it| it["kind"].is_null()).map(|it| text(&it["name"])).collect();
         let manifest = PathBuf::from(text(&package["manifest_path"]));
         let folder = manifest.parent().unwrap().to_owned();
         crates.insert(text(&package["name"]), Crate { folder, normal });

@@ -36,7 +36,8 @@ impl Gateway {
 impl Call {
     #[must_use]
     pub fn pair(self, token: &Token) -> Self {
-        self.header("cf-access-client-id", &token.client_id).header("cf-access-client-secret", &token.client_secret)
+        self.header("cf-access-client-id", &token.client_id)
+            .header("cf-access-client-secret", &token.client_secret)
     }
 
     #[must_use]

@@ -13,7 +13,12 @@
 //! | [`jwt`] | taking session JWTs apart |
 //! | [`wait`] | waiting for a fact, with a deadline |
 //! | [`python`] | other people's clients |
-#![expect(clippy::expect_used, clippy::panic, reason = "a scenario that cannot go on has failed")]
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    reason = "a scenario that cannot go on has failed"
+)]
 
 pub mod gateway;
 pub mod http;

@@ -40,7 +40,9 @@ pub fn family(of: u32) -> BTreeSet<Running> {
     let mut ids = BTreeSet::from([of]);
     loop {
         let before = ids.len();
-        ids.extend(all.iter().filter(|it| ids.contains(&it.parent)).map(|it| it.running.id).collect::<Vec<_>>());
+        ids.extend(
+            all.iter().filter(|it| ids.contains(&it.parent)).map(|it| it.running.id).collect::<Vec<_>>(),
+        );
         if ids.len() == before {
             break;
         }
@@ -54,7 +56,8 @@ pub fn users_of(folder: &Path) -> BTreeSet<Running> {
     let uses = |id: u32| {
         let arguments = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         let directory = fs::read_link(format!("/proc/{id}/cwd")).unwrap_or_default();
-        String::from_utf8_lossy(&arguments).contains(&*folder) || directory.to_string_lossy().contains(&*folder)
+        String::from_utf8_lossy(&arguments).contains(&*folder)
+            || directory.to_string_lossy().contains(&*folder)
     };
     all().into_iter().filter(|it| !it.is_zombie && uses(it.running.id)).map(|it| it.running).collect()
 }
@@ -70,7 +73,8 @@ impl Running {
 
     fn sockets(&self) -> Vec<String> {
         let open = fs::read_dir(format!("/proc/{}/fd", self.id)).into_iter().flatten().flatten();
-        let links = open.filter_map(|entry| fs::read_link(entry.path()).ok()?.into_os_string().into_string().ok());
+        let links =
+            open.filter_map(|entry| fs::read_link(entry.path()).ok()?.into_os_string().into_string().ok());
         links.filter_map(|link| Some(link.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())).collect()
     }
 }
@@ -125,7 +129,8 @@ mod tests {
     #[test]
     fn a_child_belongs_to_the_family_until_it_ends() {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = std::process::Command::new("sleep").arg("60").current_dir(folder.path()).spawn().unwrap();
+        let mut child =
+            std::process::Command::new("sleep").arg("60").current_dir(folder.path()).spawn().unwrap();
         let found = family(std::process::id()).into_iter().find(|it| it.id == child.id()).unwrap();
         assert!(found.is_alive() && users_of(folder.path()).contains(&found));
         child.kill().unwrap();

@@ -62,7 +62,10 @@ impl App {
 
     /// The path of one of its policies.
     pub fn policy(&self, index: usize) -> String {
-        let policy = self.shown.pointer(&format!("/policies/{index}")).unwrap_or_else(|| panic!("no policy: {self:?}"));
+        let policy = self
+            .shown
+            .pointer(&format!("/policies/{index}"))
+            .unwrap_or_else(|| panic!("no policy: {self:?}"));
         format!("{}/policies/{}", self.path(), field(policy, "id"))
     }
 }

@@ -1,8 +1,8 @@
 //! `sallyport dev`, from its first line to its last child.
 
 use crate::machine::{self, Listening, Running};
-use rustix::process::{Pid, kill_process};
 pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 /// A first start makes a database cluster and migrates five databases.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 const STOP: Duration = Duration::from_secs(30);
 
 pub struct Process {
@@ -97,7 +97,11 @@ fn send(id: u32, signal: Signal) {
 }
 
 /// Whatever of it is still there. The kernel may take a moment to bury a child.
-async fn left_behind(mut family: BTreeSet<Running>, sockets: BTreeSet<Listening>, folder: &Path) -> Vec<String> {
+async fn left_behind(
+    mut family: BTreeSet<Running>,
+    sockets: BTreeSet<Listening>,
+    folder: &Path,
+) -> Vec<String> {
     let gone = async {
         while family.iter().any(Running::is_alive) {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -107,7 +111,9 @@ async fn left_behind(mut family: BTreeSet<Running>, sockets: BTreeSet<Listening>
     family.extend(machine::users_of(folder));
     let children = family.iter().filter(|it| it.is_alive());
     let mut problems: Vec<_> = children.map(|it| format!("still running: {}", it.name())).collect();
-    problems.extend(sockets.iter().filter(|it| it.is_open()).map(|it| format!("still listening: port {}", it.port)));
+    problems.extend(
+        sockets.iter().filter(|it| it.is_open()).map(|it| format!("still listening: port {}", it.port)),
+    );
     problems
 }
 
@@ -122,12 +128,15 @@ fn program() -> Result<PathBuf, String> {
     if program.is_file() {
         Ok(program)
     } else {
-        Err(format!("{} is missing: run `make build`, or `make test`, which builds it first", program.display()))
+        Err(format!(
+            "{} is missing: run `make build`, or `make test`, which builds it first",
+            program.display()
+        ))
     }
 }
 
 /// The end of a log.
-pub fn tail(log: &Path) -> String {
+fn tail(log: &Path) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();

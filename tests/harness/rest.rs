@@ -21,7 +21,9 @@ impl Rest {
     /// With the API token, not yet sent.
     pub fn call(&self, method: Method, path: &str) -> Call {
         let path = format!("/client/v4/accounts/{}/{path}", self.account_id);
-        self.client.call(self.address, method, &path).header("authorization", &format!("Bearer {}", self.api_token))
+        self.client
+            .call(self.address, method, &path)
+            .header("authorization", &format!("Bearer {}", self.api_token))
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
@@ -65,7 +67,10 @@ impl Reply {
         let envelope = self.json();
         let is_success = envelope.get("success") == Some(&Value::Bool(true));
         let errors = envelope.get("errors").and_then(Value::as_array);
-        assert!(self.status == status && is_success && errors.is_some_and(Vec::is_empty), "not {status}: {self:?}");
+        assert!(
+            self.status == status && is_success && errors.is_some_and(Vec::is_empty),
+            "not {status}: {self:?}"
+        );
         assert!(envelope.get("messages").is_some_and(Value::is_array), "no messages: {self:?}");
         envelope.get("result").cloned().unwrap_or_else(|| panic!("no result: {self:?}"))
     }

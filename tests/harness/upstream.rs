@@ -38,7 +38,9 @@ impl Seen {
 
     pub fn from_json(echo: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let pair = |line: &Value| (text(line.get(0).unwrap_or(&Value::Null)), text(line.get(1).unwrap_or(&Value::Null)));
+        let pair = |line: &Value| {
+            (text(line.get(0).unwrap_or(&Value::Null)), text(line.get(1).unwrap_or(&Value::Null)))
+        };
         let of = |name: &str| echo.get(name).cloned().unwrap_or_default();
         let headers = of("headers").as_array().into_iter().flatten().map(pair).collect();
         Self { method: text(&of("method")), target: text(&of("target")), headers, body: text(&of("body")) }
@@ -85,7 +87,13 @@ impl Drop for Upstream {
 }
 
 /// A query of `status=418` asks for that status.
-async fn answer(State(seen): State<Requests>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State(seen): State<Requests>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
@@ -97,6 +105,8 @@ async fn answer(State(seen): State<Requests>, method: Method, uri: Uri, headers:
     };
     let echo = json!({"method": request.method, "target": request.target, "headers": request.headers, "body": request.body});
     seen.lock().unwrap_or_else(PoisonError::into_inner).push(request);
-    let status = uri.query().and_then(|query| query.strip_prefix("status=")?.parse().ok()).unwrap_or(StatusCode::OK);
-    (status, [(MARK, "the tests' upstream"), ("content-type", "application/json")], echo.to_string()).into_response()
+    let status =
+        uri.query().and_then(|query| query.strip_prefix("status=")?.parse().ok()).unwrap_or(StatusCode::OK);
+    (status, [(MARK, "the tests' upstream"), ("content-type", "application/json")], echo.to_string())
+        .into_response()
 }

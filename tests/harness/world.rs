@@ -3,7 +3,7 @@
 use crate::gateway::Gateway;
 use crate::http::Client;
 use crate::objects::{App, Token};
-use crate::process::{Process, Signal, tail};
+use crate::process::{Process, Signal};
 use crate::rest::Rest;
 use crate::secrets::{Secrets, files_with};
 use crate::upstream::Upstream;
@@ -78,7 +78,9 @@ impl Place {
         let mut arguments: Vec<String> = ["dev", "--json"].map(str::to_owned).into();
         arguments.extend(["--data-dir".to_owned(), self.data_dir().to_string_lossy().into_owned()]);
         arguments.extend(["--log", LOG].map(str::to_owned));
-        arguments.extend(["--trusted-proxy", "127.0.0.1/32", "--country-header", COUNTRY_HEADER].map(str::to_owned));
+        arguments.extend(
+            ["--trusted-proxy", "127.0.0.1/32", "--country-header", COUNTRY_HEADER].map(str::to_owned),
+        );
         for flag in ["--gateway", "--admin"].into_iter().filter(|flag| !extra.iter().any(|it| it == flag)) {
             arguments.extend([flag.to_owned(), "127.0.0.1:0".to_owned()]);
         }
@@ -96,19 +98,29 @@ impl Place {
                 format!("sallyport dev --distributed (are the servers missing? run make servers): {error}")
             }
         })?;
-        let printed: Value = serde_json::from_str(&line).map_err(|error| format!("not JSON ({error}): {line}"))?;
+        let printed: Value =
+            serde_json::from_str(&line).map_err(|error| format!("not JSON ({error}): {line}"))?;
         self.secrets.note_all(&printed);
-        World::of(self, process, printed, upstream, log).ok_or_else(|| format!("not what is promised: {line}"))
+        World::of(self, process, printed, upstream, log)
+            .ok_or_else(|| format!("not what is promised: {line}"))
     }
 
     /// Secrets where none may be, and files that should be gone; once everything has stopped.
     pub fn leftovers(&self, api_token: &str) -> Vec<String> {
-        let mut problems: Vec<String> =
-            self.secrets.leaks(self.folder.path()).iter().map(|path| format!("a secret in {}", path.display())).collect();
+        let mut problems: Vec<String> = self
+            .secrets
+            .leaks(self.folder.path())
+            .iter()
+            .map(|path| format!("a secret in {}", path.display()))
+            .collect();
         let with_token = files_with(self.folder.path(), std::iter::once(api_token));
-        let is_private = |path: &PathBuf| path.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o077 == 0);
+        let is_private = |path: &PathBuf| {
+            path.metadata().is_ok_and(|meta| meta.permissions().mode().trailing_zeros() >= 6)
+        };
         if with_token.len() > 1 || !with_token.iter().all(is_private) {
-            problems.push(format!("the API token is in more than one file, or readable by others: {with_token:?}"));
+            problems.push(format!(
+                "the API token is in more than one file, or readable by others: {with_token:?}"
+            ));
         }
         let kept = std::fs::read_dir(self.temporary()).into_iter().flatten().flatten();
         problems.extend(kept.map(|entry| format!("a temporary file was left: {}", entry.path().display())));
@@ -134,7 +146,13 @@ pub struct World {
 }
 
 impl World {
-    fn of(place: &Place, process: Process, printed: Value, upstream: Option<Upstream>, log: PathBuf) -> Option<Self> {
+    fn of(
+        place: &Place,
+        process: Process,
+        printed: Value,
+        upstream: Option<Upstream>,
+        log: PathBuf,
+    ) -> Option<Self> {
         let text = |name: &str| Some(printed.get(name)?.as_str()?.to_owned());
         let client = Client::default();
         let gateway = |url: &str| -> Option<Gateway> {
@@ -214,9 +232,11 @@ impl World {
         format!("{}.test", self.unique())
     }
 
-    /// The end of its log.
-    pub fn log(&self) -> String {
-        tail(&self.log)
+    /// What it complained about.
+    pub fn complaints(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let complaints = log.lines().filter(|line| line.contains(" WARN ") || line.contains("ERROR "));
+        complaints.collect::<Vec<_>>().join("\n")
     }
 
     /// Everything that was not as it should be at its end.

@@ -25,7 +25,10 @@ pub fn mails_to(world: &World, address: &str) -> Vec<String> {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mails = files.filter(|path| path.extension().is_some_and(|it| it == "eml"));
     let to = format!("To: {address}");
-    mails.filter_map(|path| std::fs::read_to_string(path).ok()).filter(|mail| mail.lines().any(|line| line == to)).collect()
+    mails
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .filter(|mail| mail.lines().any(|line| line == to))
+        .collect()
 }
 
 /// Waits for the first, and returns what is there then.
@@ -61,14 +64,18 @@ fn to(address: &str) -> Value {
 /// When this returns, every notifier has looked for expiring tokens at least once since the call.
 async fn another_scan(world: &World) {
     for _ in 0..2 {
-        let (probe, address) = (world.token_with(json!({"duration": "24h"})).await, format!("{}@example.test", world.unique()));
+        let (probe, address) =
+            (world.token_with(json!({"duration": "24h"})).await, format!("{}@example.test", world.unique()));
         watch(world, &[&probe], &to(&address)).await;
         mail_comes_to(world, &address).await;
     }
 }
 
 async fn every_recipient_gets_one_mail_per_expiring_token(world: &World) {
-    let tokens = [world.token_with(json!({"duration": "167h"})).await, world.token_with(json!({"duration": "2h"})).await];
+    let tokens = [
+        world.token_with(json!({"duration": "167h"})).await,
+        world.token_with(json!({"duration": "2h"})).await,
+    ];
     let later = world.token_with(json!({"duration": "170h"})).await;
     let addresses = [format!("{}@example.test", world.unique()), format!("{}@example.test", world.unique())];
     let both = json!({"email": [{"id": addresses[0]}, {"id": addresses[1]}]});
@@ -86,16 +93,23 @@ async fn every_recipient_gets_one_mail_per_expiring_token(world: &World) {
         assert!(mails.iter().all(|mail| !mail.contains(&later.name) && !mail.contains("spst_")));
     }
     let history = world.rest.get("alerting/v3/history").await.result(200);
-    let ours: Vec<&Value> = history.as_array().unwrap().iter().filter(|it| it["policy_id"] == policy["id"]).collect();
+    let ours: Vec<&Value> =
+        history.as_array().unwrap().iter().filter(|it| it["policy_id"] == policy["id"]).collect();
     assert_eq!(ours.len(), 4, "{ours:?}");
-    assert!(ours.iter().all(|it| it["mechanism_type"] == json!("email") && it["alert_type"] == policy["alert_type"]));
+    assert!(
+        ours.iter()
+            .all(|it| it["mechanism_type"] == json!("email") && it["alert_type"] == policy["alert_type"])
+    );
 }
 
 async fn a_webhook_is_called_once_with_its_secret(world: &World) {
     let (receiver, secret) = (Upstream::start().await, format!("{}-webhook-secret", world.unique()));
     world.secrets.note(&secret);
     let body = json!({"name": world.unique(), "url": format!("{}/hook", receiver.url()), "secret": secret});
-    let id = world.rest.post("alerting/v3/destinations/webhooks", &body).await.result(201)["id"].as_str().unwrap().to_owned();
+    let id = world.rest.post("alerting/v3/destinations/webhooks", &body).await.result(201)["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let path = format!("alerting/v3/destinations/webhooks/{id}");
     let shown = world.rest.get(&path).await.result(200);
     assert!(shown["type"] == json!("generic") && shown.get("secret").is_none(), "{shown}");
@@ -115,7 +129,12 @@ async fn a_webhook_is_called_once_with_its_secret(world: &World) {
     let sent: Value = serde_json::from_str(&calls[0].body).unwrap();
     assert_eq!((&sent["alert_type"], &sent["policy_id"]), (&policy["alert_type"], &policy["id"]));
     assert_eq!((&sent["policy_name"], &sent["account_id"]), (&policy["name"], &json!(world.rest.account_id)));
-    assert!(sent["text"].is_string() && sent["ts"].is_i64() && sent["data"].to_string().contains(&token.client_id), "{sent}");
+    assert!(
+        sent["text"].is_string()
+            && sent["ts"].is_i64()
+            && sent["data"].to_string().contains(&token.client_id),
+        "{sent}"
+    );
     assert!(world.rest.get(&path).await.result(200)["last_success"].is_string());
     world.rest.delete(&path).await.failure(409);
 }
@@ -123,7 +142,8 @@ async fn a_webhook_is_called_once_with_its_secret(world: &World) {
 async fn a_refreshed_token_is_nobodys_concern(world: &World) {
     let token = world.token_with(json!({"duration": "24h"})).await;
     world.rest.command(&format!("{}/refresh", token.path())).await.result(200);
-    let (known, address) = (world.token_with(json!({"duration": "24h"})).await, format!("{}@example.test", world.unique()));
+    let (known, address) =
+        (world.token_with(json!({"duration": "24h"})).await, format!("{}@example.test", world.unique()));
     watch(world, &[&token, &known], &to(&address)).await;
     mail_comes_to(world, &address).await;
     // Also the one that was told of: nothing more is said about it.
@@ -134,7 +154,8 @@ async fn a_refreshed_token_is_nobodys_concern(world: &World) {
 }
 
 async fn a_disabled_alert_policy_says_nothing(world: &World) {
-    let (token, address) = (world.token_with(json!({"duration": "24h"})).await, format!("{}@example.test", world.unique()));
+    let (token, address) =
+        (world.token_with(json!({"duration": "24h"})).await, format!("{}@example.test", world.unique()));
     let policy = watch_if(world, &[&token], &to(&address), false).await;
     another_scan(world).await;
     assert_eq!(mails_to(world, &address), Vec::<String>::new());

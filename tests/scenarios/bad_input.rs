@@ -20,8 +20,6 @@ pub fn all() -> Vec<Scenario> {
         a_body_over_a_mebibyte_is_refused,
         an_empty_body_is_enough_for_a_command,
         unknown_fields_and_routes,
-        lists_end_with_an_empty_page,
-        names_are_searched,
         a_long_token_name_ends_at_350_characters,
     ]
 }
@@ -30,16 +28,21 @@ const NOBODY: &str = "5d3f6a9e-8f43-4c3b-9a30-54b1a4a7c001";
 
 /// Refused because of this field.
 fn pointed(reply: &Reply, pointer: &str) {
-    let errors = reply.failure(400);
-    assert_eq!(errors["source"]["pointer"], json!(pointer), "{reply:?}");
+    reply.failure(400);
+    let envelope = reply.json();
+    let mut errors = envelope["errors"].as_array().unwrap().iter();
+    assert!(errors.any(|error| error["source"]["pointer"] == json!(pointer)), "not {pointer}: {reply:?}");
 }
 
 async fn nobody_manages_without_an_api_token(world: &World) {
     let rest = &world.rest;
     let path = format!("/client/v4/accounts/{}/access/service_tokens", rest.account_id);
     let get = |path: &str| rest.client.call(rest.address, Method::GET, path);
-    for (authorization, status) in [(None, 401), (Some("Bearer wrong"), 401), (Some("Basic eDp5"), 401), (Some("Bearer "), 401)] {
-        let call = authorization.into_iter().fold(get(&path), |call, value| call.header("authorization", value));
+    for (authorization, status) in
+        [(None, 401), (Some("Bearer wrong"), 401), (Some("Basic eDp5"), 401), (Some("Bearer "), 401)]
+    {
+        let call =
+            authorization.into_iter().fold(get(&path), |call, value| call.header("authorization", value));
         call.send().await.failure(status);
     }
     let elsewhere = format!("/client/v4/accounts/{}/access/service_tokens", "0".repeat(32));
@@ -100,7 +103,10 @@ async fn wrong_fields_of_a_token_are_pointed_at(world: &World) {
         (json!({"name": "x", "enabled": "yes"}), "/enabled"),
         (json!({"name": "x", "client_secret_version": 1.5}), "/client_secret_version"),
         (json!({"name": "x", "client_secret_version": 0}), "/client_secret_version"),
-        (json!({"name": "x", "previous_client_secret_expires_at": "tomorrow"}), "/previous_client_secret_expires_at"),
+        (
+            json!({"name": "x", "previous_client_secret_expires_at": "tomorrow"}),
+            "/previous_client_secret_expires_at",
+        ),
     ] {
         pointed(&world.rest.post("access/service_tokens", &body).await, pointer);
         if pointer != "/name" || !body["name"].is_null() {
@@ -135,11 +141,17 @@ async fn wrong_fields_of_an_application_are_pointed_at(world: &World) {
         (json!({"domain": host, "session_duration": "1y"}), "/session_duration"),
         (json!({"domain": host, "session_duration": "721h"}), "/session_duration"),
         (json!({"domain": host, "same_site_cookie_attribute": "loose"}), "/same_site_cookie_attribute"),
-        (json!({"domain": host, "read_service_tokens_from_header": "no header"}), "/read_service_tokens_from_header"),
+        (
+            json!({"domain": host, "read_service_tokens_from_header": "no header"}),
+            "/read_service_tokens_from_header",
+        ),
         (json!({"domain": host, "policies": [NOBODY]}), "/policies/0"),
         (json!({"domain": host, "policies": {}}), "/policies"),
         (json!({"domain": host, "policies": [5]}), "/policies/0"),
-        (json!({"domain": host, "destinations": [{"type": "public", "uri": host}, {"type": "public", "uri": "x:1"}]}), "/destinations/1/uri"),
+        (
+            json!({"domain": host, "destinations": [{"type": "public", "uri": host}, {"type": "public", "uri": "x:1"}]}),
+            "/destinations/1/uri",
+        ),
     ] {
         pointed(&world.try_app(fields).await, pointer);
     }
@@ -223,7 +235,10 @@ async fn nothing_is_half_written(world: &World) {
     let mut named = good.clone();
     named["name"] = json!(name);
     let bad = policy("bypass", &json!([{"ip": {"ip": "nowhere"}}]));
-    pointed(&world.try_app(json!({"domain": host, "policies": [named, good, bad]})).await, "/policies/2/include/0/ip/ip");
+    pointed(
+        &world.try_app(json!({"domain": host, "policies": [named, good, bad]})).await,
+        "/policies/2/include/0/ip/ip",
+    );
     assert_eq!(world.gateway().get(&host).send().await.status, 404);
     for list in ["access/apps", "access/policies"] {
         let listed = world.rest.get(list).await.result(200).to_string();
@@ -253,12 +268,27 @@ async fn a_domain_is_protected_once(world: &World) {
 }
 
 async fn a_body_that_is_no_object_is_refused(world: &World) {
-    for path in ["access/service_tokens", "access/apps", "access/policies", "access/groups", "alerting/v3/policies"] {
-        for body in ["", "{", "{\"name\":", "null", "[]", "5", "\"x\"", "name=x", "{\"name\": \"\u{1}\"}", "\u{feff}{}", "{} {}"] {
+    for path in
+        ["access/service_tokens", "access/apps", "access/policies", "access/groups", "alerting/v3/policies"]
+    {
+        for body in [
+            "",
+            "{",
+            "{\"name\":",
+            "null",
+            "[]",
+            "5",
+            "\"x\"",
+            "name=x",
+            "{\"name\": \"\u{1}\"}",
+            "\u{feff}{}",
+            "{} {}",
+        ] {
             let call = world.rest.call(Method::POST, path).header("content-type", "application/json");
             call.body(body.to_owned()).send().await.failure(400);
         }
-        let call = world.rest.call(Method::POST, path).body(vec![b'{', b'"', 0xff, 0xfe, b'"', b':', b'1', b'}']);
+        let call =
+            world.rest.call(Method::POST, path).body(vec![b'{', b'"', 0xff, 0xfe, b'"', b':', b'1', b'}']);
         call.send().await.failure(400);
     }
     let deep = format!("{{\"name\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
@@ -295,55 +325,15 @@ async fn unknown_fields_and_routes(world: &World) {
         "expires_at": "2100-01-01T00:00:00Z", "created_at": 5, "colour": {"deep": ["blue"]},
     });
     let made = world.rest.post("access/service_tokens", &body).await.result(201);
-    assert!(made["id"] != json!(NOBODY) && made["client_id"] != json!("mine") && made.get("colour").is_none(), "{made}");
+    assert!(
+        made["id"] != json!(NOBODY) && made["client_id"] != json!("mine") && made.get("colour").is_none(),
+        "{made}"
+    );
     assert!(made["expires_at"] != body["expires_at"], "{made}");
     world.rest.get("access/no_such_thing").await.failure(404);
     world.rest.patch("access/service_tokens", &json!({})).await.failure(405);
     let rest = &world.rest;
     rest.client.call(rest.address, Method::GET, "/client/v4/elsewhere").send().await.failure(404);
-}
-
-async fn lists_end_with_an_empty_page(world: &World) {
-    let name = world.unique();
-    let mut ids = Vec::new();
-    for _ in 0..5 {
-        ids.push(world.token_with(json!({"name": name})).await.id);
-    }
-    let page = async |query: &str| {
-        let reply = world.rest.get(&format!("access/service_tokens?name={name}&{query}")).await;
-        let found: Vec<String> =
-            reply.result(200).as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
-        (found, reply.json()["result_info"].clone())
-    };
-    let mut found = Vec::new();
-    for (number, count) in [(1, 2), (2, 2), (3, 1), (4, 0), (1_000_000, 0)] {
-        let (some, info) = page(&format!("page={number}&per_page=2")).await;
-        assert_eq!((some.len(), &info["total_count"], &info["count"]), (count, &json!(5), &json!(count)));
-        assert_eq!((&info["page"], &info["per_page"]), (&json!(number), &json!(2)));
-        found.extend(some);
-    }
-    found.sort();
-    ids.sort();
-    assert_eq!(found, ids);
-    for query in ["", "page=0&per_page=0", "per_page=1000", "page=-1"] {
-        assert_eq!(page(query).await.0.len(), 5, "{query}");
-    }
-    let reply = world.rest.get("access/service_tokens?page=x").await;
-    reply.failure(400);
-}
-
-async fn names_are_searched(world: &World) {
-    let name = world.unique();
-    let token = world.token_with(json!({"name": format!("{name} – Ünïcode % _ '")})).await;
-    let count = async |query: String| {
-        world.rest.get(&format!("access/service_tokens?{query}")).await.result(200).as_array().unwrap().len()
-    };
-    assert_eq!(count(format!("search={name}")).await, 1);
-    assert_eq!(count(format!("search={}", name.to_ascii_uppercase())).await, 1);
-    assert_eq!(count(format!("search={}", &token.client_id[..32])).await, 1);
-    assert_eq!(count(format!("name={name}")).await, 0);
-    assert_eq!(count(format!("search={name}%25_nothing")).await, 0);
-    assert_eq!(count(format!("name={name}%27+OR+1%3D1")).await, 0);
 }
 
 async fn a_long_token_name_ends_at_350_characters(world: &World) {

@@ -84,7 +84,9 @@ async fn the_upstream_sees_an_assertion_and_no_credential(world: &World) {
     let get = || world.gateway().get(&app.domain);
     let own = "theme=dark; lang=pt";
     let with_cookie = get().header("cookie", &format!("theme=dark; CF_Authorization={session}; lang=pt"));
-    for (call, cookie) in [(get().pair(&token), None), (with_cookie, Some(own)), (get().session(&session), None)] {
+    for (call, cookie) in
+        [(get().pair(&token), None), (with_cookie, Some(own)), (get().session(&session), None)]
+    {
         let seen = call.send().await.admitted();
         expect_assertion(world, &seen, &app, &token);
         expect_no_credential(&seen, &token);
@@ -103,7 +105,10 @@ fn expect_assertion(world: &World, seen: &Seen, app: &App, token: &Token) {
 fn expect_no_credential(seen: &Seen, token: &Token) {
     for (name, value) in &seen.headers {
         assert!(!value.contains(&token.client_secret), "{name} shows the secret");
-        assert!(!["cf-access-client-id", "cf-access-client-secret", "cf-access-token"].contains(&name.as_str()), "{name}");
+        assert!(
+            !["cf-access-client-id", "cf-access-client-secret", "cf-access-token"].contains(&name.as_str()),
+            "{name}"
+        );
         assert!(!value.contains("CF_Authorization"), "{name} shows the session cookie");
     }
 }
@@ -143,7 +148,8 @@ async fn no_claimed_identity_reaches_the_upstream_in_any_spelling(world: &World)
 async fn the_connection_header_takes_nothing_of_ours_out(world: &World) {
     let (app, token) = world.opened().await;
     let call = world.gateway().get(&app.domain).pair(&token);
-    let call = call.header("connection", "Cf-Access-Jwt-Assertion, x-forwarded-for").header("connection", "Host");
+    let call =
+        call.header("connection", "Cf-Access-Jwt-Assertion, x-forwarded-for").header("connection", "Host");
     expect_assertion(world, &call.send().await.admitted(), &app, &token);
 }
 
@@ -171,9 +177,12 @@ async fn broken_credentials_are_refused_and_nothing_else_is_tried(world: &World)
     ] {
         // A good session beside it changes nothing.
         for cookie in [None, Some(&session)] {
-            let call = cookie.into_iter().fold(world.gateway().get(&app.domain), |call, session| call.cookie(session));
+            let call = cookie
+                .into_iter()
+                .fold(world.gateway().get(&app.domain), |call, session| call.cookie(session));
             let call = ids.iter().fold(call, |call, id| call.header("cf-access-client-id", id));
-            let call = secrets.iter().fold(call, |call, secret| call.header("cf-access-client-secret", secret));
+            let call =
+                secrets.iter().fold(call, |call, secret| call.header("cf-access-client-secret", secret));
             let reply = call.send().await;
             assert_eq!(reply.refused(401), reason, "{ids:?} {secrets:?}");
             assert!(!reply.text().contains(secret), "{reply:?}");
@@ -203,12 +212,14 @@ async fn an_unknown_client_id_and_a_wrong_secret_answer_alike(world: &World) {
 
 async fn both_may_come_in_one_header(world: &World) {
     let token = world.token().await;
-    let fields = json!({"read_service_tokens_from_header": "Authorization", "policies": [service_auth(&[&token])]});
+    let fields =
+        json!({"read_service_tokens_from_header": "Authorization", "policies": [service_auth(&[&token])]});
     let app = world.app_with(fields).await;
     let get = || world.gateway().get(&app.domain);
     let both = |keys: [&str; 2]| {
         let members = [(keys[0], &token.client_id), (keys[1], &token.client_secret)];
-        Value::Object(members.map(|(key, value)| (key.to_owned(), json!(value))).into_iter().collect()).to_string()
+        Value::Object(members.map(|(key, value)| (key.to_owned(), json!(value))).into_iter().collect())
+            .to_string()
     };
     let value = both(["cf-access-client-id", "cf-access-client-secret"]);
     let seen = get().header("authorization", &value).send().await.admitted();

@@ -37,7 +37,9 @@ impl Original {
     /// Refused on every gateway, both ways, for a reason of this kind.
     async fn expect_refused(&self, world: &World, forged: &str, reasons: &[&str]) {
         for gateway in &world.gateways {
-            for call in [gateway.get(&self.app.domain).session(forged), gateway.get(&self.app.domain).cookie(forged)] {
+            for call in
+                [gateway.get(&self.app.domain).session(forged), gateway.get(&self.app.domain).cookie(forged)]
+            {
                 let reason = call.send().await.refused(401);
                 assert!(reasons.contains(&reason.as_str()), "{reason}: {forged}");
             }
@@ -76,7 +78,12 @@ async fn an_altered_session_is_refused(world: &World) {
     }
     let (body, flipped) = (original.session.rsplit_once('.').unwrap().0, flip(signature));
     let cut = signature.get(..signature.len() - 4).unwrap();
-    for forged in [format!("{body}.{flipped}"), format!("{body}.{cut}"), format!("{body}.{signature}="), format!("{body}.{signature}.x")] {
+    for forged in [
+        format!("{body}.{flipped}"),
+        format!("{body}.{cut}"),
+        format!("{body}.{signature}="),
+        format!("{body}.{signature}.x"),
+    ] {
         original.expect_refused(world, &forged, &["SESSION_SIGNATURE_INVALID", "SESSION_MALFORMED"]).await;
     }
 }
@@ -94,7 +101,9 @@ async fn a_session_without_a_signature_is_refused(world: &World) {
     for algorithm in ["none", "None", "nOnE", ""] {
         let body = unsigned(&original.header_with(&json!({"alg": algorithm})), &original.claims);
         for forged in [format!("{body}."), body.clone(), format!("{body}.{signature}")] {
-            original.expect_refused(world, &forged, &["SESSION_ALGORITHM_NOT_ALLOWED", "SESSION_MALFORMED"]).await;
+            original
+                .expect_refused(world, &forged, &["SESSION_ALGORITHM_NOT_ALLOWED", "SESSION_MALFORMED"])
+                .await;
         }
     }
     let empty = format!("{}.", unsigned(&original.header, &original.claims));
@@ -109,7 +118,13 @@ async fn a_session_signed_with_the_public_key_as_secret_is_refused(world: &World
     let key = served["keys"].as_array().unwrap().iter().find(|key| &key["kid"] == kid).unwrap();
     let certificates = served["public_certs"].as_array().unwrap();
     let pem = certificates.iter().find(|it| &it["kid"] == kid).unwrap()["cert"].as_str().unwrap();
-    let secrets = [pem.to_owned(), pem.trim().to_owned(), format!("{}\n", pem.trim()), key.to_string(), key["n"].as_str().unwrap().to_owned()];
+    let secrets = [
+        pem.to_owned(),
+        pem.trim().to_owned(),
+        format!("{}\n", pem.trim()),
+        key.to_string(),
+        key["n"].as_str().unwrap().to_owned(),
+    ];
     for algorithm in ["HS256", "hs256"] {
         let body = unsigned(&original.header_with(&json!({"alg": algorithm})), &original.claims);
         for secret in &secrets {
@@ -147,5 +162,8 @@ async fn a_session_signed_by_a_stranger_is_refused(world: &World) {
     let elsewhere = changed(&original.claims, &json!({"iss": "http://elsewhere.test"}));
     let reasons = ["SESSION_SIGNATURE_INVALID", "SESSION_ISSUER_WRONG"];
     original.expect_refused(world, &sign(&original.header, &elsewhere), &reasons).await;
-    assert!(!world.upstream().all().iter().any(|seen| seen.target == "/keys"), "a key was fetched from where a client said");
+    assert!(
+        !world.upstream().all().iter().any(|seen| seen.target == "/keys"),
+        "a key was fetched from where a client said"
+    );
 }

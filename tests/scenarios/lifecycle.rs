@@ -69,7 +69,7 @@ async fn forever_is_a_date_that_nobody_reaches(world: &World) {
 }
 
 async fn an_expired_token_is_refused_and_says_so(world: &World) {
-    let warm = world.token_with(json!({"duration": "3s"})).await;
+    let warm = world.token_with(json!({"duration": "5s"})).await;
     let cold = world.token_with(json!({"duration": "1s"})).await;
     let app = world.app(&[service_auth(&[&warm, &cold])]).await;
     let session = world.gateway().session(&app, &warm).await;
@@ -83,7 +83,11 @@ async fn an_expired_token_is_refused_and_says_so(world: &World) {
             assert_eq!(reply.refused(401), "TOKEN_EXPIRED");
             assert!(reply.json()["message"].as_str().unwrap().contains("expired"), "{reply:?}");
             let wrong = gateway.get(&app.domain).pair(&token.with_secret(&"c3".repeat(32))).send().await;
-            assert_eq!(wrong.refused(401), "TOKEN_UNKNOWN", "only who holds the secret learns that it expired");
+            assert_eq!(
+                wrong.refused(401),
+                "TOKEN_UNKNOWN",
+                "only who holds the secret learns that it expired"
+            );
         }
         assert!(gateway.get(&app.domain).cookie(&session).send().await.refused(401).contains("EXPIRED"));
     }

@@ -20,6 +20,7 @@ mod forgery;
 mod grpc;
 mod keys;
 mod lifecycle;
+mod management;
 mod matching;
 mod operator;
 mod policies;
@@ -50,6 +51,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("lifecycle", lifecycle::all()),
         ("rotation", rotation::all()),
         ("revocation", revocation::all()),
+        ("management", management::all()),
         ("bad_input", bad_input::all()),
         ("grpc", grpc::all()),
     ]

@@ -84,7 +84,9 @@ async fn service_auth_and_bypass_come_before_allow_and_block(world: &World) {
         .await;
     let from = |address: &str| world.gateway().get(&app.domain).from_address(address);
     assert_eq!(from("203.0.113.7").send().await.admitted().header("cf-access-jwt-assertion"), None);
-    assert!(from("203.0.113.8").pair(&token).send().await.admitted().header("cf-access-jwt-assertion").is_some());
+    assert!(
+        from("203.0.113.8").pair(&token).send().await.admitted().header("cf-access-jwt-assertion").is_some()
+    );
     assert_eq!(from("203.0.113.8").send().await.refused(403), "POLICY_DENIED");
     assert_eq!(from("198.51.100.1").send().await.refused(401), "CREDENTIAL_MISSING");
 }
@@ -162,7 +164,9 @@ pub async fn group(world: &World, rules: &Value) -> (String, Value) {
 
 async fn a_group_stands_for_its_rules(world: &World) {
     let (inner, outer, excluded) = (world.token().await, world.token().await, world.token().await);
-    let (_, within) = group(world, &json!({"include": [inner.rule(), excluded.rule()], "exclude": [excluded.rule()]})).await;
+    let (_, within) =
+        group(world, &json!({"include": [inner.rule(), excluded.rule()], "exclude": [excluded.rule()]}))
+            .await;
     let (_, rule) = group(world, &json!({"include": [within, outer.rule()]})).await;
     let app = world.app(&[policy("non_identity", &json!([rule]))]).await;
     for gateway in &world.gateways {

@@ -110,7 +110,10 @@ async fn a_deleted_application_is_gone_at_once(world: &World) {
     let next = world.app_with(json!({"domain": app.domain, "policies": [service_auth(&[&token])]})).await;
     assert_ne!(next.aud, app.aud);
     for gateway in &world.gateways {
-        assert_eq!(gateway.get(&app.domain).cookie(&session).send().await.refused(401), "SESSION_AUDIENCE_WRONG");
+        assert_eq!(
+            gateway.get(&app.domain).cookie(&session).send().await.refused(401),
+            "SESSION_AUDIENCE_WRONG"
+        );
         gateway.get(&app.domain).pair(&token).send().await.admitted();
     }
 }
@@ -121,7 +124,10 @@ async fn a_moved_application_leaves_its_old_host_at_once(world: &World) {
     let moved = App { domain: world.unique_host(), ..app.clone() };
     let body = json!({"type": "self_hosted", "domain": moved.domain, "name": "moved"});
     let shown = world.rest.put(&app.path(), &body).await.result(200);
-    assert_eq!((&shown["aud"], &shown["policies"][0]["id"]), (&json!(app.aud), &app.shown["policies"][0]["id"]));
+    assert_eq!(
+        (&shown["aud"], &shown["policies"][0]["id"]),
+        (&json!(app.aud), &app.shown["policies"][0]["id"])
+    );
     expect(world, &app, &token, &session, 404).await;
     expect(world, &moved, &token, &session, 200).await;
 }

@@ -91,7 +91,8 @@ async fn a_token_that_nobody_names_any_more_can_be_deleted(world: &World) {
     let edited = world.app(&[service_auth(&[&tokens[0]])]).await;
     world.rest.put(&edited.policy(0), &service_auth(&[&other])).await.result(200);
     let replaced = world.app(&[service_auth(&[&tokens[1]])]).await;
-    let body = json!({"type": "self_hosted", "domain": replaced.domain, "policies": [service_auth(&[&other])]});
+    let body =
+        json!({"type": "self_hosted", "domain": replaced.domain, "policies": [service_auth(&[&other])]});
     world.rest.put(&replaced.path(), &body).await.result(200);
     let deleted = world.app(&[service_auth(&[&tokens[2]])]).await;
     world.rest.delete(&deleted.path()).await.result(202);
@@ -105,7 +106,8 @@ async fn revoking_an_applications_tokens_ends_every_session_and_no_pair(world: &
     let token = world.token().await;
     let policies = [service_auth(&[&token])];
     let (app, other) = (world.app(&policies).await, world.app(&policies).await);
-    let (session, elsewhere) = (world.gateway().session(&app, &token).await, world.gateway().session(&other, &token).await);
+    let (session, elsewhere) =
+        (world.gateway().session(&app, &token).await, world.gateway().session(&other, &token).await);
     for gateway in &world.gateways {
         gateway.get(&app.domain).cookie(&session).send().await.admitted();
         gateway.get(&other.domain).cookie(&elsewhere).send().await.admitted();
@@ -130,13 +132,16 @@ async fn revoking_an_applications_tokens_ends_every_session_and_no_pair(world: &
 /// Sessions of the same second on both sides of a revocation: positions decide, not the clock.
 async fn revoking_twice_in_a_second_is_judged_rightly(world: &World) {
     let (app, token) = world.opened().await;
-    let mut dead = Vec::new();
+    let mut dead: Vec<String> = Vec::new();
     for _ in 0..4 {
         let session = world.gateway().session(&app, &token).await;
         for gateway in &world.gateways {
             gateway.get(&app.domain).cookie(&session).send().await.admitted();
             for dead in &dead {
-                assert_eq!(gateway.get(&app.domain).cookie(dead).send().await.refused(401), "SESSION_REVOKED");
+                assert_eq!(
+                    gateway.get(&app.domain).cookie(dead).send().await.refused(401),
+                    "SESSION_REVOKED"
+                );
             }
         }
         world.rest.command(&format!("{}/revoke_tokens", app.path())).await.result(202);

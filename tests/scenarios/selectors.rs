@@ -76,7 +76,8 @@ async fn certificate_rules_hold_for_no_one_without_a_certificate(world: &World) 
     for rule in [json!({"certificate": {}}), json!({"common_name": {"common_name": name}})] {
         let app = world.app(&[policy("non_identity", &json!([rule]))]).await;
         let get = || world.gateway().get(&app.domain);
-        let claimed = get().header("cf-client-cert-sha256", &"ab".repeat(32)).header("x-forwarded-client-cert", "CN=x");
+        let claimed =
+            get().header("cf-client-cert-sha256", &"ab".repeat(32)).header("x-forwarded-client-cert", "CN=x");
         assert_eq!(claimed.send().await.refused(401), "CREDENTIAL_MISSING");
         assert_eq!(get().pair(&token).send().await.refused(403), "POLICY_NO_MATCH");
     }

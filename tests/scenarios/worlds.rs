@@ -81,7 +81,9 @@ impl Worlds {
         self.runtime.block_on(async {
             let facts = match scenario.run {
                 Run::Alone(run) => run(topology),
-                Run::Shared(run) | Run::Distributed(run) => run(self.shared(topology).world(topology).await?),
+                Run::Shared(run) | Run::Distributed(run) => {
+                    run(self.shared(topology).world(topology).await?)
+                }
             };
             tokio::time::timeout(PATIENCE, facts).await.map_err(|_| format!("not done within {PATIENCE:?}"))
         })
@@ -112,7 +114,7 @@ impl Shared {
         let mut problems = world.stop(Signal::TERM).await;
         problems.extend(place.leftovers(&world.rest.api_token));
         if is_failed || !problems.is_empty() {
-            eprintln!("the end of the {} world's log:\n{}", place.topology.name(), world.log());
+            eprintln!("what the {} world complained about:\n{}", place.topology.name(), world.complaints());
         }
         let name = place.topology.name();
         problems.into_iter().map(|problem| format!("{name}: {problem}")).collect()

@@ -2,6 +2,7 @@
 
 use crate::load::Target;
 use crate::registry;
+use admin_api::config::ApiToken;
 use anyhow::{Context as _, Result};
 use edge_gateway::config::Proxy;
 use model::{AccountId, SystemClock};
@@ -79,7 +80,12 @@ impl World {
                 ..Proxy::default()
             },
             keys: Keys { pepper: key(1), key_encryption: key(2), webhook_secrets: key(3) },
-            api_tokens: Vec::new(),
+            // Nobody comes to the management API, and it insists on somebody who could.
+            api_tokens: vec![ApiToken {
+                account_id: account.to_string(),
+                name: "nobody".to_owned(),
+                sha256: "00".repeat(32),
+            }],
             outbox: databases.clone(),
             clock: Arc::new(SystemClock),
         })

@@ -17,6 +17,8 @@ mod rpc;
 pub mod service;
 mod standalone;
 mod store;
+#[cfg(test)]
+mod tests;
 pub mod token;
 mod usage;
 mod validated;

@@ -39,6 +39,7 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         usage: usage.clone(),
         clock: clock.clone(),
     };
+    let (reports, reported) = (usage.clone(), bus.clone());
     let replica =
         Replica { feed: feed.name(), name, source: Arc::new(feed.clone()), bus, clock, view: changes, gate };
     let routes = Routes::new(TokenRegistryServer::new(rpc))
@@ -54,6 +55,10 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         }),
         Worker::new("token-registry usage", async move |stop| {
             usage.keep_flushing(store, stop).await;
+            Ok(())
+        }),
+        Worker::new("token-registry usage reports", async move |stop| {
+            reports.keep_listening(reported, stop).await;
             Ok(())
         }),
     ];

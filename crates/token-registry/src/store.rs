@@ -15,13 +15,19 @@ macro_rules! credential_columns {
     };
 }
 
-macro_rules! select {
-    ($($rest:expr),+) => {
+macro_rules! select_columns {
+    () => {
         concat!(
-            "SELECT ", credential_columns!(),
-            ", (SELECT MAX(last_seen_at_ms) FROM token_usage WHERE token_id = tokens.id) AS last_seen_at_ms FROM tokens ",
-            $($rest),+
+            "SELECT ",
+            credential_columns!(),
+            ", (SELECT MAX(last_seen_at_ms) FROM token_usage WHERE token_id = tokens.id) AS last_seen_at_ms FROM "
         )
+    };
+}
+
+macro_rules! select {
+    ($rest:expr) => {
+        concat!(select_columns!(), "tokens ", $rest)
     };
 }
 
@@ -33,9 +39,32 @@ macro_rules! listed {
     };
 }
 
+/// The page first: what is skipped is not asked when it was last used.
+macro_rules! list_statement {
+    () => {
+        concat!(
+            select_columns!(),
+            "(SELECT ",
+            credential_columns!(),
+            " FROM tokens ",
+            listed!(),
+            " ORDER BY created_at_ms, id LIMIT $5 OFFSET $6) AS tokens ORDER BY created_at_ms, id"
+        )
+    };
+}
+
+macro_rules! expiring_statement {
+    () => {
+        select!(
+            "WHERE enabled AND expires_at_ms < $1 AND expires_at_ms >= $2 AND (expires_at_ms > $2 OR id > $3)
+             ORDER BY expires_at_ms, id LIMIT $4"
+        )
+    };
+}
+
 mod changes;
 #[cfg(test)]
-mod conformance;
+pub mod conformance;
 mod references;
 mod uses;
 
@@ -144,7 +173,7 @@ impl Store {
     pub async fn list(&self, listing: &Listing<'_>) -> Result<(Vec<Token>, u64), Error> {
         let (lowered, as_given) = (contains(&listing.search.to_lowercase()), contains(listing.search));
         database::with!(&self.database, |pool| {
-            let tokens = sqlx::query_as(select!(listed!(), " ORDER BY created_at_ms, id LIMIT $5 OFFSET $6"))
+            let tokens = sqlx::query_as(list_statement!())
                 .bind(listing.account_id)
                 .bind(listing.name)
                 .bind(&lowered)
@@ -174,17 +203,14 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Token>, Error> {
         database::with!(&self.database, |pool| {
-            sqlx::query_as(select!(
-                "WHERE enabled AND expires_at_ms < $1 AND expires_at_ms >= $2 AND (expires_at_ms > $2 OR id > $3)
-                 ORDER BY expires_at_ms, id LIMIT $4"
-            ))
-            .bind(before)
-            .bind(after.0)
-            .bind(after.1)
-            .bind(limit)
-            .fetch_all(pool)
-            .await
-            .map_err(failed)
+            sqlx::query_as(expiring_statement!())
+                .bind(before)
+                .bind(after.0)
+                .bind(after.1)
+                .bind(limit)
+                .fetch_all(pool)
+                .await
+                .map_err(failed)
         })
     }
 }

@@ -1,5 +1,7 @@
 //! When each secret was last used: counted in memory, written in batches, apart from the credentials.
 
+mod reports;
+
 use crate::store::{Store, Use};
 use model::{Clock, Timestamp};
 use parking_lot::Mutex;
@@ -23,14 +25,18 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// One use, now.
     pub fn count(&self, token_id: &str, version: i64, clock: &dyn Clock) {
-        let now = clock.now();
+        self.add(token_id, version, clock.now(), 1);
+    }
+
+    fn add(&self, token_id: &str, version: i64, last: Timestamp, count: i64) {
         let mut pending = self.pending.lock();
-        if let Some((last, uses)) = pending.get_mut(&(token_id.to_owned(), version)) {
-            *last = now.max(*last);
-            *uses += 1;
+        if let Some((known, uses)) = pending.get_mut(&(token_id.to_owned(), version)) {
+            *known = last.max(*known);
+            *uses += count;
         } else if pending.len() < MOST {
-            pending.insert((token_id.to_owned(), version), (now, 1));
+            pending.insert((token_id.to_owned(), version), (last, count));
         }
     }
 
