@@ -3,7 +3,7 @@
 use crate::refusal::Refusal;
 use crate::request::credential::Pair;
 use crate::session::{Key, Session};
-use directory::{Application, Organization};
+use directory::Application;
 use parking_lot::Mutex;
 use policy::CountryCode;
 use proto::policy_evaluator::{Facts, Outcome};
@@ -50,12 +50,10 @@ impl Exchange {
         question: Question,
         pair: Option<&Pair<'_>>,
         application: &Application,
-        organization: Option<&Organization>,
         verify: impl Fn(&str) -> Option<session_token::Verified>,
     ) -> Result<Exchanged, Refusal> {
         let flight = self.flights.lock().entry(question).or_default().clone();
-        let answer =
-            flight.get_or_init(|| self.call(question, pair, application, organization, verify)).await.clone();
+        let answer = flight.get_or_init(|| self.call(question, pair, application, verify)).await.clone();
         let mut flights = self.flights.lock();
         if flights.get(&question).is_some_and(|current| Arc::ptr_eq(current, &flight)) {
             flights.remove(&question);
@@ -68,7 +66,6 @@ impl Exchange {
         question: Question,
         pair: Option<&Pair<'_>>,
         application: &Application,
-        organization: Option<&Organization>,
         verify: impl Fn(&str) -> Option<session_token::Verified>,
     ) -> Result<Exchanged, Refusal> {
         let request = ExchangeRequest {
@@ -96,8 +93,7 @@ impl Exchange {
         // The key may be newer than what is known here: then the answer is retried, not believed.
         let verified = verify(&session_jwt)
             .ok_or_else(|| Refusal::unavailable("the session's key is not known yet; retry"))?;
-        let is_strict = organization.is_some_and(|organization| organization.strict_service_token_auth);
-        let cookie = (!is_strict && pair.is_some()).then_some((application, self.is_https));
+        let cookie = pair.map(|_| (application, self.is_https));
         let session = Session::new(verified, &session_jwt, cookie);
         session
             .map(Exchanged::Session)

@@ -4,7 +4,7 @@ use crate::answer::{Body, refusal};
 use crate::decide::Admission;
 use crate::refusal::Refusal;
 use crate::request::canonical::Target;
-use crate::request::{cookie, headers};
+use crate::request::{cookie, credential, headers};
 use http::header::{HOST, HeaderName, HeaderValue, SET_COOKIE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri, Version};
@@ -72,7 +72,10 @@ impl Upstreams {
         let Some(uri) = uri(upstream, target) else {
             return unreachable("UPSTREAM_UNKNOWN", "the upstream's address cannot be used");
         };
-        let Admission { assertion, cookie } = admission;
+        let Admission { assertion, cookie, credential_header } = admission;
+        if let Some(name) = credential_header {
+            credential::strip_single(request.headers_mut(), &name);
+        }
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
         self.rewrite(request.headers_mut(), target, address, assertion);

@@ -4,7 +4,7 @@ use crate::answer;
 use crate::request::credential::Pair;
 use crate::usage::Uses;
 use aws_lc_rs::digest::{Context, SHA256, digest};
-use directory::Application;
+use directory::{Application, Cookie};
 use http::HeaderValue;
 use model::{ApplicationId, Timestamp};
 use quick_cache::sync::Cache;
@@ -18,14 +18,20 @@ pub struct Session {
     pub kid: KeyId,
     /// The JWT, as the application gets it.
     pub assertion: HeaderValue,
-    /// What the client gets after presenting a Client ID and Client Secret.
-    pub cookie: Option<HeaderValue>,
+    cookie: Option<Kept>,
     /// Since the last report.
     pub uses: Arc<Uses>,
 }
 
+/// A cookie, and what it was made from.
+struct Kept {
+    attributes: Cookie,
+    domain: Arc<str>,
+    value: HeaderValue,
+}
+
 impl Session {
-    /// `token` is the text that was verified.
+    /// `token` is the text that was verified. `application`: where it was obtained by a Client ID and Client Secret.
     pub fn new(
         verified: session_token::Verified,
         token: &str,
@@ -34,11 +40,29 @@ impl Session {
         let session_token::Verified { claims, kid } = verified;
         let mut assertion = HeaderValue::from_str(token).ok()?;
         assertion.set_sensitive(true);
-        let expires = Timestamp::from_millis(claims.expires_at_s.saturating_mul(1000));
-        let cookie = application.and_then(|(application, is_https)| {
-            answer::session_cookie(application, token, expires, is_https)
+        let mut session = Self { claims, kid, assertion, cookie: None, uses: Arc::default() };
+        session.cookie = application.and_then(|(application, is_https)| {
+            let value = session.make_cookie(application, is_https)?;
+            Some(Kept { attributes: application.settings.cookie, domain: application.domain.clone(), value })
         });
-        Some(Arc::new(Self { claims, kid, assertion, cookie, uses: Arc::default() }))
+        Some(Arc::new(session))
+    }
+
+    /// What the client gets: made once, and again if the application's attributes have changed since.
+    pub fn cookie(&self, application: &Application, is_https: bool) -> Option<HeaderValue> {
+        match &self.cookie {
+            Some(kept)
+                if kept.attributes == application.settings.cookie && kept.domain == application.domain =>
+            {
+                Some(kept.value.clone())
+            }
+            Some(_) | None => self.make_cookie(application, is_https),
+        }
+    }
+
+    fn make_cookie(&self, application: &Application, is_https: bool) -> Option<HeaderValue> {
+        let expires = Timestamp::from_millis(self.claims.expires_at_s.saturating_mul(1000));
+        answer::session_cookie(application, self.assertion.to_str().ok()?, expires, is_https)
     }
 }
 

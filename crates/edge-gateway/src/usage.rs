@@ -100,7 +100,10 @@ mod tests {
         }
         let reported = usage.take();
         assert_eq!(reported.len(), 1);
-        assert_eq!((reported[0].uses, reported[0].last_used_at_ms, reported[0].client_secret_version), (3, 3, 7));
+        assert_eq!(
+            (reported[0].uses, reported[0].last_used_at_ms, reported[0].client_secret_version),
+            (3, 3, 7)
+        );
         assert!(usage.take().is_empty());
         usage.count(token, 7, &uses, Timestamp::from_millis(4));
         assert_eq!(usage.take()[0].uses, 1);

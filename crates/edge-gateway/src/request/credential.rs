@@ -3,7 +3,7 @@
 use crate::refusal::Refusal;
 use crate::request::cookie::{self, Unreadable};
 use http::HeaderMap;
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 use model::{ClientId, ClientSecret};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -103,7 +103,7 @@ struct Both<'a> {
 
 /// A header that holds something else, such as the application's own `Authorization`, is not a credential of ours.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Pair<'a>>, Refusal> {
-    if !headers.get(name).is_some_and(|value| value.as_bytes().trim_ascii_start().starts_with(b"{")) {
+    if !headers.get_all(name).iter().any(is_object) {
         return Ok(None);
     }
     let Some(text) = only(headers, name)? else { return Ok(None) };
@@ -114,6 +114,17 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Pair<'
         Refusal::unauthenticated("CREDENTIAL_MALFORMED", message)
     })?;
     Ok(Some(Pair { client_id: both.client_id, client_secret: both.client_secret }))
+}
+
+fn is_object(value: &HeaderValue) -> bool {
+    value.as_bytes().trim_ascii_start().starts_with(b"{")
+}
+
+/// Takes a credential out of what the application gets; its own use of the same header stays.
+pub fn strip_single(headers: &mut HeaderMap, name: &HeaderName) {
+    if headers.get_all(name).iter().any(is_object) {
+        headers.remove(name);
+    }
 }
 
 /// Junk goes before anybody is asked.
@@ -131,7 +142,6 @@ fn checked(pair: Pair<'_>) -> Result<Pair<'_>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     const ID: &str = "88bf3b6d86161464f6509f7219099e57.access";
 

@@ -1,0 +1,191 @@
+//! The judgement of one request at one application, without waiting.
+
+use super::{ANONYMOUS, Admission, Gatekeeper, Now, Seen, credential_header, facts, is_open};
+use crate::exchange::Exchanged;
+use crate::knowledge::Knowledge;
+use crate::refusal::Refusal;
+use crate::request::credential::{self, Credential, Pair};
+use crate::session::{Key, Session};
+use directory::{Application, Organization, Snapshot};
+use http::{Method, StatusCode};
+use model::Timestamp;
+use policy::{Decision, Facts, Outcome};
+use std::sync::Arc;
+
+impl Gatekeeper {
+    pub(super) fn judge<'a>(
+        &self,
+        seen: &Seen<'a>,
+        application: &Application,
+        snapshot: &Snapshot,
+        fresh: Option<&Exchanged>,
+    ) -> Now<'a> {
+        let credential = match credential::find(seen.headers, credential_header(application).as_ref()) {
+            Ok(credential) => credential,
+            Err(refusal) => return Now::Decided(Err(refusal)),
+        };
+        let at = At {
+            application,
+            organization: snapshot.organization(&application.account),
+            facts: facts(seen),
+            now: self.clock.now(),
+        };
+        let At { facts, now, .. } = at;
+        if let Some(Exchanged::Bypass) = fresh {
+            return Now::Decided(Ok(ANONYMOUS));
+        }
+        match credential {
+            Credential::Session(token) => {
+                let session = self.verified(token, snapshot, now);
+                let admitted = session.and_then(|session| {
+                    self.admit(&session, &at)?;
+                    Ok(Admission { assertion: Some(session.assertion.clone()), ..ANONYMOUS })
+                });
+                Now::Decided(admitted.or_else(|refusal| {
+                    if is_open(application, &facts) { Ok(ANONYMOUS) } else { Err(refusal) }
+                }))
+            }
+            Credential::Pair(pair) => {
+                if is_open(application, &facts) && !application.policies.has(Decision::NonIdentity) {
+                    return Now::Decided(Ok(ANONYMOUS));
+                }
+                self.judge_kept(Some(pair), &at, fresh)
+            }
+            Credential::None => match application.policies.evaluate(&facts).outcome {
+                Outcome::Bypass => Now::Decided(Ok(ANONYMOUS)),
+                Outcome::ServiceAuth | Outcome::Allow => self.judge_kept(None, &at, fresh),
+                _ if is_open_preflight(seen, application) => Now::Decided(Ok(ANONYMOUS)),
+                Outcome::Deny => Now::Decided(Err(Refusal::denied(
+                    "POLICY_DENIED",
+                    "an Access policy blocks this request",
+                ))),
+                Outcome::NoMatch => Now::Decided(Err(missing())),
+            },
+        }
+    }
+
+    /// A session that an exchange brought, just now or for an earlier request.
+    fn judge_kept<'a>(&self, pair: Option<Pair<'a>>, at: &At<'_>, fresh: Option<&Exchanged>) -> Now<'a> {
+        let key = Key::of_pair(pair.as_ref(), &at.application.id);
+        let session = match fresh {
+            Some(Exchanged::Session(session)) => Some(session.clone()),
+            Some(Exchanged::Bypass) | None => self.pairs.get(&key),
+        };
+        let Some(session) = session else { return Now::Exchange(pair) };
+        match self.admit(&session, at) {
+            Ok(lives_on) => {
+                if !lives_on {
+                    self.pairs.remove(&key);
+                }
+                let is_strict =
+                    at.organization.is_some_and(|organization| organization.strict_service_token_auth);
+                let is_given = lives_on && pair.is_some() && !is_strict;
+                let cookie =
+                    is_given.then(|| session.cookie(at.application, self.exchange.is_https)).flatten();
+                Now::Decided(Ok(Admission {
+                    assertion: Some(session.assertion.clone()),
+                    cookie,
+                    ..ANONYMOUS
+                }))
+            }
+            // What was kept is no longer good: the credential itself may still be.
+            Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED && fresh.is_none() => {
+                self.pairs.remove(&key);
+                Now::Exchange(pair)
+            }
+            Err(refusal) => Now::Decided(Err(refusal)),
+        }
+    }
+
+    /// The whole judgement of a session for one request. Says whether it outlives the request.
+    fn admit(&self, session: &Session, at: &At<'_>) -> Result<bool, Refusal> {
+        let (claims, At { application, organization, facts, now }) = (&session.claims, *at);
+        claims.check_audience(&application.aud).map_err(rejected)?;
+        if organization.is_none_or(|organization| organization.issuer != claims.issuer) {
+            return Err(rejected(session_token::Rejection::IssuerWrong));
+        }
+        if claims.is_expired(now) {
+            return Err(rejected(session_token::Rejection::Expired));
+        }
+        let Knowledge { tokens, sessions, .. } = &*self.knowledge;
+        sessions.judge_key(session.kid).map_err(revoked)?;
+        let token = claims.token.as_ref();
+        sessions
+            .judge_session(&claims.session, &application.id, token, claims.as_of.session_issuer)
+            .map_err(revoked)?;
+        if let Some(token) = token {
+            tokens
+                .judge_token(token, claims.secret_version, claims.as_of.token_registry, now)
+                .map_err(revoked)?;
+        }
+        let verdict = application.policies.evaluate(&facts.with_service_token(claims.token));
+        if let Some(token) = claims.token.filter(|_| verdict.outcome.is_admitted()) {
+            self.usage.count(token, claims.secret_version, &session.uses, now);
+        }
+        match (verdict.outcome, verdict.policy) {
+            (Outcome::ServiceAuth | Outcome::Allow, Some(decided)) => {
+                Ok(!application.session_duration(decided).is_zero())
+            }
+            (Outcome::Bypass, _) => Ok(true),
+            (Outcome::Deny, _) => {
+                Err(Refusal::denied("POLICY_DENIED", "an Access policy blocks this request"))
+            }
+            (Outcome::NoMatch | Outcome::ServiceAuth | Outcome::Allow, _) => Err(Refusal::denied(
+                "POLICY_NO_MATCH",
+                "no Access policy of this application admits this credential",
+            )),
+        }
+    }
+
+    /// A session JWT, its signature checked once.
+    fn verified(&self, token: &str, snapshot: &Snapshot, now: Timestamp) -> Result<Arc<Session>, Refusal> {
+        let key = Key::of_token(token);
+        if let Some(session) = self.verified.get(&key) {
+            return Ok(session);
+        }
+        let verified = self.verify(token, snapshot, now).map_err(rejected)?;
+        let session = Session::new(verified, token, None)
+            .ok_or_else(|| rejected(session_token::Rejection::Malformed))?;
+        self.verified.insert(key, session.clone());
+        Ok(session)
+    }
+
+    pub(super) fn verify(
+        &self,
+        token: &str,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<session_token::Verified, session_token::Rejection> {
+        let issuer_of =
+            |account| snapshot.organization(&account).map(|organization| organization.issuer.clone());
+        self.knowledge.sessions.verify(token, issuer_of, now)
+    }
+}
+
+/// Where a session is judged, and by what.
+#[derive(Clone, Copy)]
+struct At<'s> {
+    application: &'s Application,
+    organization: Option<&'s Organization>,
+    facts: Facts<'s>,
+    now: Timestamp,
+}
+
+fn is_open_preflight(seen: &Seen<'_>, application: &Application) -> bool {
+    seen.method == Method::OPTIONS
+        && application.settings.options_preflight_bypass
+        && seen.headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn missing() -> Refusal {
+    let message = "no credential: send CF-Access-Client-Id and CF-Access-Client-Secret, or a session as Cf-Access-Token or the CF_Authorization cookie";
+    Refusal::unauthenticated("CREDENTIAL_MISSING", message)
+}
+
+fn rejected(rejection: session_token::Rejection) -> Refusal {
+    Refusal::unauthenticated(rejection.reason(), rejection.message())
+}
+
+fn revoked(refusal: revocation::Refusal) -> Refusal {
+    Refusal::unauthenticated(refusal.reason(), refusal.message())
+}
