@@ -16,18 +16,17 @@ pub struct Local {
 }
 
 impl Local {
-    /// Nothing here waits, so the lease that is checked first is live at the decision.
+    /// Nothing here waits. The answer stands only if the lease taken first still covers it.
     fn evaluate(&self, id: &ApplicationId, facts: &Facts<'_>, explain: bool) -> Option<EvaluateResponse> {
-        if !self.gate.is_live(self.clock.boot()) {
-            return None;
-        }
+        let lease = self.gate.lease();
         // Before the snapshot: it shows this position or a later one.
         let as_of = self.gate.applied();
         let snapshot = self.view.snapshot();
         let application = snapshot.application(id)?;
         let organization = snapshot.organization(&application.account);
         let issuer = organization.map(|it| it.issuer.clone()).unwrap_or_default();
-        Some(judge(application, facts, explain, as_of, issuer))
+        let answer = judge(application, facts, explain, as_of, issuer);
+        lease.covers(self.clock.boot()).then_some(answer)
     }
 }
 
