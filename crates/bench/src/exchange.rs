@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// How many ask at once, and how many exchanges that makes in one round.
-const CALLERS: [(usize, usize); 2] = [(1, 80), (8, 240)];
+const CALLERS: [(usize, usize); 2] = [(1, 40), (8, 120)];
 
 /// A world and its tokens, used up from the end.
 struct Cold<'a> {

@@ -62,10 +62,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", value_enum)]
     only: Vec<Name>,
     /// How often each path and its floor take turns.
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
     /// How long one turn of a gateway path lasts.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.7, value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.3, value_parser = seconds)]
     seconds: f64,
     /// How many keep-alive connections ask the gateway at once.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]

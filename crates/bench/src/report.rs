@@ -62,6 +62,32 @@ pub struct Section {
     pub rows: Vec<Row>,
 }
 
+impl Section {
+    /// `width`: of the labels.
+    fn write(&self, text: &mut String, width: usize) -> std::fmt::Result {
+        let Self { name: _, title, notes, rows } = self;
+        let (width, second, p50, p99, cpu) = (width + 7, "per second", "p50 µs", "p99 µs", "cpu µs");
+        writeln!(text, "\n{title}")?;
+        writeln!(text, "  {:width$}{second:>12}{p50:>10}{p99:>10}{cpu:>9}{:>8}", "", "ratio")?;
+        for Row { role, label, per_second, p50_us, p99_us, server_cpu_us, ratio } in rows {
+            let role = match role {
+                Role::Floor => "floor",
+                Role::Path => "path",
+                Role::Scale => "scale",
+            };
+            let label = format!("{role:<7}{label}");
+            let cpu = server_cpu_us.map_or_else(|| "-".to_owned(), short);
+            let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+            let (rate, p50, p99) = (grouped(*per_second), short(*p50_us), short(*p99_us));
+            writeln!(text, "  {label:width$}{rate:>12}{p50:>10}{p99:>10}{cpu:>9}{ratio:>8}")?;
+        }
+        for note in notes {
+            writeln!(text, "  {note}")?;
+        }
+        Ok(())
+    }
+}
+
 /// One number.
 #[derive(Serialize)]
 pub struct Figure {
@@ -127,24 +153,10 @@ impl Report {
             text,
             "ratio = median over the rounds of path / floor. cpu = processor time of the server a request."
         )?;
-        for Section { name: _, title, notes, rows } in sections {
-            writeln!(text, "\n{title}")?;
-            let (second, p50, p99, cpu) = ("per second", "p50 µs", "p99 µs", "cpu µs");
-            writeln!(text, "  {:<59}{second:>12}{p50:>10}{p99:>10}{cpu:>9}{:>8}", "", "ratio")?;
-            for Row { role, label, per_second, p50_us, p99_us, server_cpu_us, ratio } in rows {
-                let role = match role {
-                    Role::Floor => "floor",
-                    Role::Path => "path",
-                    Role::Scale => "scale",
-                };
-                let cpu = server_cpu_us.map_or_else(String::new, short);
-                let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-                let (rate, p50, p99) = (grouped(*per_second), short(*p50_us), short(*p99_us));
-                writeln!(text, "  {role:<7}{label:<52}{rate:>12}{p50:>10}{p99:>10}{cpu:>9}{ratio:>8}")?;
-            }
-            for note in notes {
-                writeln!(text, "  {note}")?;
-            }
+        let labels = sections.iter().flat_map(|section| &section.rows).map(|row| row.label.len());
+        let width = labels.chain(sizes.iter().map(|figure| figure.label.len())).max().unwrap_or_default();
+        for section in sections {
+            section.write(&mut text, width)?;
         }
         if !sizes.is_empty() {
             writeln!(text, "\nSize and start of `sallyport dev`, a process of its own")?;
@@ -152,7 +164,7 @@ impl Report {
         for Figure { label, unit, value, expected } in sizes {
             let expected =
                 if expected.is_empty() { String::new() } else { format!("   expected: {expected}") };
-            writeln!(text, "  {label:<59}{:>12} {unit}{expected}", short(*value))?;
+            writeln!(text, "  {label:<width$}{:>14} {unit}{expected}", short(*value))?;
         }
         Ok(text)
     }

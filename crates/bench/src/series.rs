@@ -77,11 +77,13 @@ fn percentile(sorted: &[u32], percent: usize) -> u32 {
     sorted.get(rank - 1).copied().unwrap_or_default()
 }
 
-/// The middle value, the upper one of two; 0 of none.
+/// The middle value, or half-way between the two in the middle; 0 of none.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+    let upper = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+    let lower = sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default();
+    f64::midpoint(lower, upper)
 }
 
 #[cfg(test)]
@@ -103,6 +105,13 @@ mod tests {
         let sorted: Vec<u32> = (1..=200).collect();
         assert_eq!((percentile(&sorted, 50), percentile(&sorted, 99)), (100, 198));
         assert_eq!((percentile(&[7], 50), percentile(&[7], 99), percentile(&[], 99)), (7, 7, 0));
+    }
+
+    #[test]
+    fn the_median_of_two_is_between_them() {
+        let medians =
+            [&[][..], &[3.0], &[4.0, 2.0], &[9.0, 1.0, 2.0]].map(|values| median(values).to_string());
+        assert_eq!(medians, ["0", "3", "3", "2"]);
     }
 
     #[test]

@@ -2,7 +2,9 @@ use crate::error::failed;
 use crate::migrations::Migrations;
 use model::{Clock, Error, Timestamp};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -70,7 +72,9 @@ impl Database {
         match self {
             Self::Sqlite(_) => Ok(clock.now()),
             Self::Postgres(pool) => {
-                let millis = sqlx::query_scalar::<_, i64>("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT");
+                let millis = sqlx::query_scalar::<_, i64>(
+                    "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT",
+                );
                 millis.fetch_one(pool).await.map(Timestamp::from_millis).map_err(failed)
             }
         }

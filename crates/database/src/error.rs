@@ -9,7 +9,8 @@ use sqlx::error::ErrorKind as DatabaseErrorKind;
 pub fn failed(error: sqlx::Error) -> Error {
     match &error {
         sqlx::Error::Database(cause) if cause.kind() == DatabaseErrorKind::UniqueViolation => {
-            Error::new(ErrorKind::AlreadyExists, "ALREADY_EXISTS", "it already exists").with_cause(cause.to_string())
+            Error::new(ErrorKind::AlreadyExists, "ALREADY_EXISTS", "it already exists")
+                .with_cause(cause.to_string())
         }
         sqlx::Error::Database(cause) if is_lost_race(cause.code().as_deref()) => {
             Error::new(ErrorKind::Conflict, "CONFLICT", "somebody else changed it; read it again and retry")

@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 pub use tonic::service::Routes;
 
-type Run = Box<dyn FnOnce(CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> + Send>;
+type Run =
+    Box<dyn FnOnce(CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> + Send>;
 
 /// A task that runs as long as its service does, and ends soon after it is told to stop.
 pub struct Worker {

@@ -4,11 +4,11 @@
 //! client certificate: its URI subject alternative name `spiffe://sallyport/service/<name>`.
 
 use crate::status::to_status;
+use futures::future::Either;
 use model::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use futures::future::Either;
 use std::task::{Context, Poll};
 use tonic::body::Body;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
@@ -61,9 +61,15 @@ impl Callers {
 
     /// Names the rules that can never match.
     pub fn problems(&self) -> Vec<String> {
-        let is_wrong = |rule: &&String| *rule != "*" && !(rule.starts_with('/') && rule.matches('/').count() == 2);
-        let rules = self.0.iter().flat_map(|(caller, rules)| rules.iter().filter(is_wrong).map(move |rule| (caller, rule)));
-        rules.map(|(caller, rule)| format!("callers.{caller}: \"{rule}\" is not /package.Service/Method")).collect()
+        let is_wrong =
+            |rule: &&String| *rule != "*" && !(rule.starts_with('/') && rule.matches('/').count() == 2);
+        let rules = self
+            .0
+            .iter()
+            .flat_map(|(caller, rules)| rules.iter().filter(is_wrong).map(move |rule| (caller, rule)));
+        rules
+            .map(|(caller, rule)| format!("callers.{caller}: \"{rule}\" is not /package.Service/Method"))
+            .collect()
     }
 }
 
@@ -111,9 +117,7 @@ where
         };
         match refusal {
             None => Either::Left(self.inner.call(request)),
-            Some(error) => {
-                Either::Right(std::future::ready(Ok(to_status(error).into_http())))
-            }
+            Some(error) => Either::Right(std::future::ready(Ok(to_status(error).into_http()))),
         }
     }
 }

@@ -43,7 +43,9 @@ impl GrpcChannel {
 
     /// To `https://host:port`. Connects when first used, and again whenever the connection is lost.
     pub fn remote(service: &str, url: &str, tls: &Tls) -> Result<Self, Error> {
-        let unusable = |cause: String| Error::invalid(format!("peers/{service}"), format!("not a usable address: {cause}"));
+        let unusable = |cause: String| {
+            Error::invalid(format!("peers/{service}"), format!("not a usable address: {cause}"))
+        };
         let files = tls.read()?;
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(files.authority))

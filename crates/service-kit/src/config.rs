@@ -41,7 +41,9 @@ pub(crate) struct TlsFiles {
 impl Tls {
     pub(crate) fn read(&self) -> Result<TlsFiles, Error> {
         let read = |field: &str, path: &Path| {
-            std::fs::read(path).map_err(|error| Error::invalid(format!("tls/{field}"), format!("{}: {error}", path.display())))
+            std::fs::read(path).map_err(|error| {
+                Error::invalid(format!("tls/{field}"), format!("{}: {error}", path.display()))
+            })
         };
         Ok(TlsFiles {
             authority: read("authority", &self.authority)?,
@@ -61,7 +63,10 @@ pub struct Loaded<T> {
 
 /// Reads `file` and the environment, and the service's own `table`. Unknown tables and keys are refused.
 pub fn load<T: DeserializeOwned>(file: &Path, table: &str) -> Result<Loaded<T>, Error> {
-    let environment = config::Environment::with_prefix("SALLYPORT").prefix_separator("__").separator("__").try_parsing(true);
+    let environment = config::Environment::with_prefix("SALLYPORT")
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true);
     let all = config::Config::builder()
         .add_source(config::File::from(file).format(config::FileFormat::Toml))
         .add_source(environment)
@@ -69,7 +74,10 @@ pub fn load<T: DeserializeOwned>(file: &Path, table: &str) -> Result<Loaded<T>, 
         .map_err(|error| unreadable(&error))?;
     let tables: toml::Table = all.clone().try_deserialize().map_err(|error| unreadable(&error))?;
     if let Some(unknown) = tables.keys().find(|key| !TABLES.contains(&key.as_str())) {
-        return Err(Error::invalid(unknown.as_str(), format!("is not a table; there are: {}", TABLES.join(", "))));
+        return Err(Error::invalid(
+            unknown.as_str(),
+            format!("is not a table; there are: {}", TABLES.join(", ")),
+        ));
     }
     Ok(Loaded {
         service: read(&all, table)?,
@@ -99,7 +107,10 @@ pub fn read_secret(field: &str, path: &Path) -> Result<Vec<u8>, Error> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::invalid(field.to_owned(), format!("{}: {error}", path.display())))?;
     hex_bytes(text.trim()).ok_or_else(|| {
-        Error::invalid(field.to_owned(), format!("{}: must hold 64 hex digits (32 random bytes)", path.display()))
+        Error::invalid(
+            field.to_owned(),
+            format!("{}: must hold 64 hex digits (32 random bytes)", path.display()),
+        )
     })
 }
 

@@ -27,8 +27,12 @@ pub async fn listen(address: SocketAddr, ready: Ready) -> Result<Worker, Error> 
             }
         }
     };
-    let router = axum::Router::new().route("/healthz", get(async || "alive\n")).route("/readyz", get(readiness));
+    let router =
+        axum::Router::new().route("/healthz", get(async || "alive\n")).route("/readyz", get(readiness));
     Ok(Worker::new("operations listener", move |stop: CancellationToken| async move {
-        axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(Error::internal)
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
+            .map_err(Error::internal)
     }))
 }

@@ -30,7 +30,12 @@ pub async fn with_health_and_reflection(routes: Routes, services: &[&str]) -> Re
 }
 
 /// Listens, and serves until told to stop.
-pub async fn listen(routes: Routes, callers: Callers, tls: &Tls, address: SocketAddr) -> Result<Worker, Error> {
+pub async fn listen(
+    routes: Routes,
+    callers: Callers,
+    tls: &Tls,
+    address: SocketAddr,
+) -> Result<Worker, Error> {
     let files = tls.read()?;
     let tls = ServerTlsConfig::new()
         .identity(Identity::from_pem(files.certificate, files.key))

@@ -37,7 +37,9 @@ const fn kind(code: Code) -> ErrorKind {
         Code::ResourceExhausted => ErrorKind::RateLimited,
         Code::Unavailable => ErrorKind::Unavailable,
         Code::DeadlineExceeded | Code::Cancelled => ErrorKind::Deadline,
-        Code::Ok | Code::Unknown | Code::Unimplemented | Code::Internal | Code::DataLoss => ErrorKind::Internal,
+        Code::Ok | Code::Unknown | Code::Unimplemented | Code::Internal | Code::DataLoss => {
+            ErrorKind::Internal
+        }
     }
 }
 
@@ -65,7 +67,8 @@ pub fn to_status(error: Error) -> Status {
 pub fn from_status(status: Status) -> Error {
     let kind = kind(status.code());
     let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
-    let violations = status.get_details_bad_request().map(|request| request.field_violations).unwrap_or_default();
+    let violations =
+        status.get_details_bad_request().map(|request| request.field_violations).unwrap_or_default();
     let violations = violations
         .into_iter()
         .map(|violation| Violation { field: violation.field, rule: violation.description })
@@ -75,9 +78,8 @@ pub fn from_status(status: Status) -> Error {
         // Not ours: the transport's or the library's own words stay in the log.
         None => match kind {
             ErrorKind::Unavailable => Error::unavailable("a service", status.to_string()),
-            ErrorKind::Deadline => {
-                Error::new(kind, "DEADLINE", "a service did not answer in time").with_cause(status.to_string())
-            }
+            ErrorKind::Deadline => Error::new(kind, "DEADLINE", "a service did not answer in time")
+                .with_cause(status.to_string()),
             _ => Error::internal(status.to_string()),
         },
     }

@@ -60,7 +60,9 @@ pub fn start(service: &'static str, config: &Config) -> Guard {
         Format::Text => lines.compact().with_ansi(false).boxed(),
     };
     let provider = config.otlp.as_deref().and_then(|endpoint| exporter(service, endpoint));
-    let traces = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(service)));
+    let traces = provider
+        .as_ref()
+        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(service)));
     let started = tracing_subscriber::registry().with(filter).with(lines).with(traces).try_init();
     if let Err(error) = started {
         eprintln!("telemetry: {error}");

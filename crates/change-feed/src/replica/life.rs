@@ -77,7 +77,7 @@ impl<'a, V: View> Life<'a, V> {
         match tokio::time::timeout(RETRY, self.replica.bus.subscribe(&subject)).await {
             Ok(Ok(subscription)) => return Some(subscription),
             Ok(Err(error)) => {
-                tracing::warn!(feed = self.replica.feed, %error, "subscribing failed; retrying")
+                tracing::warn!(feed = self.replica.feed, %error, "subscribing failed; retrying");
             }
             Err(_) => tracing::warn!(feed = self.replica.feed, "subscribing took too long; retrying"),
         }
@@ -105,9 +105,9 @@ impl<'a, V: View> Life<'a, V> {
             self.load().await?;
             self.is_loaded = true;
         }
-        self.catch_up(head).await?;
         self.lease = Duration::from_millis(u64::try_from(lease_ms).unwrap_or_default());
-        self.replica.gate.extend(sent_at.after(self.lease - self.lease / DRIFT_DIVISOR));
+        let counted = self.lease.saturating_sub(self.lease / DRIFT_DIVISOR);
+        self.replica.gate.extend(sent_at.after(counted));
         self.acknowledge().await
     }
 

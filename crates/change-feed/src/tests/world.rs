@@ -154,10 +154,8 @@ impl Known {
     pub async fn until(&self, is_so: impl FnMut(&Objects) -> bool) -> Objects {
         let mut objects = self.0.subscribe();
         let reached = tokio::time::timeout(LIMIT, objects.wait_for(is_so)).await;
-        match reached {
-            Ok(objects) => objects.unwrap().clone(),
-            Err(_) => panic!("never came; known: {:?}", self.now()),
-        }
+        let known = reached.unwrap_or_else(|_| panic!("never came; known: {:?}", self.now()));
+        known.unwrap().clone()
     }
 
     pub async fn until_state(&self, object: &str, state: &str) -> Objects {

@@ -47,7 +47,8 @@ pub async fn a_hundred_thousand_tokens_are_read_by_index(world: World) {
     let fill = AssertSqlSafe(filling(&world));
     database::with!(&world.database, |pool| {
         sqlx::query(fill).execute(pool).await.unwrap();
-        sqlx::query("ANALYZE tokens").execute(pool).await.unwrap();
+        let tidy = world.database.choose("VACUUM (ANALYZE) tokens", "ANALYZE tokens");
+        sqlx::query(tidy).execute(pool).await.unwrap();
     });
     let account = format!("'{ACCOUNT}'");
     let last_page = with_values(list_statement!(), &[&account, "''", "''", "''", "1000", "99000"]);
@@ -62,11 +63,9 @@ pub async fn a_hundred_thousand_tokens_are_read_by_index(world: World) {
     ];
     for (statement, index) in indexes {
         let plan = plan(&world, &statement).await;
-        assert!(plan.contains(index), "{statement}\n{plan}");
-        assert!(
-            !plan.contains("Seq Scan on tokens") && !plan.contains("SCAN tokens\n"),
-            "{statement}\n{plan}"
-        );
+        // Searched by its columns, not read from end to end.
+        let search = world.database.choose("using #", "INDEX # (").replace('#', index);
+        assert!(plan.contains(&search), "{statement}\n{plan}");
     }
 
     // And the answers are the right ones.

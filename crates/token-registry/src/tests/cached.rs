@@ -53,8 +53,8 @@ pub async fn what_was_cached_before_a_change_admits_nobody_after_it(world: World
         registry.enable(made, true).await;
     });
     assert_eq!(restored.await, "");
-    let token_id = registry.authenticate_last(&world).await;
-    assert!(token_id.as_of >= registry.get("", &token_id.token_id).await.unwrap().revoked_as_of);
+    let answer = last_answer(&world);
+    assert!(answer.as_of >= registry.get("", &answer.token_id).await.unwrap().revoked_as_of);
 
     // An answer that was on its way while the token was deleted, written after it.
     let made = registry.new_token().await;
@@ -146,10 +146,8 @@ pub async fn without_a_lease_the_cache_is_not_asked(world: World) {
     assert_eq!((error.kind(), *world.cache.gets.lock()), (ErrorKind::Unavailable, gets));
 }
 
-impl Registry {
-    /// What the entry that was put last says.
-    async fn authenticate_last(&self, world: &World) -> wire::AuthenticateTokenResponse {
-        let (_, entry) = world.cache.last_put();
-        prost::Message::decode(&entry[40..]).unwrap()
-    }
+/// What the entry that was put last says.
+fn last_answer(world: &World) -> wire::AuthenticateTokenResponse {
+    let (_, entry) = world.cache.last_put();
+    prost::Message::decode(&entry[40..]).unwrap()
 }

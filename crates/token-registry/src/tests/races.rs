@@ -89,6 +89,7 @@ pub async fn once_a_delete_has_returned_nobody_is_let_in_by_any_replica(world: W
                 tokio::spawn(async move {
                     let (mut admitted, mut refused) = (0, 0);
                     while refused < 10 {
+                        tokio::task::yield_now().await;
                         let began_after = is_deleted.load(Ordering::SeqCst);
                         let refusal = replica.refusal(&made, &made.secret).await;
                         assert!(

@@ -44,7 +44,7 @@ impl World {
 
     pub async fn new(url: String) -> Self {
         let clock = Arc::new(ManualClock::new(NOW));
-        let database = Database::connect(&url, 8).await.unwrap();
+        let database = Box::pin(Database::connect(&url, 8)).await.unwrap();
         database.migrate(&CHANGE_FEED).await.unwrap();
         database.migrate(&TOKEN_REGISTRY).await.unwrap();
         let memory = cache::Memory::new(1_000, clock.clone());
@@ -65,7 +65,7 @@ impl World {
 
     /// A replica whose workers do not run: it has no lease.
     pub async fn idle_registry(&self, peppers: Peppers) -> (Registry, Vec<Worker>) {
-        let database = Database::connect(&self.url, 8).await.unwrap();
+        let database = Box::pin(Database::connect(&self.url, 8)).await.unwrap();
         let deps = Deps {
             database: database.clone(),
             cache: self.cache.clone(),
@@ -74,7 +74,7 @@ impl World {
             peppers,
             name: "registry-1".into(),
         };
-        let assembly = build(deps).await.unwrap();
+        let assembly = Box::pin(build(deps)).await.unwrap();
         let routes = assembly.routes;
         let channel = channel(&routes, Callers::new([("test", &["*"])]), "test");
         let client = TokenRegistryClient::new(channel);
