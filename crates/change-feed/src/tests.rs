@@ -4,6 +4,7 @@ mod confirm;
 mod log;
 mod replica;
 mod rpc;
+mod sources;
 mod world;
 
 use world::World;

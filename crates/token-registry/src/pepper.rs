@@ -59,10 +59,12 @@ impl Peppers {
         constant_time::verify_slices_are_equal(computed.as_ref(), digest).is_ok()
     }
 
-    /// Keyed digest of length-prefixed parts: no two lists of parts share one.
+    /// Keyed digest of length-prefixed parts: no two lists of parts share one. Depends on both peppers: what was
+    /// judged while an old one was listed says nothing once it is not.
     pub(crate) fn tag(&self, parts: &[&[u8]]) -> hmac::Tag {
         let mut context = hmac::Context::with_key(&self.current.cache);
-        for part in parts {
+        let previous = self.previous.as_ref().map(|pepper| pepper.id.as_bytes()).unwrap_or_default();
+        for part in std::iter::once(&previous).chain(parts) {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
@@ -90,5 +92,11 @@ mod tests {
     fn parts_cannot_be_shifted() {
         let peppers = Peppers::new(&[1; 32], None);
         assert_ne!(peppers.tag(&[b"ab", b"c"]).as_ref(), peppers.tag(&[b"a", b"bc"]).as_ref());
+    }
+
+    #[test]
+    fn dropping_a_pepper_changes_every_tag() {
+        let (during, after) = (Peppers::new(&[2; 32], Some(&[1; 32])), Peppers::new(&[2; 32], None));
+        assert_ne!(during.tag(&[b"a"]).as_ref(), after.tag(&[b"a"]).as_ref());
     }
 }

@@ -9,6 +9,7 @@ pub mod races;
 pub mod rotate;
 pub mod secrets;
 pub mod usage;
+mod watched;
 mod world;
 
 pub use world::World;

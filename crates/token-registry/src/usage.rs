@@ -34,7 +34,7 @@ impl Usage {
         let mut pending = self.pending.lock();
         if let Some((known, uses)) = pending.get_mut(&(token_id.to_owned(), version)) {
             *known = last.max(*known);
-            *uses += count;
+            *uses = uses.saturating_add(count);
         } else if pending.len() < MOST {
             pending.insert((token_id.to_owned(), version), (last, count));
         }

@@ -105,6 +105,7 @@ impl<'a, V: View> Life<'a, V> {
             self.load().await?;
             self.is_loaded = true;
         }
+        self.catch_up(head).await?;
         self.lease = Duration::from_millis(u64::try_from(lease_ms).unwrap_or_default());
         let counted = self.lease.saturating_sub(self.lease / DRIFT_DIVISOR);
         self.replica.gate.extend(sent_at.after(counted));
@@ -116,7 +117,7 @@ impl<'a, V: View> Life<'a, V> {
     fn check_history(&mut self, epoch: &str, head: u64) -> Result<(), Error> {
         let known = self.epoch.get_or_insert_with(|| epoch.to_owned());
         let applied = self.replica.gate.applied();
-        if known == epoch && head >= applied && !self.has_lost_history {
+        if known == epoch && head >= applied {
             return Ok(());
         }
         self.has_lost_history = true;

@@ -1,15 +1,11 @@
 use super::World;
+use super::sources::{Flaky, Racing, Watched};
 use super::world::{FEED, LONG, SHORT, eventually};
-use crate::source::Source;
-use crate::{Feed, Wait, lease};
-use async_trait::async_trait;
-use bus::{Bus, Subscription};
+use crate::{Wait, lease};
 use bytes::Bytes;
-use model::Error;
 use proto::change_feed as wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::watch;
 
 pub async fn a_change_is_visible_before_its_confirmation(world: World) {
     let feed = world.feed(LONG).await;
@@ -52,30 +48,6 @@ pub async fn with_nobody_publishing_changes_arrive_by_heartbeat(world: World) {
     assert_eq!(follower.view.now().states["a"], "1");
 }
 
-/// Refuses subscriptions until it is told not to.
-struct Flaky {
-    is_back: AtomicBool,
-    bus: Arc<dyn Bus>,
-}
-
-#[async_trait]
-impl Bus for Flaky {
-    async fn publish(&self, subject: &str, payload: Bytes) -> Result<(), Error> {
-        self.bus.publish(subject, payload).await
-    }
-
-    async fn subscribe(&self, subject: &str) -> Result<Subscription, Error> {
-        if self.is_back.load(Ordering::SeqCst) {
-            return self.bus.subscribe(subject).await;
-        }
-        Err(Error::unavailable("the bus", "it is away"))
-    }
-
-    async fn subscribe_shared(&self, subject: &str, _group: &str) -> Result<Subscription, Error> {
-        self.subscribe(subject).await
-    }
-}
-
 pub async fn a_bus_that_refuses_subscriptions_costs_speed_alone(world: World) {
     let feed = world.feed(SHORT).await;
     let dead = Flaky { is_back: AtomicBool::new(false), bus: world.bus.clone() };
@@ -99,54 +71,6 @@ pub async fn a_bus_that_comes_back_is_used_again(world: World) {
     feed.announce(world.write("a", &["1"]).await, Wait::None).await;
     follower.view.until_state("a", "1").await;
     assert_eq!(*source.entries.borrow(), asked);
-}
-
-/// Counts what is asked, and holds entries back when it is told to.
-#[derive(Clone)]
-struct Watched {
-    feed: Arc<Feed>,
-    heartbeats: watch::Sender<usize>,
-    entries: watch::Sender<usize>,
-    is_held: watch::Sender<bool>,
-}
-
-impl Watched {
-    fn new(feed: Arc<Feed>) -> Self {
-        let (heartbeats, entries) = (watch::Sender::new(0), watch::Sender::new(0));
-        Self { feed, heartbeats, entries, is_held: watch::Sender::new(false) }
-    }
-
-    async fn after_heartbeats(&self, number: usize) {
-        let now = *self.heartbeats.borrow();
-        self.heartbeats.subscribe().wait_for(|count| *count >= now + number).await.unwrap();
-    }
-}
-
-#[async_trait]
-impl Source for Watched {
-    async fn heartbeat(&self, request: wire::HeartbeatRequest) -> Result<wire::HeartbeatResponse, Error> {
-        let answer = Source::heartbeat(&self.feed, request).await;
-        self.heartbeats.send_modify(|count| *count += 1);
-        answer
-    }
-
-    async fn acknowledge(&self, request: wire::AcknowledgeRequest) -> Result<(), Error> {
-        Source::acknowledge(&self.feed, request).await
-    }
-
-    async fn release(&self, incarnation: String) -> Result<(), Error> {
-        Source::release(&self.feed, incarnation).await
-    }
-
-    async fn objects(&self, after: String) -> Result<wire::ListObjectsResponse, Error> {
-        Source::objects(&self.feed, after).await
-    }
-
-    async fn entries(&self, after: u64) -> Result<wire::ListEntriesResponse, Error> {
-        self.entries.send_modify(|count| *count += 1);
-        self.is_held.subscribe().wait_for(|is_held| !is_held).await.unwrap();
-        Source::entries(&self.feed, after).await
-    }
 }
 
 pub async fn a_gap_is_filled_by_asking(world: World) {
@@ -216,39 +140,6 @@ pub async fn a_lease_counts_only_once_its_head_is_applied(world: World) {
     source.is_held.send_replace(false);
     follower.is_live_soon().await;
     assert_eq!(follower.view.now().states["a"], "late");
-}
-
-/// Answers the objects as they were before a change, and the heartbeat as if it had come after it.
-struct Racing {
-    watched: Watched,
-    world: World,
-}
-
-#[async_trait]
-impl Source for Racing {
-    async fn heartbeat(&self, request: wire::HeartbeatRequest) -> Result<wire::HeartbeatResponse, Error> {
-        let mut answer = self.watched.heartbeat(request).await?;
-        answer.head += 1;
-        Ok(answer)
-    }
-
-    async fn acknowledge(&self, request: wire::AcknowledgeRequest) -> Result<(), Error> {
-        self.watched.acknowledge(request).await
-    }
-
-    async fn release(&self, incarnation: String) -> Result<(), Error> {
-        self.watched.release(incarnation).await
-    }
-
-    async fn objects(&self, after: String) -> Result<wire::ListObjectsResponse, Error> {
-        let page = self.watched.objects(after).await;
-        self.world.write("a", &["late"]).await.position();
-        page
-    }
-
-    async fn entries(&self, after: u64) -> Result<wire::ListEntriesResponse, Error> {
-        self.watched.entries(after).await
-    }
 }
 
 pub async fn a_replica_that_cannot_catch_up_stops_deciding(world: World) {

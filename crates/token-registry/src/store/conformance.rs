@@ -54,7 +54,7 @@ pub async fn a_hundred_thousand_tokens_are_read_by_index(world: World) {
     let last_page = with_values(list_statement!(), &[&account, "''", "''", "''", "1000", "99000"]);
     let expiring = with_values(expiring_statement!(), &["1050000", "1049000", "'id-49000'", "500"]);
     let by_client_id = "SELECT id FROM tokens WHERE client_id = '5.access'".to_owned();
-    let by_id = select!("WHERE id = 'id-5' AND account_id = 'x'").to_owned();
+    let by_id = with_values(select!("WHERE id = 'id-5' AND account_id = $1"), &[&account]);
     let indexes = [
         (last_page, "tokens_by_account"),
         (expiring, "tokens_expiring"),

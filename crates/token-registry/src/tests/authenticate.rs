@@ -113,6 +113,9 @@ pub async fn peppers_change_without_a_token_lost(world: World) {
     let during = world.registry_with(Peppers::new(&NEW, Some(&OLD))).await;
     assert_eq!(during.refusal(&kept, &kept.secret).await, "");
     assert_eq!(during.refusal(&kept, &any_secret()).await, "TOKEN_UNKNOWN");
+    // What the cache holds of it goes with its pepper.
+    during.may_use_cache(&world.cache).await;
+    assert_eq!(during.refusal(&kept, &kept.secret).await, "");
     // The previous secret goes on under the pepper that it was hashed with.
     let new = during.rotated(&renewed, Some(world.later(Duration::from_hours(1)))).await;
     assert_eq!(during.refusal(&renewed, &renewed.secret).await, "");
@@ -120,6 +123,7 @@ pub async fn peppers_change_without_a_token_lost(world: World) {
     during.stop().await;
 
     let after = world.registry_with(Peppers::new(&NEW, None)).await;
+    after.may_use_cache(&world.cache).await;
     assert_eq!(after.refusal(&renewed, &new).await, "");
     assert_eq!(after.refusal(&renewed, &renewed.secret).await, "TOKEN_UNKNOWN");
     assert_eq!(after.refusal(&kept, &kept.secret).await, "TOKEN_UNKNOWN");

@@ -1,16 +1,14 @@
 //! A registry as it is deployed: the real routes and workers over a real database, with a clock that is moved by hand.
 
+use super::watched::Watched;
 use crate::pepper::Peppers;
 use crate::store::Store;
 use crate::{Deps, build};
-use async_trait::async_trait;
 use bus::Bus;
-use cache::Cache;
 use change_feed::{Feed, Settings};
 use database::Database;
 use database::migrations::{CHANGE_FEED, TOKEN_REGISTRY};
 use model::{AccountId, Clock, Error, ManualClock, Timestamp};
-use parking_lot::Mutex;
 use proto::change_feed::Wait;
 use proto::token_registry as wire;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
@@ -48,7 +46,7 @@ impl World {
         database.migrate(&CHANGE_FEED).await.unwrap();
         database.migrate(&TOKEN_REGISTRY).await.unwrap();
         let memory = cache::Memory::new(1_000, clock.clone());
-        let cache = Arc::new(Watched { memory, gets: Mutex::new(0), puts: Mutex::default() });
+        let cache = Arc::new(Watched::new(memory));
         Self { url, database, clock, bus: bus::connect("memory:").await.unwrap(), cache }
     }
 
@@ -282,48 +280,4 @@ impl Registry {
 
 pub fn credentials(client_id: &str, secret: &str) -> Request<wire::AuthenticateTokenRequest> {
     Request::new(wire::AuthenticateTokenRequest { client_id: client_id.into(), client_secret: secret.into() })
-}
-
-/// A cache that remembers what was asked of it.
-pub struct Watched {
-    memory: cache::Memory,
-    pub gets: Mutex<usize>,
-    puts: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
-}
-
-impl Watched {
-    pub fn puts(&self) -> usize {
-        self.puts.lock().len()
-    }
-
-    /// Key and value of what was put last.
-    pub fn last_put(&self) -> (Vec<u8>, Vec<u8>) {
-        self.puts.lock().last().unwrap().clone()
-    }
-
-    /// As somebody does who can write to the cache.
-    pub async fn plant(&self, key: &[u8], value: &[u8]) {
-        self.memory.put(key, value, cache::LONGEST_TTL).await;
-    }
-}
-
-#[async_trait]
-impl Cache for Watched {
-    async fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        *self.gets.lock() += 1;
-        self.memory.get(key).await
-    }
-
-    async fn put(&self, key: &[u8], value: &[u8], ttl: Duration) {
-        self.puts.lock().push((key.to_vec(), value.to_vec()));
-        self.memory.put(key, value, ttl).await;
-    }
-
-    async fn remove(&self, key: &[u8]) {
-        self.memory.remove(key).await;
-    }
-
-    fn failures(&self) -> u64 {
-        0
-    }
 }

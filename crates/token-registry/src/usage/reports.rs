@@ -2,7 +2,7 @@
 
 use super::Usage;
 use bus::Bus;
-use model::Timestamp;
+use model::{Timestamp, TokenId};
 use prost::Message as _;
 use proto::token_registry::UsageReport;
 use proto::token_registry::usage_report::Use;
@@ -17,6 +17,10 @@ const RETRY: Duration = Duration::from_secs(1);
 impl Usage {
     fn take(&self, report: UsageReport) {
         for Use { token_id, client_secret_version, last_used_at_ms, uses } in report.uses {
+            // What is no id belongs to no token, and would spoil the batch that it is written in.
+            if token_id.parse::<TokenId>().is_err() {
+                continue;
+            }
             self.add(&token_id, client_secret_version, Timestamp::from_millis(last_used_at_ms), uses.max(1));
         }
     }
@@ -52,8 +56,10 @@ mod tests {
         let bus: Arc<dyn Bus> = Arc::new(bus::Memory::default());
         let (usage, stop) = (Arc::new(Usage::default()), CancellationToken::new());
         let listening = tokio::spawn(usage.clone().keep_listening(bus.clone(), stop.clone()));
-        let used = Use { token_id: "t".into(), client_secret_version: 2, last_used_at_ms: 7, uses: 3 };
-        let report = UsageReport { uses: vec![used] }.encode_to_vec();
+        let token_id = TokenId::random().to_string();
+        let used = Use { token_id: token_id.clone(), client_secret_version: 2, last_used_at_ms: 7, uses: 3 };
+        let junk = Use { token_id: "\0".into(), ..used.clone() };
+        let report = UsageReport { uses: vec![junk, used] }.encode_to_vec();
         while usage.pending.lock().is_empty() {
             bus.publish(SUBJECT, report.clone().into()).await.unwrap();
             tokio::task::yield_now().await;
@@ -61,7 +67,8 @@ mod tests {
         stop.cancel();
         listening.await.unwrap();
         let pending = usage.pending.lock();
-        let (last, uses) = pending[&("t".to_owned(), 2)];
+        assert_eq!(pending.len(), 1);
+        let (last, uses) = pending[&(token_id, 2)];
         assert_eq!((last, uses % 3), (Timestamp::from_millis(7), 0));
     }
 }
