@@ -101,7 +101,11 @@ impl Feed {
             return wire::Propagation::default();
         }
         let started = self.clock.boot();
-        let broadcast = wire::Broadcast { epoch: self.epoch.clone(), entries: appended.entries };
+        let mut broadcast =
+            wire::Broadcast { epoch: self.epoch.clone(), entries: appended.entries, position };
+        if broadcast.encoded_len() > bus::LARGEST_PAYLOAD {
+            broadcast.entries.clear();
+        }
         if let Err(error) = self.bus.publish(&subject(self.name), broadcast.encode_to_vec().into()).await {
             tracing::warn!(feed = self.name, position, %error, "broadcast failed; replicas catch up by heartbeat");
         }

@@ -228,9 +228,8 @@ impl<'a, V: View> Life<'a, V> {
             return Ok(());
         }
         self.apply(&broadcast.entries);
-        let announced = broadcast.entries.last().map_or(0, |entry| entry.position);
-        // A gap, or a message that overtook another: read what is missing.
-        self.catch_up(announced).await?;
+        // A gap, a message that overtook another, or a change too large for the bus: read what is missing.
+        self.catch_up(broadcast.position).await?;
         self.acknowledge().await
     }
 }

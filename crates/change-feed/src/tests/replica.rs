@@ -48,6 +48,16 @@ pub async fn with_nobody_publishing_changes_arrive_by_heartbeat(world: World) {
     assert_eq!(follower.view.now().states["a"], "1");
 }
 
+pub async fn a_change_too_large_for_the_bus_is_asked_for_at_once(world: World) {
+    let feed = world.feed(LONG).await;
+    let follower = world.replica(feed.clone());
+    follower.is_live_soon().await;
+    let large = "x".repeat(bus::LARGEST_PAYLOAD);
+    let propagation = feed.announce(world.write("a", &[&large]).await, Wait::Confirmed).await;
+    assert_eq!((propagation.confirmed, propagation.fenced), (1, 0));
+    assert_eq!(follower.view.now().states["a"].len(), large.len());
+}
+
 pub async fn a_bus_that_refuses_subscriptions_costs_speed_alone(world: World) {
     let feed = world.feed(SHORT).await;
     let dead = Flaky { is_back: AtomicBool::new(false), bus: world.bus.clone() };
@@ -207,7 +217,7 @@ pub async fn messages_without_end_do_not_starve_the_heartbeat(world: World) {
     let (bus, epoch) = (world.bus.clone(), world.epoch().await);
     let entries = world.write("a", &["1"]).await.entries;
     let flood = tokio::spawn(async move {
-        let message = wire::Broadcast { epoch, entries };
+        let message = wire::Broadcast { epoch, entries, position: 1 };
         let message = Bytes::from(prost::Message::encode_to_vec(&message));
         loop {
             // More than are received in one go.

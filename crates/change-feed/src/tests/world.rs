@@ -76,7 +76,11 @@ impl World {
 
     /// A message of the owner's, on the bus.
     pub async fn broadcast(&self, epoch: &str, entries: &[Entry]) {
-        let message = Broadcast { epoch: epoch.into(), entries: entries.to_vec() };
+        let message = Broadcast {
+            epoch: epoch.into(),
+            entries: entries.to_vec(),
+            position: entries.last().map_or(0, |entry| entry.position),
+        };
         self.bus.publish(&crate::subject(FEED), message.encode_to_vec().into()).await.unwrap();
     }
 
