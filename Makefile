@@ -45,8 +45,9 @@ unit: clients ## Unit, property and conformance tests of every crate
 scenarios: clients build-debug ## The main job through the gateway, in both topologies, and other people's clients
 	cargo test --locked -p tests --test scenarios
 
-bench: build ## Each path beside its floor, in one run
-	cargo run --release --locked -p bench
+bench: toolchain ## Each path beside its floor, in one run
+	cargo build --release --locked -p bench -p sallyport
+	target/release/bench
 
 ci: test
 

@@ -4,7 +4,7 @@
 use crate::report::{Role, Row, Section};
 use crate::series::{Series, Turn, nanos, now};
 use crate::world::{Pair, World};
-use crate::{MANY, Stage, registry};
+use crate::{Stage, many, registry};
 use anyhow::{Context as _, Result, ensure};
 use database::Database;
 use model::{AccountId, Audience, Clock as _, SessionId, SystemClock, TokenId};
@@ -47,7 +47,7 @@ pub fn measure(rounds: u16, stage: &Stage, [empty, full]: [&World; 2]) -> Result
     eprintln!("exchange: creating {needed} tokens twice …");
     let (floor, mut cold) = stage.server.block_on(async {
         let few = prepare(empty, "exchange, almost no other tokens".to_owned(), needed).await?;
-        let many = prepare(full, format!("exchange, {MANY} other tokens"), needed).await?;
+        let many = prepare(full, format!("exchange, {} other tokens", many()), needed).await?;
         anyhow::Ok((Arc::new(Floor::prepare(empty).await?), [few, many]))
     })?;
     let mut rows = Vec::new();

@@ -4,7 +4,7 @@ use crate::load::Target;
 use crate::report::{Role, Row, Section};
 use crate::series::Series;
 use crate::world::World;
-use crate::{Arguments, MANY, Name, Stage};
+use crate::{Arguments, Name, Stage, many};
 use anyhow::{Context as _, Result};
 
 const FLOOR: &str = "the same proxy and request, checks off";
@@ -63,7 +63,7 @@ async fn paths(
     let (session, session_of_many) =
         (empty.session_line(&pair).await?, full.session_line(&pair_of_many).await?);
     let path = |label: &str, target| Subject::new(Role::Path, label, target);
-    let (few, many) = ("the gateway, almost no tokens", format!("the gateway, {MANY} tokens"));
+    let (few, of_many) = ("the gateway, almost no tokens", format!("the gateway, {} tokens", many()));
     let connections = arguments.connections;
     let by_session = Path {
         name: "session",
@@ -75,7 +75,7 @@ async fn paths(
         subjects: vec![
             Subject::new(Role::Floor, FLOOR, Target::new(floor.gateway, &session)),
             path(few, Target::new(empty.gateway, &session)),
-            path(&many, Target::new(full.gateway, &session_of_many)),
+            path(&of_many, Target::new(full.gateway, &session_of_many)),
             Subject::new(
                 Role::Scale,
                 "the same proxy, checks off, no credential",
@@ -91,7 +91,7 @@ async fn paths(
         subjects: vec![
             Subject::new(Role::Floor, FLOOR, Target::new(floor.gateway, &pair.lines())),
             path(few, empty.with_pair(&pair)),
-            path(&many, full.with_pair(&pair_of_many)),
+            path(&of_many, full.with_pair(&pair_of_many)),
         ],
     };
     let wanted = [(Name::Session, by_session), (Name::HeaderPair, by_pair)];

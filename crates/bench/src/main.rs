@@ -39,7 +39,12 @@ use world::World;
 /// How many tokens a full registry holds.
 pub const MANY: u32 = 100_000;
 
-/// Measures Sallyport beside what the same work costs without it, on this machine, in about a minute and a half.
+/// The same in words.
+pub fn many() -> String {
+    report::grouped(f64::from(MANY))
+}
+
+/// Measures Sallyport beside what the same work costs without it, on this machine, in about a minute.
 ///
 /// Every path runs in turn with its floor, round by round, so that a drift of the machine changes both; the ratio is the
 /// median over the rounds of path / floor. Absolute figures belong to this machine and this minute: compare ratios.
@@ -52,7 +57,7 @@ pub const MANY: u32 = 100_000;
     after_help = "Examples:\n  \
         cargo run --release -p bench                                   everything\n  \
         cargo run --release -p bench -- --only session                 one path\n  \
-        cargo run --release -p bench -- --only session --seconds 5     longer rounds, calmer figures\n  \
+        cargo run --release -p bench -- --only session --seconds 1     longer rounds, calmer figures\n  \
         cargo run --release -p bench -- --json | tail -n 1             for a program\n\n\
         Build in release mode, and close what else is busy: a debug build measures the compiler's patience.\n\
         `size` starts the program `sallyport` that lies beside this one: cargo build --release -p sallyport."
@@ -157,7 +162,7 @@ fn run(arguments: &Arguments) -> Result<()> {
 
 fn through_the_services(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let stage = Stage::set().context("starting the threads")?;
-    eprintln!("starting the services three times: checks off, empty registry, {MANY} tokens …");
+    eprintln!("starting the services three times: checks off, empty registry, {} tokens …", many());
     let open = |kind| stage.server.block_on(World::open(kind, stage.upstream));
     let worlds = [open(world::Kind::Unguarded)?, open(world::Kind::Empty)?, open(world::Kind::Full)?];
     let [floor, empty, full] = &worlds;

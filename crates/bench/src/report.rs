@@ -180,7 +180,7 @@ fn short(value: f64) -> String {
 }
 
 /// Whole, with commas between thousands.
-fn grouped(value: f64) -> String {
+pub fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

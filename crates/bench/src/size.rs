@@ -2,7 +2,7 @@
 
 use crate::report::Figure;
 use crate::series::{median, now};
-use crate::{MANY, registry};
+use crate::{MANY, many, registry};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
@@ -43,10 +43,10 @@ pub fn measure() -> Result<Vec<Figure>> {
         let first = start(&program, folder.path(), Duration::ZERO).await?;
         let mut figures = vec![Figure::new("first start, until ready", "ms", first.ready_ms, "")];
         figures.extend(later_starts(&program, folder.path(), "an almost empty registry").await?);
-        eprintln!("size: adding {MANY} tokens …");
+        eprintln!("size: adding {} tokens …", many());
         let account = first.ready.account_id.parse()?;
         registry::fill(&folder.path().join("databases"), account, MANY).await?;
-        figures.extend(later_starts(&program, folder.path(), &format!("{MANY} tokens")).await?);
+        figures.extend(later_starts(&program, folder.path(), &format!("{} tokens", many())).await?);
         Ok(figures)
     })
 }
