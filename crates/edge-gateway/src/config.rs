@@ -1,7 +1,9 @@
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `[edge_gateway]`.
 #[derive(Clone, Deserialize)]
@@ -16,8 +18,47 @@ pub struct Config {
     pub name: String,
     /// `nats://…`.
     pub bus: String,
+    #[serde(default)]
+    pub limits: Limits,
     #[serde(flatten)]
     pub proxy: Proxy,
+}
+
+/// `[edge_gateway.limits]`: how long somebody is waited for, and how much there may be at once.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Seconds that an application may take for the head of its answer, from the last that the client sent of its body.
+    pub upstream_timeout_s: NonZeroU32,
+    /// Seconds that a client may take for the head of a request, and be silent within a body.
+    pub client_timeout_s: NonZeroU32,
+    /// How many connections of clients may be open; more wait.
+    pub max_connections: NonZeroU32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MAX);
+        Self {
+            upstream_timeout_s: number(100),
+            client_timeout_s: number(30),
+            max_connections: number(10_000),
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn upstream_timeout(&self) -> Duration {
+        Duration::from_secs(self.upstream_timeout_s.get().into())
+    }
+
+    pub(crate) fn client_timeout(&self) -> Duration {
+        Duration::from_secs(self.client_timeout_s.get().into())
+    }
+
+    pub(crate) fn max_connections(&self) -> usize {
+        usize::try_from(self.max_connections.get()).unwrap_or(usize::MAX)
+    }
 }
 
 /// How requests come in and go on.

@@ -6,7 +6,7 @@ mod judge;
 use crate::exchange::{Exchange, Exchanged, Question};
 use crate::knowledge::Knowledge;
 use crate::refusal::Refusal;
-use crate::request::canonical::Target;
+use crate::request::canonical::{self, Target};
 use crate::request::credential::Pair;
 use crate::session::{Key, Remembered};
 use crate::usage::Usage;
@@ -55,6 +55,16 @@ pub struct Gatekeeper {
     pub usage: Arc<Usage>,
 }
 
+/// What an exchange has just brought.
+#[derive(Clone, Copy)]
+struct Fresh<'f> {
+    /// Where.
+    at: &'f Arc<Application>,
+    exchanged: &'f Exchanged,
+    /// What had been applied of the feeds before it was asked for.
+    positions: [u64; 3],
+}
+
 /// What can be said without waiting.
 enum Now<'a> {
     Decided(Result<Admission, Refusal>),
@@ -68,13 +78,19 @@ impl Gatekeeper {
         let (application, now) = self.decide_now(seen, None);
         let outcome = match (now, &application) {
             (Now::Decided(outcome), _) => outcome,
-            (Now::Exchange(pair), Some(at)) => match self.exchange(seen, pair.as_ref(), at).await {
-                Ok(exchanged) => match self.decide_now(seen, Some((at, &exchanged))).1 {
-                    Now::Decided(outcome) => outcome,
-                    Now::Exchange(_) => Err(Refusal::unavailable("policies changed meanwhile; retry")),
-                },
-                Err(refusal) => self.without(seen, at, refusal),
-            },
+            (Now::Exchange(pair), Some(at)) => {
+                let positions = self.knowledge.positions();
+                match self.exchange(seen, pair.as_ref(), at, positions).await {
+                    Ok(exchanged) => {
+                        let fresh = Fresh { at, exchanged: &exchanged, positions };
+                        match self.decide_now(seen, Some(fresh)).1 {
+                            Now::Decided(outcome) => outcome,
+                            Now::Exchange(_) => Err(changed_meanwhile()),
+                        }
+                    }
+                    Err(refusal) => self.without(seen, at, refusal),
+                }
+            }
             (Now::Exchange(_), None) => Err(Refusal::unavailable("no application")),
         };
         match outcome {
@@ -97,9 +113,10 @@ impl Gatekeeper {
         seen: &Seen<'_>,
         pair: Option<&Pair<'_>>,
         application: &Application,
+        positions: [u64; 3],
     ) -> Result<Exchanged, Refusal> {
         let key = Key::of_pair(pair, &application.id);
-        let question = Question { key, address: seen.address, country: seen.country };
+        let question = Question { key, address: seen.address, country: seen.country, positions };
         let snapshot = self.knowledge.directory.snapshot().clone();
         let verify = |token: &str| self.verify(token, &snapshot, self.clock.now()).ok();
         let exchanged = self.exchange.ask(question, pair, application, verify).await?;
@@ -118,11 +135,10 @@ impl Gatekeeper {
         if is_open && leases.cover(self.clock.boot()) { Ok(ANONYMOUS) } else { Err(refusal) }
     }
 
-    /// `fresh`: what an exchange at that application has just brought.
     fn decide_now<'a>(
         &self,
         seen: &Seen<'a>,
-        fresh: Option<(&Arc<Application>, &Exchanged)>,
+        fresh: Option<Fresh<'_>>,
     ) -> (Option<Arc<Application>>, Now<'a>) {
         let leases = self.knowledge.leases();
         let snapshot = self.knowledge.directory.snapshot();
@@ -130,8 +146,14 @@ impl Gatekeeper {
             let refusal = if leases.cover(self.clock.boot()) { unmatched(&snapshot) } else { fenced() };
             return (None, Now::Decided(Err(refusal)));
         };
+        if seen.target.loose_path.as_deref().is_some_and(|path| {
+            snapshot.find(&seen.target.host, path).is_none_or(|other| other.id != application.id)
+        }) {
+            let refusal = if leases.cover(self.clock.boot()) { canonical::ambiguous_end() } else { fenced() };
+            return (None, Now::Decided(Err(refusal)));
+        }
         // Another application has taken the place of the one that was asked for.
-        let fresh = fresh.filter(|(at, _)| at.id == application.id).map(|(_, exchanged)| exchanged);
+        let fresh = fresh.filter(|fresh| fresh.at.id == application.id);
         let now = self.judge(seen, application, &snapshot, fresh);
         let now = if leases.cover(self.clock.boot()) { now } else { Now::Decided(Err(fenced())) };
         (Some(application.clone()), now)
@@ -166,6 +188,10 @@ fn unmatched(snapshot: &Snapshot) -> Refusal {
         );
     }
     Refusal::not_found("APPLICATION_NOT_FOUND", "no application is protected at this host and path")
+}
+
+fn changed_meanwhile() -> Refusal {
+    Refusal::unavailable("policies changed meanwhile; retry")
 }
 
 fn fenced() -> Refusal {

@@ -1,10 +1,12 @@
 //! A Client ID and Client Secret become a session: once for many requests that ask for the same.
 
+mod flights;
+
 use crate::refusal::Refusal;
 use crate::request::credential::Pair;
 use crate::session::{Key, Session};
 use directory::Application;
-use parking_lot::Mutex;
+use flights::Flights;
 use policy::CountryCode;
 use proto::policy_evaluator::{Facts, Outcome};
 use proto::session_issuer::exchange_request::ServiceTokenCredential;
@@ -12,10 +14,15 @@ use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::session_issuer::{ExchangeRequest, ExchangeResponse};
 use service_kit::GrpcChannel;
 use service_kit::status::from_status;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::sync::OnceCell;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// How many exchanges go on at once. A flood of credentials that nobody has seen must not become a flood of calls.
+const MOST: usize = 256;
+/// How long a request waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
 
 /// What an exchange brought.
 #[derive(Clone)]
@@ -32,18 +39,29 @@ pub struct Question {
     pub key: Key,
     pub address: Option<IpAddr>,
     pub country: Option<CountryCode>,
+    /// What this gateway had applied of the feeds. A request that arrives after a confirmed change shares no answer
+    /// that was asked for before it.
+    pub positions: [u64; 3],
 }
-
-type Flight = Arc<OnceCell<Result<Exchanged, Refusal>>>;
 
 /// The way to the session issuer.
 pub struct Exchange {
-    pub client: SessionIssuerClient<GrpcChannel>,
+    client: SessionIssuerClient<GrpcChannel>,
     pub is_https: bool,
-    pub flights: Mutex<HashMap<Question, Flight>>,
+    flights: Flights<Question, Result<Exchanged, Refusal>>,
+    turns: Semaphore,
 }
 
 impl Exchange {
+    pub fn new(session_issuer: GrpcChannel, is_https: bool) -> Self {
+        Self {
+            client: SessionIssuerClient::new(session_issuer),
+            is_https,
+            flights: Flights::default(),
+            turns: Semaphore::new(MOST),
+        }
+    }
+
     /// Asks once, however many ask the same at the same time. Whoever gets the answer judges it for its own request.
     pub async fn ask(
         &self,
@@ -52,13 +70,8 @@ impl Exchange {
         application: &Application,
         verify: impl Fn(&str) -> Option<session_token::Verified>,
     ) -> Result<Exchanged, Refusal> {
-        let flight = self.flights.lock().entry(question).or_default().clone();
-        let answer = flight.get_or_init(|| self.call(question, pair, application, verify)).await.clone();
-        let mut flights = self.flights.lock();
-        if flights.get(&question).is_some_and(|current| Arc::ptr_eq(current, &flight)) {
-            flights.remove(&question);
-        }
-        answer
+        let seat = self.flights.join(question);
+        seat.answer(|| self.call(question, pair, application, verify)).await
     }
 
     async fn call(
@@ -68,6 +81,9 @@ impl Exchange {
         application: &Application,
         verify: impl Fn(&str) -> Option<session_token::Verified>,
     ) -> Result<Exchanged, Refusal> {
+        let Ok(Ok(_turn)) = tokio::time::timeout(TURN, self.turns.acquire()).await else {
+            return Err(Refusal::unavailable("too many credentials are being checked; retry"));
+        };
         let request = ExchangeRequest {
             application_id: application.id.to_string(),
             service_token: pair.map(|pair| ServiceTokenCredential {

@@ -35,6 +35,11 @@ impl Knowledge {
         Leases([tokens.lease(), directory.lease(), sessions.lease()])
     }
 
+    /// Up to where each feed has been applied here.
+    pub fn positions(&self) -> [u64; 3] {
+        self.gates.each_ref().map(|gate| gate.applied())
+    }
+
     pub fn is_current(&self, clock: &dyn Clock) -> bool {
         self.leases().cover(clock.boot())
     }

@@ -32,5 +32,5 @@ mod usage;
 
 pub use config::Config;
 pub use deps::Deps;
-pub use service::build;
+pub use service::{build, build_with};
 pub use standalone::EdgeGateway;

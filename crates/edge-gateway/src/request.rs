@@ -5,3 +5,4 @@ pub mod client;
 pub mod cookie;
 pub mod credential;
 pub mod headers;
+pub mod method;

@@ -1,4 +1,4 @@
-use crate::config::Proxy;
+use crate::config::{Limits, Proxy};
 use crate::decide::Gatekeeper;
 use crate::deps::Deps;
 use crate::exchange::Exchange;
@@ -10,19 +10,22 @@ use crate::session::remember;
 use crate::usage::Usage;
 use http::HeaderName;
 use model::{Error, ErrorKind};
-use parking_lot::Mutex;
-use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use service_kit::operations::Ready;
 use service_kit::{Assembly, Worker};
-use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tonic::service::Routes;
 
 /// How many sessions are remembered, of each kind; about 1.5 KB each.
 const SESSIONS: usize = 100_000;
 
-/// Assembles the gateway; it answers from its first lease on.
+/// Assembles the gateway with the usual limits; it answers from its first lease on.
 pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error> {
+    build_with(proxy, &Limits::default(), deps).await
+}
+
+/// The same with other limits.
+pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(Assembly, Ready), Error> {
     if let Some(problem) = proxy.problems().into_iter().next() {
         return Err(Error::invalid("edge_gateway", problem));
     }
@@ -31,11 +34,7 @@ pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error
     let countries = proxy.country_database.as_deref().map(Origin::open_countries).transpose()?;
     let (knowledge, mut workers) = Knowledge::follow(&deps);
     let knowledge = Arc::new(knowledge);
-    let exchange = Exchange {
-        client: SessionIssuerClient::new(deps.session_issuer.clone()),
-        is_https: proxy.is_https,
-        flights: Mutex::new(HashMap::new()),
-    };
+    let exchange = Exchange::new(deps.session_issuer.clone(), proxy.is_https);
     let usage = Arc::new(Usage::default());
     let gateway = Arc::new(Gateway {
         gatekeeper: Gatekeeper {
@@ -47,8 +46,10 @@ pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error
             usage: usage.clone(),
         },
         origin: Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries },
-        upstreams: Upstreams::new(proxy),
+        upstreams: Upstreams::new(proxy, limits),
         is_unguarded: proxy.is_unguarded,
+        places: Arc::new(Semaphore::new(limits.max_connections().min(Semaphore::MAX_PERMITS))),
+        client_patience: limits.client_timeout(),
     });
     let Deps { listener, clock, bus, .. } = deps;
     workers.push(Worker::new("edge-gateway listener", move |stop| gateway.serve(listener, stop)));

@@ -27,6 +27,6 @@ impl Service for EdgeGateway {
 
     async fn assemble(config: Config, setting: &Setting) -> Result<(Assembly, Ready), Error> {
         let deps = Deps::connect(&config, setting).await?;
-        crate::build(&config.proxy, deps).await
+        crate::service::build_with(&config.proxy, &config.limits, deps).await
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::refusal::Refusal;
 use http::header::HOST;
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Uri};
 use std::borrow::Cow;
 
@@ -11,10 +11,12 @@ use std::borrow::Cow;
 pub struct Target<'a> {
     /// Lower case, without port and trailing dot.
     pub host: Cow<'a, str>,
-    /// As the client wrote it, port included: what the upstream gets as `Host`.
-    pub authority: &'a str,
+    /// As the client gave it; the upstream gets it in `Host`.
+    pub port: Option<u16>,
     /// Begins with `/`; no empty, `.` or `..` segments; unreserved characters never percent-encoded.
     pub path: Cow<'a, str>,
+    /// The path as those read it who drop dots and spaces at the end of a segment, if that is another.
+    pub loose_path: Option<String>,
     /// Untouched, without the `?`.
     pub query: Option<&'a str>,
 }
@@ -23,7 +25,10 @@ pub struct Target<'a> {
 const LONGEST: usize = 16 * 1024;
 
 pub fn target<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Target<'a>, Refusal> {
-    let authority = authority(uri, headers)?;
+    if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
+        return Err(Refusal::bad_request("TARGET_MALFORMED", "the target is no http or https URL"));
+    }
+    let (host, port) = host(authority(uri, headers)?)?;
     let query = uri.query();
     if uri.path().len() + query.map_or(0, str::len) > LONGEST {
         return Err(Refusal::bad_request("TARGET_TOO_LONG", "path and query are longer than 16 KiB"));
@@ -31,7 +36,16 @@ pub fn target<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Target<'a>, Re
     if query.is_some_and(|query| !query.bytes().all(is_printable)) {
         return Err(Refusal::bad_request("QUERY_MALFORMED", "the query has control or non-ASCII characters"));
     }
-    Ok(Target { host: host(authority)?, authority, path: path(uri.path())?, query })
+    let path = path(uri.path())?;
+    let loose_path = matches!(path, Cow::Owned(_)).then(|| loosely(&path)).flatten();
+    Ok(Target { host, port, path, loose_path, query })
+}
+
+impl Target<'_> {
+    /// What the upstream gets as `Host`: what was judged.
+    pub fn authority(&self) -> String {
+        self.port.map_or_else(|| self.host.to_string(), |port| format!("{}:{port}", self.host))
+    }
 }
 
 /// The one authority: of the target in absolute form or HTTP/2, and of exactly one `Host` that agrees with it.
@@ -52,7 +66,7 @@ fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Refusa
     }
 }
 
-fn host(authority: &str) -> Result<Cow<'_, str>, Refusal> {
+fn host(authority: &str) -> Result<(Cow<'_, str>, Option<u16>), Refusal> {
     let malformed =
         || Refusal::bad_request("HOST_MALFORMED", "the Host header is not a host with an optional port");
     let (host, port) = match authority.strip_prefix('[') {
@@ -69,19 +83,21 @@ fn host(authority: &str) -> Result<Cow<'_, str>, Refusal> {
             None => (authority, Some("")),
         },
     };
-    let is_port = port.is_some_and(|port| port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit()));
+    let port = match port.ok_or_else(malformed)? {
+        "" => None,
+        port => Some(
+            port.parse().ok().filter(|_| port.bytes().all(|b| b.is_ascii_digit())).ok_or_else(malformed)?,
+        ),
+    };
     let host = host.strip_suffix('.').unwrap_or(host);
     let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let is_host =
         !host.is_empty() && host.len() <= 253 && (host.starts_with('[') || host.bytes().all(is_name));
-    if !is_port || !is_host || host.split('.').any(str::is_empty) {
+    if !is_host || host.split('.').any(str::is_empty) {
         return Err(malformed());
     }
-    Ok(if host.bytes().any(|b| b.is_ascii_uppercase()) {
-        host.to_ascii_lowercase().into()
-    } else {
-        host.into()
-    })
+    let is_lower = !host.bytes().any(|b| b.is_ascii_uppercase());
+    Ok((if is_lower { host.into() } else { host.to_ascii_lowercase().into() }, port))
 }
 
 fn path(raw: &str) -> Result<Cow<'_, str>, Refusal> {
@@ -120,12 +136,33 @@ fn is_canonical(path: &str) -> bool {
     let mut previous = 0;
     for byte in path.bytes() {
         let starts_badly = previous == b'/' && matches!(byte, b'/' | b'.');
-        if starts_badly || !is_printable(byte) || matches!(byte, b'%' | b'\\' | b'#' | b'?' | b';') {
+        let ends_badly = previous == b'.' && byte == b'/';
+        if starts_badly
+            || ends_badly
+            || !is_printable(byte)
+            || matches!(byte, b'%' | b'\\' | b'#' | b'?' | b';')
+        {
             return false;
         }
         previous = byte;
     }
-    true
+    previous != b'.'
+}
+
+/// The canonical path without dots and spaces at the end of segments, as file systems of Windows read it.
+fn loosely(path: &str) -> Option<String> {
+    let strip = |mut segment: &'_ str| {
+        while let Some(shorter) = segment.strip_suffix('.').or_else(|| segment.strip_suffix("%20")) {
+            segment = shorter;
+        }
+        segment.len()
+    };
+    if path.split('/').all(|segment| strip(segment) == segment.len()) {
+        return None;
+    }
+    let segments = path.split('/').skip(1).map(|segment| segment.get(..strip(segment)).unwrap_or(segment));
+    let kept: Vec<&str> = segments.filter(|segment| !segment.is_empty()).collect();
+    Some(format!("/{}", kept.join("/")))
 }
 
 /// One segment with unreserved characters decoded and everything else encoded in one way.
@@ -174,6 +211,11 @@ fn ambiguous(what: &str) -> Refusal {
         "PATH_AMBIGUOUS",
         format!("the path has {what}, which applications read in different ways"),
     )
+}
+
+/// See [`Target::loose_path`].
+pub fn ambiguous_end() -> Refusal {
+    ambiguous("a dot or space at the end of a segment")
 }
 
 #[cfg(test)]
@@ -238,18 +280,40 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_others_read_loosely_says_so() {
+        for (raw, loose) in [
+            ("/admin", None),
+            ("/a.b/c", None),
+            ("/admin.", Some("/admin")),
+            ("/admin./x", Some("/admin/x")),
+            ("/admin%20", Some("/admin")),
+            ("/admin%20./x", Some("/admin/x")),
+            ("/a/.../b", Some("/a/b")),
+        ] {
+            let path = path(raw).unwrap();
+            assert_eq!(loosely(&path).as_deref(), loose, "{raw}");
+            assert!(loose.is_none() || matches!(path, Cow::Owned(_)), "{raw} passes for canonical");
+        }
+    }
+
+    #[test]
     fn one_host_has_one_form() {
         for (authority, expected) in [
-            ("APP.Test:8080", "app.test"),
+            ("APP.Test:8080", "app.test:8080"),
             ("app.test.", "app.test"),
-            ("[::1]:80", "[::1]"),
-            ("127.0.0.1:1", "127.0.0.1"),
+            ("app.test.:", "app.test"),
+            ("app.test:080", "app.test:80"),
+            ("[::1]:80", "[::1]:80"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
         ] {
-            assert_eq!(host(authority).unwrap(), expected);
+            let mut headers = HeaderMap::new();
+            headers.append(HOST, authority.parse().unwrap());
+            assert_eq!(target(&Uri::from_static("/"), &headers).unwrap().authority(), expected);
         }
-        for authority in
-            ["", ":80", "a@b", "a b", "a..b", ".a", "a:b", "a:123456", "[::1", "[x]", "a,b", "a/b", "ä.de"]
-        {
+        for authority in [
+            "", ":80", "a@b", "a b", "a..b", ".a", "a:b", "a:99999", "a:+1", "[::1", "[x]", "a,b", "a/b",
+            "ä.de",
+        ] {
             assert!(host(authority).is_err(), "{authority}");
         }
     }
@@ -262,6 +326,8 @@ mod tests {
         headers.append(HOST, "a.test".parse().unwrap());
         assert!(target(&uri, &headers).is_ok());
         assert!(target(&"http://b.test/".parse().unwrap(), &headers).is_err());
+        assert!(target(&"http://a.test/".parse().unwrap(), &headers).is_ok());
+        assert!(target(&"ftp://a.test/".parse().unwrap(), &headers).is_err());
         headers.append(HOST, "a.test".parse().unwrap());
         assert!(target(&uri, &headers).is_err());
     }

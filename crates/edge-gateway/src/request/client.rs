@@ -1,5 +1,6 @@
 //! Where a request came from. A proxy's word counts only if the proxy is listed.
 
+use crate::refusal::Refusal;
 use http::HeaderMap;
 use http::header::HeaderName;
 use ipnet::IpNet;
@@ -36,11 +37,12 @@ impl Origin {
         if !self.trusts(peer) {
             return Some(peer);
         }
-        let lines: Vec<&str> =
-            headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
-        let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
+        // Bytes: a line that is no text must not vanish, or the proxy's own address would take the client's place.
+        let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+        let hops = lines.flat_map(|line| line.as_bytes().rsplit(|b| *b == b','));
         let mut last = peer;
         for hop in hops {
+            let hop = std::str::from_utf8(hop.trim_ascii()).ok()?;
             last = hop.parse::<IpAddr>().ok()?.to_canonical();
             if !self.trusts(last) {
                 return Some(last);
@@ -49,13 +51,25 @@ impl Origin {
         Some(last)
     }
 
-    pub fn country(&self, peer: IpAddr, address: Option<IpAddr>, headers: &HeaderMap) -> Option<CountryCode> {
+    /// None for an address that has no country. Two that differ are refused: one of them is not the proxy's.
+    pub fn country(
+        &self,
+        peer: IpAddr,
+        address: Option<IpAddr>,
+        headers: &HeaderMap,
+    ) -> Result<Option<CountryCode>, Refusal> {
         let header = self.country_header.as_ref().filter(|_| self.trusts(peer.to_canonical()));
-        if let Some(name) = header {
-            let mut values = headers.get_all(name).iter();
-            let value = values.next().filter(|_| values.next().is_none())?;
-            return value.to_str().ok()?.parse().ok();
+        let Some(name) = header else { return Ok(self.look_up(address)) };
+        let mut values = headers.get_all(name).iter();
+        let value = values.next();
+        if values.any(|other| Some(other) != value) {
+            let message = "there are several countries for this request";
+            return Err(Refusal::bad_request("COUNTRY_AMBIGUOUS", message));
         }
+        Ok(value.and_then(|value| value.to_str().ok()?.parse().ok()))
+    }
+
+    fn look_up(&self, address: Option<IpAddr>) -> Option<CountryCode> {
         let found = self.countries.as_ref()?.lookup(address?).ok()?;
         let found: maxminddb::geoip2::Country<'_> = found.decode().ok()??;
         found.country.iso_code?.parse().ok()
@@ -65,6 +79,7 @@ impl Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     fn address(peer: &str, forwarded: &[&str]) -> Option<String> {
         let origin = Origin {
@@ -74,7 +89,7 @@ mod tests {
         };
         let mut headers = HeaderMap::new();
         for line in forwarded {
-            headers.append(FORWARDED_FOR, line.parse().unwrap());
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         origin.address(peer.parse().unwrap(), &headers).map(|a| a.to_string())
     }
@@ -91,6 +106,9 @@ mod tests {
         assert_eq!(address("::ffff:10.0.0.1", &["::ffff:203.0.113.9"]).as_deref(), Some("203.0.113.9"));
         assert_eq!(address("10.0.0.1", &[]).as_deref(), Some("10.0.0.1"));
         assert_eq!(address("10.0.0.1", &["nonsense"]), None);
+        assert_eq!(address("10.0.0.1", &["\u{e9}"]), None);
+        assert_eq!(address("10.0.0.1", &["\u{e9}, 203.0.113.9"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(address("10.0.0.1", &["203.0.113.9, \u{e9}"]), None);
     }
 
     #[test]
@@ -102,9 +120,11 @@ mod tests {
         };
         let mut headers = HeaderMap::new();
         headers.insert("cf-ipcountry", "pt".parse().unwrap());
-        let of = |peer: &str| origin.country(peer.parse().unwrap(), None, &headers);
+        let of = |peer: &str| origin.country(peer.parse().unwrap(), None, &headers).unwrap();
         assert_eq!(of("10.0.0.1"), "PT".parse::<CountryCode>().ok());
         assert_eq!(of("192.0.2.1"), None);
+        headers.append("cf-ipcountry", "no".parse().unwrap());
+        assert!(origin.country("10.0.0.1".parse().unwrap(), None, &headers).is_err());
     }
 
     /// A database written by an independent tool.
@@ -125,7 +145,10 @@ mod tests {
         let origin = Origin { trusted_proxies: Vec::new(), country_header: None, countries: Some(countries) };
         let of = |address: &str| {
             let address = address.parse().unwrap();
-            origin.country(address, Some(address), &HeaderMap::new()).map(|country| country.to_string())
+            origin
+                .country(address, Some(address), &HeaderMap::new())
+                .unwrap()
+                .map(|country| country.to_string())
         };
         assert_eq!(of("203.0.113.9").as_deref(), Some("PT"));
         assert_eq!(of("2001:db8::1").as_deref(), Some("NO"));

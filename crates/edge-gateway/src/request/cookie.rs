@@ -1,11 +1,11 @@
-//! The `Cookie` header.
+//! The `Cookie` and `Set-Cookie` headers.
 
 use http::HeaderMap;
-use http::header::{COOKIE, HeaderValue};
+use http::header::{COOKIE, HeaderValue, SET_COOKIE};
 
 /// The session cookie.
 pub const SESSION: &str = "CF_Authorization";
-/// Cookies of ours: none of them reaches an application.
+/// Cookies of ours: none of them reaches an application, and no application sets one.
 const OURS: [&str; 3] = [SESSION, "CF_Binding", "CF_AppSession"];
 
 /// Why no session can be read from the cookies.
@@ -17,14 +17,14 @@ pub enum Unreadable {
     Malformed,
 }
 
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = Option<(&str, &str)>> {
-    headers.get_all(COOKIE).iter().flat_map(|line| {
-        let text = line.to_str().ok();
-        let broken = text.is_none().then_some(None);
-        let pairs =
-            text.into_iter().flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.map(Some).chain(broken)
-    })
+/// What stands between semicolons. Bytes: an application's own cookie may be anything.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(COOKIE).iter();
+    lines.flat_map(|line| line.as_bytes().split(|b| *b == b';')).map(<[u8]>::trim_ascii)
+}
+
+fn name(pair: &[u8]) -> &[u8] {
+    pair.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii()
 }
 
 /// The session, if there is one.
@@ -33,33 +33,56 @@ pub fn session(headers: &HeaderMap) -> Result<Option<&str>, Unreadable> {
         return Ok(None);
     }
     let mut found = None;
-    for pair in pairs(headers) {
-        let (name, value) = pair.ok_or(Unreadable::Malformed)?;
-        if name != SESSION {
-            continue;
-        }
+    for pair in pairs(headers).filter(|pair| name(pair) == SESSION.as_bytes()) {
+        let value = pair.splitn(2, |b| *b == b'=').nth(1).ok_or(Unreadable::Malformed)?;
         if found.is_some_and(|first| first != value) {
             return Err(Unreadable::Ambiguous);
         }
         found = Some(value);
     }
-    Ok(found)
+    let text = |value| std::str::from_utf8(value).map_err(|_| Unreadable::Malformed);
+    found.map(text).transpose()
 }
 
-/// Takes our cookies out of what the application gets.
+/// Names one of ours anywhere: whoever reads cookies otherwise, at a comma for example, must not find it either.
+fn mentions_ours(text: &[u8]) -> bool {
+    let is_at = |at: &[u8]| {
+        OURS.iter()
+            .any(|ours| at.get(..ours.len()).is_some_and(|it| it.eq_ignore_ascii_case(ours.as_bytes())))
+    };
+    // Nearly every cookie has nothing of the kind.
+    text.iter()
+        .enumerate()
+        .any(|(index, byte)| matches!(byte, b'C' | b'c') && text.get(index..).is_some_and(is_at))
+}
+
+/// Takes our cookies out of what the application gets; its own stay as they are.
 pub fn strip(headers: &mut HeaderMap) {
-    let is_ours = |text: &str| OURS.iter().any(|name| text.contains(name));
-    if !headers.get_all(COOKIE).iter().any(|line| line.to_str().map_or(true, is_ours)) {
+    if !headers.get_all(COOKIE).iter().any(|line| mentions_ours(line.as_bytes())) {
         return;
     }
-    let kept: Vec<String> = pairs(headers)
-        .flatten()
-        .filter(|(name, _)| !OURS.contains(name))
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let kept: Vec<&[u8]> = pairs(headers).filter(|pair| !pair.is_empty() && !mentions_ours(pair)).collect();
+    let kept = HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|value| !value.is_empty());
     headers.remove(COOKIE);
-    if let Some(value) = (!kept.is_empty()).then(|| HeaderValue::try_from(kept.join("; ")).ok()).flatten() {
+    if let Some(value) = kept {
         headers.insert(COOKIE, value);
+    }
+}
+
+/// Takes our cookies out of what an application sets: it could give its visitors another one's session.
+pub fn strip_answer(headers: &mut HeaderMap) {
+    let is_ours = |line: &HeaderValue| {
+        let name = name(line.as_bytes().split(|b| *b == b';').next().unwrap_or_default());
+        OURS.iter().any(|ours| ours.as_bytes() == name)
+    };
+    if !headers.get_all(SET_COOKIE).iter().any(is_ours) {
+        return;
+    }
+    let kept: Vec<HeaderValue> =
+        headers.get_all(SET_COOKIE).iter().filter(|line| !is_ours(line)).cloned().collect();
+    headers.remove(SET_COOKIE);
+    for line in kept {
+        headers.append(SET_COOKIE, line);
     }
 }
 
@@ -68,7 +91,7 @@ mod tests {
     use super::*;
 
     fn headers(lines: &[&str]) -> HeaderMap {
-        lines.iter().map(|line| (COOKIE, HeaderValue::from_str(line).unwrap())).collect()
+        lines.iter().map(|line| (COOKIE, HeaderValue::from_bytes(line.as_bytes()).unwrap())).collect()
     }
 
     #[test]
@@ -83,16 +106,40 @@ mod tests {
             session(&headers(&["CF_Authorization=x", "CF_Authorization=y"])),
             Err(Unreadable::Ambiguous)
         );
+        assert_eq!(session(&headers(&["CF_Authorization"])), Err(Unreadable::Malformed));
         assert_eq!(session(&headers(&["a=1"])), Ok(None));
     }
 
     #[test]
+    fn cookies_of_others_may_be_anything() {
+        assert_eq!(session(&headers(&["a=\u{e9}; b; CF_Authorization=x"])), Ok(Some("x")));
+    }
+
+    #[test]
     fn applications_never_get_the_session() {
-        let mut jar = headers(&["a=1; CF_Authorization=x; b=2", "CF_Binding=y; c=3"]);
-        strip(&mut jar);
-        assert_eq!(jar.get(COOKIE).unwrap(), "a=1; b=2; c=3");
+        for (lines, expected) in [
+            (&["a=1; CF_Authorization=x; b=2", "CF_Binding=y; c=3"][..], "a=1; b=2; c=3"),
+            (&["a=\u{e9}; CF_Authorization=x; flag"], "a=\u{e9}; flag"),
+            (&["a=1, CF_Authorization=x; b=2"], "b=2"),
+            (&["cf_authorization=x; CF_Authorization =y; b=2"], "b=2"),
+            (&["a=1;b=2"], "a=1;b=2"),
+        ] {
+            let mut jar = headers(lines);
+            strip(&mut jar);
+            assert_eq!(jar.get(COOKIE).unwrap().as_bytes(), expected.as_bytes());
+        }
         let mut jar = headers(&["CF_Authorization=x"]);
         strip(&mut jar);
         assert!(jar.is_empty());
+    }
+
+    #[test]
+    fn applications_never_set_the_session() {
+        let lines = ["a=1; Path=/", "CF_Authorization=x; Path=/", " CF_Binding = y", "b=CF_Authorization"];
+        let mut answer: HeaderMap =
+            lines.iter().map(|line| (SET_COOKIE, HeaderValue::from_static(line))).collect();
+        strip_answer(&mut answer);
+        let left: Vec<_> = answer.get_all(SET_COOKIE).iter().map(|line| line.to_str().unwrap()).collect();
+        assert_eq!(left, ["a=1; Path=/", "b=CF_Authorization"]);
     }
 }

@@ -1,0 +1,79 @@
+use super::*;
+use proptest::prelude::*;
+
+fn read(bytes: &[u8]) -> Result<State, Broken> {
+    let mut framing = Framing::default();
+    framing.read(bytes).map(|()| framing.state)
+}
+
+#[test]
+fn requests_follow_one_another() {
+    for bytes in [
+        &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
+        b"\r\nGET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\ntransfer-encoding:\tChunked \r\n\r\n5\r\nhello\r\n1f\r\n#\n#\n#\n#\n#\n#\n#\n#\n#\n#\n#\n#\n#\n#\n#\n#\r\n0\r\nA: b\r\n\r\n",
+        b"PRI / HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        assert_eq!(read(bytes), Ok(State::RequestLine), "{}", bytes.escape_ascii());
+    }
+    assert_eq!(read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\n\n\n"), Ok(State::Http2));
+    assert_eq!(read(b"PRI * HTTP/2"), Ok(State::Opening(12)));
+}
+
+#[test]
+fn what_could_be_framed_otherwise_is_refused() {
+    for head in [
+        "GET /a#b HTTP/1.1\r\n",
+        "GET / HTTP/1.1\n",
+        "GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n",
+        "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n",
+        "GET / HTTP/1.1\r\nA : b\r\n\r\n",
+        "GET / HTTP/1.1\r\nA\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n",
+    ] {
+        assert!(read(head.as_bytes()).is_err(), "{head:?}");
+    }
+    let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for body in [
+        "5;a=b\r\n",
+        "5 \r\n",
+        "\r\n",
+        "0x5\r\n",
+        "5\n",
+        "1000000000000000\r\n",
+        "2\r\nabc\r\n",
+        "2\r\nab\r\n\r\n",
+    ] {
+        assert!(read(format!("{head}{body}").as_bytes()).is_err(), "{body:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_does_not_matter_how_the_bytes_arrive(
+        parts in prop::collection::vec("[P]?[A-Z]{0,3} /[#]?|\r\n|\n|\r\n\r\n|Content-Length: [0-9]{1,2}|Transfer-Encoding: chunked|[0-9a-f]{1,2}\r\n|[a-z:]{0,6}", 0..24),
+        cuts in prop::collection::vec(1_usize..9, 1..9),
+    ) {
+        let bytes = parts.concat().into_bytes();
+        let whole = read(&bytes).map_err(|_| ());
+        let mut framing = Framing::default();
+        let (mut at, mut cut) = (0, cuts.iter().cycle());
+        let mut outcome = Ok(());
+        while at < bytes.len() && outcome.is_ok() {
+            let end = (at + cut.next().unwrap()).min(bytes.len());
+            outcome = framing.read(&bytes[at..end]).map_err(|_| ());
+            at = end;
+        }
+        prop_assert_eq!(outcome.map(|()| framing.state), whole);
+    }
+}

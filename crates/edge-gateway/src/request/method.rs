@@ -1,0 +1,77 @@
+//! Methods that are let through.
+
+use crate::refusal::Refusal;
+use http::{Method, StatusCode};
+
+/// Methods of the IANA registry beside those that `http` names, in order. Others have no meaning that a policy and an
+/// application are sure to share.
+const OTHERS: [&str; 30] = [
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "CHECKIN",
+    "CHECKOUT",
+    "COPY",
+    "LABEL",
+    "LINK",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MKREDIRECTREF",
+    "MKWORKSPACE",
+    "MOVE",
+    "ORDERPATCH",
+    "PROPFIND",
+    "PROPPATCH",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
+    "UNLOCK",
+    "UPDATE",
+    "UPDATEREDIRECTREF",
+    "VERSION-CONTROL",
+];
+
+/// TRACE and CONNECT are refused, and what is no registered method: `get` is none.
+pub fn check(method: &Method) -> Result<(), Refusal> {
+    let is_usual = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::PATCH,
+    ]
+    .contains(method);
+    if is_usual || OTHERS.binary_search(&method.as_str()).is_ok() {
+        return Ok(());
+    }
+    Err(Refusal {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        reason: "METHOD_NOT_ALLOWED".into(),
+        message: "TRACE, CONNECT and methods that nobody has registered are refused".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registered_methods_pass() {
+        assert!(OTHERS.is_sorted());
+        for name in ["GET", "PATCH", "PROPFIND", "VERSION-CONTROL"] {
+            assert!(check(&name.parse().unwrap()).is_ok(), "{name}");
+        }
+        for name in ["TRACE", "CONNECT", "TRACK", "DEBUG", "PRI", "get", "FOO"] {
+            assert!(check(&name.parse().unwrap()).is_err(), "{name}");
+        }
+    }
+}
