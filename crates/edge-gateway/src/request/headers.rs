@@ -3,8 +3,8 @@
 use crate::request::cookie;
 use http::HeaderMap;
 use http::header::{
-    CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
 const HOP_BY_HOP: [HeaderName; 7] =
@@ -71,6 +71,10 @@ pub fn strip_ours(headers: &mut HeaderMap) {
 
 /// Takes what the gateway alone says out of what an application answers.
 pub fn strip_answer(headers: &mut HeaderMap) {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // It counts alone, and is about to go (RFC 9112 section 6.3).
+        headers.remove(CONTENT_LENGTH);
+    }
     strip_hop_by_hop(headers);
     let says_ours = |name: &HeaderName| is_spelled(name.as_str(), "cf-access-");
     if headers.keys().any(says_ours) {

@@ -1,0 +1,125 @@
+use super::*;
+use proptest::prelude::*;
+
+fn canonical(raw: &str) -> Option<String> {
+    path(raw).ok().map(Cow::into_owned)
+}
+
+#[test]
+fn one_path_has_one_form() {
+    for (raw, expected) in [
+        ("/", "/"),
+        ("/a/b", "/a/b"),
+        ("//admin", "/admin"),
+        ("/a//b", "/a/b"),
+        ("/pub/../admin", "/admin"),
+        ("/./a/.", "/a/"),
+        ("/a/%2e%2E/b", "/b"),
+        ("/%7Euser", "/~user"),
+        ("/a%20b", "/a%20b"),
+        ("/caf%c3%a9", "/caf%C3%A9"),
+        ("/%252e%252e/x", "/%252e%252e/x"),
+        ("/.well-known/x", "/.well-known/x"),
+        ("/a/..", "/"),
+    ] {
+        assert_eq!(canonical(raw).as_deref(), Some(expected), "{raw}");
+    }
+}
+
+#[test]
+fn two_readings_are_refused() {
+    for raw in [
+        "",
+        "*",
+        "admin",
+        "/%2f",
+        "/a%2Fb",
+        "/%5c",
+        "/a\\b",
+        "/%00",
+        "/%0a",
+        "/a%",
+        "/a%2",
+        "/%zz",
+        "/..",
+        "/a/../..",
+        "/pub/..;/admin",
+        "/.;x/a",
+        "/admin;x=/pub",
+        "/a%3bb",
+        "/%c0%af",
+        "/%ff",
+        "/a#b",
+        "/a b",
+        "/é",
+    ] {
+        assert_eq!(canonical(raw), None, "{raw}");
+    }
+}
+
+#[test]
+fn a_path_that_others_read_loosely_says_so() {
+    for (raw, loose) in [
+        ("/admin", None),
+        ("/a.b/c", None),
+        ("/admin.", Some("/admin")),
+        ("/admin./x", Some("/admin/x")),
+        ("/admin%20", Some("/admin")),
+        ("/admin%20./x", Some("/admin/x")),
+        ("/a/.../b", Some("/a/b")),
+    ] {
+        let path = path(raw).unwrap();
+        assert_eq!(loosely(&path).as_deref(), loose, "{raw}");
+        assert!(loose.is_none() || matches!(path, Cow::Owned(_)), "{raw} passes for canonical");
+    }
+}
+
+#[test]
+fn one_host_has_one_form() {
+    for (authority, expected) in [
+        ("APP.Test:8080", "app.test:8080"),
+        ("app.test.", "app.test"),
+        ("app.test.:", "app.test"),
+        ("app.test:080", "app.test:80"),
+        ("[::1]:80", "[::1]:80"),
+        ("127.0.0.1:1", "127.0.0.1:1"),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.append(HOST, authority.parse().unwrap());
+        assert_eq!(target(&Uri::from_static("/"), &headers).unwrap().authority(), expected);
+    }
+    for authority in
+        ["", ":80", "a@b", "a b", "a..b", ".a", "a:b", "a:99999", "a:+1", "[::1", "[x]", "a,b", "a/b", "ä.de"]
+    {
+        assert!(host(authority).is_err(), "{authority}");
+    }
+}
+
+#[test]
+fn two_hosts_are_refused() {
+    let uri: Uri = "/".parse().unwrap();
+    let mut headers = HeaderMap::new();
+    assert!(target(&uri, &headers).is_err());
+    headers.append(HOST, "a.test".parse().unwrap());
+    assert!(target(&uri, &headers).is_ok());
+    assert!(target(&"http://b.test/".parse().unwrap(), &headers).is_err());
+    assert!(target(&"http://a.test/".parse().unwrap(), &headers).is_ok());
+    assert!(target(&"ftp://a.test/".parse().unwrap(), &headers).is_err());
+    headers.append(HOST, "a.test".parse().unwrap());
+    assert!(target(&uri, &headers).is_err());
+}
+
+proptest! {
+    #[test]
+    fn the_canonical_form_is_its_own(raw in "/[a-zA-Z0-9%./;\\\\~ -]{0,40}") {
+        if let Some(once) = canonical(&raw) {
+            prop_assert_eq!(canonical(&once), Some(once.clone()));
+            prop_assert!(!once.contains("//") && !once.split('/').any(|s| s == ".." || s == "."));
+        }
+    }
+
+    #[test]
+    fn no_text_panics(raw in ".*") {
+        let _ = (path(&raw), host(&raw));
+    }
+}

@@ -1,0 +1,273 @@
+//! The services in one process.
+
+use crate::client::Client;
+use crate::link::{Link, Mode};
+use crate::upstream::Upstream;
+use database::Database;
+use edge_gateway::config::{Limits, Proxy};
+use model::{AccountId, Clock, SystemClock};
+use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
+use proto::policy_evaluator::rule::Selector;
+use proto::policy_evaluator::{
+    ApplicationSpec, CreateApplicationRequest, Decision, Empty, PolicyLink, PolicyLinks, PolicySpec,
+    PutOrganizationRequest, Rule, policy_link,
+};
+use proto::session_issuer::session_issuer_client::SessionIssuerClient;
+use proto::token_registry::token_registry_client::TokenRegistryClient;
+use proto::token_registry::{CreateTokenRequest, DeleteTokenRequest, Token};
+use service_kit::operations::Ready;
+use service_kit::{Assembly, Callers, GrpcChannel, assembly};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use zeroize::Zeroizing;
+
+const OPERATOR: &str = "operator";
+
+/// How a world begins.
+pub struct Beginning {
+    pub links: Mode,
+    pub limits: Limits,
+}
+
+impl Default for Beginning {
+    fn default() -> Self {
+        Self { links: Mode::Open, limits: Limits::default() }
+    }
+}
+
+pub struct World {
+    pub gateway: SocketAddr,
+    pub upstream: Upstream,
+    pub registry: TokenRegistryClient<GrpcChannel>,
+    pub policies: PolicyEvaluatorClient<GrpcChannel>,
+    /// To the registry, the evaluator and the issuer.
+    pub links: [Arc<Link>; 3],
+    account: AccountId,
+    ready: Ready,
+    _running: DropGuard,
+    _folder: TempDir,
+}
+
+/// A Client ID and Client Secret.
+pub struct Pair {
+    pub token: Token,
+    pub secret: String,
+}
+
+impl Pair {
+    pub fn lines(&self) -> String {
+        let Self { token, secret } = self;
+        format!("CF-Access-Client-Id: {}\r\nCF-Access-Client-Secret: {secret}\r\n", token.client_id)
+    }
+}
+
+impl World {
+    /// Ready, with the applications of [`World::protect`].
+    pub async fn open() -> Self {
+        let world = Self::begin(Beginning::default()).await;
+        world.until_ready().await;
+        world.protect().await;
+        world
+    }
+
+    pub async fn begin(beginning: Beginning) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let bus = bus::connect("memory:").await.unwrap();
+        let links = std::array::from_fn(|_| Link::new(beginning.links));
+        let mut workers = Vec::new();
+        let mut serve = |assembly: Assembly, callers: Callers, link: &Arc<Link>| {
+            workers.extend(assembly.workers);
+            let callers = callers.and(OPERATOR, &["*"]);
+            let cut = link.over(assembly.routes.clone());
+            let routes = assembly.routes;
+            move |caller: &str| {
+                let routes = if caller == "edge-gateway" { cut.clone() } else { routes.clone() };
+                GrpcChannel::local(routes, callers.clone(), caller)
+            }
+        };
+        let registry = token_registry::build(token_registry::Deps {
+            database: database(folder.path(), "token-registry").await,
+            cache: cache::connect("memory:", clock.clone()).await.unwrap(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            peppers: token_registry::pepper::Peppers::new(&[1; 32], None),
+            name: "token-registry".to_owned(),
+        });
+        let registry = serve(registry.await.unwrap(), token_registry::default_callers(), &links[0]);
+        let evaluator = policy_evaluator::build(policy_evaluator::Deps {
+            database: database(folder.path(), "policy-evaluator").await,
+            bus: bus.clone(),
+            clock: clock.clone(),
+            token_registry: TokenRegistryClient::new(registry("policy-evaluator")),
+            name: "policy-evaluator".to_owned(),
+        });
+        let evaluator = serve(evaluator.await.unwrap(), policy_evaluator::default_callers(), &links[1]);
+        let issuer = session_issuer::build(session_issuer::Deps {
+            database: database(folder.path(), "session-issuer").await,
+            bus: bus.clone(),
+            clock: clock.clone(),
+            key_encryption_key: Zeroizing::new(vec![2; 32]),
+            token_registry: TokenRegistryClient::new(registry("session-issuer")),
+            policy_evaluator: PolicyEvaluatorClient::new(evaluator("session-issuer")),
+            name: "session-issuer".to_owned(),
+        });
+        let issuer = serve(issuer.await.unwrap(), session_issuer::default_callers(), &links[2]);
+        let _: SessionIssuerClient<GrpcChannel> = SessionIssuerClient::new(issuer(OPERATOR));
+
+        let upstream = Upstream::start().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = listener.local_addr().unwrap();
+        let deps = edge_gateway::Deps {
+            listener,
+            bus,
+            clock,
+            token_registry: registry("edge-gateway"),
+            policy_evaluator: evaluator("edge-gateway"),
+            session_issuer: issuer("edge-gateway"),
+            name: "edge-gateway".to_owned(),
+        };
+        let proxy = Proxy {
+            upstream: Some(format!("http://{}", upstream.address)),
+            trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
+            country_header: Some("CF-IPCountry".to_owned()),
+            ..Proxy::default()
+        };
+        let (edge, ready) = edge_gateway::build_with(&proxy, &beginning.limits, deps).await.unwrap();
+        workers.extend(edge.workers);
+        let stop = CancellationToken::new();
+        tokio::spawn(assembly::run(workers, stop.clone()));
+        let world = Self {
+            gateway,
+            upstream,
+            registry: TokenRegistryClient::new(registry(OPERATOR)),
+            policies: PolicyEvaluatorClient::new(evaluator(OPERATOR)),
+            links,
+            account: AccountId::random(),
+            ready,
+            _running: stop.drop_guard(),
+            _folder: folder,
+        };
+        world.organize().await;
+        world
+    }
+
+    async fn organize(&self) {
+        let team = format!("team.localhost:{}", self.gateway.port());
+        let organization = PutOrganizationRequest {
+            account_id: self.account.to_string(),
+            name: Some("Tests".to_owned()),
+            issuer: Some(format!("http://{team}")),
+            auth_domain: Some(team),
+            ..PutOrganizationRequest::default()
+        };
+        self.policies.clone().put_organization(organization).await.unwrap();
+    }
+
+    /// `app.localhost`: any token. `app.localhost/admin`: nobody. `open.localhost`: everybody. `inside.localhost`:
+    /// everybody on this machine. `country.localhost`: everybody but from Norway. `header.localhost`: any token in one
+    /// header. `waved.localhost`: any token, without a session. `preflight.localhost`: any token, and preflight
+    /// requests.
+    pub async fn protect(&self) {
+        let any = || Selector::AnyValidServiceToken(Empty {});
+        let service = || policy(Decision::NonIdentity, any());
+        let elsewhere = PolicySpec {
+            exclude: vec![Rule { selector: Some(Selector::CountryCode("NO".to_owned())) }],
+            ..policy(Decision::Bypass, Selector::Everyone(Empty {}))
+        };
+        let nobody = policy(Decision::NonIdentity, Selector::Ip("192.0.2.1".to_owned()));
+        let here = policy(Decision::Bypass, Selector::Ip("127.0.0.1".to_owned()));
+        let everybody = policy(Decision::Bypass, Selector::Everyone(Empty {}));
+        let in_header = ApplicationSpec {
+            read_service_tokens_from_header: "Authorization".to_owned(),
+            ..ApplicationSpec::default()
+        };
+        let preflight = ApplicationSpec { options_preflight_bypass: true, ..ApplicationSpec::default() };
+        for (domain, policy, spec) in [
+            ("app.localhost", service(), ApplicationSpec::default()),
+            ("app.localhost/admin", nobody, ApplicationSpec::default()),
+            ("open.localhost", everybody, ApplicationSpec::default()),
+            ("inside.localhost", here, ApplicationSpec::default()),
+            ("country.localhost", elsewhere, ApplicationSpec::default()),
+            ("header.localhost", service(), in_header),
+            ("waved.localhost", policy(Decision::Bypass, any()), ApplicationSpec::default()),
+            ("preflight.localhost", service(), preflight),
+        ] {
+            let link =
+                PolicyLink { policy: Some(policy_link::Policy::Inline(policy)), ..PolicyLink::default() };
+            let request = CreateApplicationRequest {
+                account_id: self.account.to_string(),
+                spec: Some(ApplicationSpec {
+                    name: domain.to_owned(),
+                    r#type: "self_hosted".to_owned(),
+                    domain: domain.to_owned(),
+                    destinations: vec![domain.to_owned()],
+                    ..spec
+                }),
+                policies: Some(PolicyLinks { links: vec![link] }),
+                ..CreateApplicationRequest::default()
+            };
+            self.policies.clone().create_application(request).await.unwrap();
+        }
+    }
+
+    pub async fn token(&self) -> Pair {
+        let request = CreateTokenRequest {
+            account_id: self.account.to_string(),
+            name: "a machine".to_owned(),
+            ..CreateTokenRequest::default()
+        };
+        let created = self.registry.clone().create_token(request).await.unwrap().into_inner();
+        Pair { token: created.token.unwrap(), secret: created.client_secret }
+    }
+
+    /// Deletes a token, and waits for what was promised.
+    pub async fn delete(&self, token: &Token) {
+        let request = DeleteTokenRequest {
+            account_id: self.account.to_string(),
+            id: token.id.clone(),
+            ..DeleteTokenRequest::default()
+        };
+        self.registry.clone().delete_token(request).await.unwrap();
+    }
+
+    pub async fn is_ready(&self) -> bool {
+        (self.ready)().await.is_ok()
+    }
+
+    pub async fn until_ready(&self) {
+        self.until(true).await;
+    }
+
+    pub async fn until(&self, is_ready: bool) {
+        let wait = async {
+            while self.is_ready().await != is_ready {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
+    }
+
+    pub async fn connect(&self) -> Client {
+        Client::connect(self.gateway).await
+    }
+}
+
+fn policy(decision: Decision, selector: Selector) -> PolicySpec {
+    PolicySpec {
+        name: "a policy".to_owned(),
+        decision: decision.into(),
+        include: vec![Rule { selector: Some(selector) }],
+        ..PolicySpec::default()
+    }
+}
+
+async fn database(folder: &Path, service: &str) -> Database {
+    let url = format!("sqlite:{}", folder.join(format!("{service}.sqlite")).display());
+    Database::connect(&url, 4).await.unwrap()
+}
