@@ -8,6 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("proto", &[]),
     ("local-servers", &[]),
+    ("feed-model", &[]),
     ("policy", &["model"]),
     ("session-token", &["model"]),
     ("database", &["model"]),

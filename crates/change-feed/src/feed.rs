@@ -1,14 +1,16 @@
 //! The owner's side: announce a change after its commit, and confirm that it has arrived.
 
+mod clocks;
 mod confirm;
 
 use crate::lease;
 use crate::log::{self, Appended, Head};
 use crate::subject;
 use bus::Bus;
+use clocks::Clocks;
 use confirm::{Look, Waiting};
 use database::Database;
-use model::{Clock, Error, SessionDuration, Timestamp};
+use model::{BootTime, Clock, Error, SessionDuration, Timestamp};
 use prost::Message as _;
 use proto::change_feed::{self as wire, Entry};
 use std::sync::Arc;
@@ -68,6 +70,7 @@ pub struct Feed {
     clock: Arc<dyn Clock>,
     settings: Settings,
     epoch: String,
+    clocks: Clocks,
     acknowledged: Notify,
 }
 
@@ -81,7 +84,16 @@ impl Feed {
         settings: Settings,
     ) -> Result<Self, Error> {
         let Head { epoch, .. } = log::open(&database).await?;
-        Ok(Self { name, database, bus, clock, settings, epoch, acknowledged: Notify::new() })
+        Ok(Self {
+            name,
+            database,
+            bus,
+            clock,
+            settings,
+            epoch,
+            clocks: Clocks::default(),
+            acknowledged: Notify::new(),
+        })
     }
 
     pub const fn name(&self) -> &'static str {
@@ -119,7 +131,7 @@ impl Feed {
     }
 
     async fn confirm(&self, position: u64, propagation: &mut wire::Propagation) {
-        let mut waiting = Waiting::new(position);
+        let mut waiting = Waiting::new(position, self.settings.lease);
         let outcome = tokio::time::timeout(self.settings.deadline, async {
             let mut pause = POLL;
             loop {
@@ -144,18 +156,23 @@ impl Feed {
         }
     }
 
-    async fn look(&self) -> Result<Look, Error> {
-        // The database's clock first: a lease that runs out in between is waited for a moment longer, never shorter.
+    /// The database's clock first: a lease that runs out in between is waited for a moment longer, never shorter.
+    async fn read_clocks(&self) -> Result<(Timestamp, BootTime, bool), Error> {
         let now = self.database.now(&*self.clock).await?;
         let boot = self.clock.boot();
-        Ok(Look { leases: lease::list(&self.database).await?, now, boot })
+        Ok((now, boot, self.clocks.have_stepped(now, boot, self.settings.lease)))
+    }
+
+    async fn look(&self) -> Result<Look, Error> {
+        let (now, boot, have_stepped) = self.read_clocks().await?;
+        Ok(Look { leases: lease::list(&self.database).await?, now, boot, have_stepped })
     }
 
     pub(crate) async fn heartbeat(
         &self,
         request: &wire::HeartbeatRequest,
     ) -> Result<wire::HeartbeatResponse, Error> {
-        let now = self.database.now(&*self.clock).await?;
+        let (now, ..) = self.read_clocks().await?;
         lease::grant(&self.database, request, now, self.settings.lease).await?;
         // After the grant: whoever commits later reads this lease and waits for it.
         let head = log::head(&self.database).await?;
@@ -214,7 +231,11 @@ impl Feed {
 
     pub(crate) async fn compact(&self) -> Result<(), Error> {
         // By the clock that granted the leases: one that is live is never forgotten.
-        let now = self.database.now(&*self.clock).await?.as_millis();
+        let (now, _, have_stepped) = self.read_clocks().await?;
+        if have_stepped {
+            return Ok(());
+        }
+        let now = now.as_millis();
         let ago = |age: Duration| {
             let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
             Timestamp::from_millis(now.saturating_sub(age))

@@ -49,7 +49,7 @@ pub async fn grant(
     database::with!(database, |pool| {
         sqlx::query(
             "INSERT INTO feed_leases (incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms)
-             VALUES ($1, $2, $3, $4, $5, $6)
+             VALUES ($1, $2, $3, CASE WHEN $4 <= (SELECT position FROM feed_head) THEN $4 ELSE 0 END, $5, $6)
              ON CONFLICT (incarnation) DO UPDATE
              SET lease_until_ms = CASE WHEN excluded.lease_until_ms > feed_leases.lease_until_ms
                                   THEN excluded.lease_until_ms ELSE feed_leases.lease_until_ms END,
@@ -70,16 +70,19 @@ pub async fn grant(
     })
 }
 
-/// Records how far a replica has come; never backwards.
+/// Records how far a replica has come; never backwards, and never past the head: nobody has applied what is not there.
 pub async fn acknowledge(database: &Database, incarnation: &str, applied: u64) -> Result<(), Error> {
     database::with!(database, |pool| {
-        sqlx::query("UPDATE feed_leases SET applied = $2 WHERE incarnation = $1 AND applied < $2")
-            .bind(incarnation)
-            .bind(signed(applied))
-            .execute(pool)
-            .await
-            .map(drop)
-            .map_err(failed)
+        sqlx::query(
+            "UPDATE feed_leases SET applied = $2
+             WHERE incarnation = $1 AND applied < $2 AND $2 <= (SELECT position FROM feed_head)",
+        )
+        .bind(incarnation)
+        .bind(signed(applied))
+        .execute(pool)
+        .await
+        .map(drop)
+        .map_err(failed)
     })
 }
 

@@ -66,7 +66,8 @@ facts! {
         a_database_that_is_away_confirms_nothing,
         an_acknowledgement_through_another_instance_is_seen,
         a_restarted_owner_keeps_the_leases,
-        live_leases_are_never_pruned;
+        live_leases_are_never_pruned,
+        nobody_has_applied_what_is_not_there;
     replica:
         a_change_is_visible_before_its_confirmation,
         objects_are_loaded_and_then_followed,

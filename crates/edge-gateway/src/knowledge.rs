@@ -20,9 +20,9 @@ pub struct Knowledge {
 
 /// The three leases at one moment; see [`Lease`].
 #[derive(Clone, Copy)]
-pub struct Leases([Lease; 3]);
+pub struct Leases<'g>([Lease<'g>; 3]);
 
-impl Leases {
+impl Leases<'_> {
     pub fn cover(self, now: BootTime) -> bool {
         self.0.iter().all(|lease| lease.covers(now))
     }
@@ -30,7 +30,7 @@ impl Leases {
 
 impl Knowledge {
     /// Taken before anything is looked up.
-    pub fn leases(&self) -> Leases {
+    pub fn leases(&self) -> Leases<'_> {
         let [tokens, directory, sessions] = &self.gates;
         Leases([tokens.lease(), directory.lease(), sessions.lease()])
     }

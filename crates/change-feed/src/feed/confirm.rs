@@ -12,11 +12,15 @@ pub(super) struct Look {
     pub now: Timestamp,
     /// Read after `now`.
     pub boot: BootTime,
+    /// The database's clock cannot be believed.
+    pub have_stepped: bool,
 }
 
 /// The enforcement points that a confirmation waits for: those whose lease was live when it began.
 pub(super) struct Waiting {
     position: u64,
+    /// The longest that any of them can last.
+    lease: Duration,
     /// By incarnation: name, and when the lease that was running at the first look has ended. What was left of it is
     /// counted on the clock that never steps.
     pending: Option<HashMap<String, (String, BootTime)>>,
@@ -25,19 +29,22 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub const fn new(position: u64) -> Self {
-        Self { position, pending: None, confirmed: 0, fenced: 0 }
+    pub const fn new(position: u64, lease: Duration) -> Self {
+        Self { position, lease, pending: None, confirmed: 0, fenced: 0 }
     }
 
     /// A lease that is renewed meanwhile counts by its first end: the renewal's answer names this position, and the
     /// replica may not use it before it has applied that.
     pub fn is_over(&mut self, look: &Look) -> bool {
-        let Look { leases, now, boot } = look;
+        let Look { leases, now, boot, have_stepped } = look;
         let pending = self.pending.get_or_insert_with(|| {
             let live = leases.iter().filter_map(|lease| {
-                let left = u64::try_from(lease.lease_until_ms.saturating_sub(now.as_millis())).ok()?;
-                let ends = boot.after(Duration::from_millis(left));
-                (left > 0).then(|| (lease.incarnation.clone(), (lease.replica.clone(), ends)))
+                let left =
+                    u64::try_from(lease.lease_until_ms.saturating_sub(now.as_millis())).unwrap_or_default();
+                let left =
+                    if *have_stepped { self.lease } else { Duration::from_millis(left).min(self.lease) };
+                let ends = boot.after(left);
+                (!left.is_zero()).then(|| (lease.incarnation.clone(), (lease.replica.clone(), ends)))
             });
             live.collect()
         });

@@ -12,23 +12,27 @@ pub struct Gate {
 }
 
 /// The lease at one moment. Taken *before* the view is looked up and checked *after*: a lease that was lost and won
-/// again in between does not cover what was looked up before.
+/// again in between does not cover what was looked up before, nor does one that was given back.
 #[derive(Debug, Clone, Copy)]
-pub struct Lease {
+pub struct Lease<'g> {
+    gate: &'g Gate,
     live_until: u64,
 }
 
-impl Lease {
+impl Lease<'_> {
     /// Whether a decision made now, from what was looked up since the lease was taken, may stand.
     pub fn covers(self, now: BootTime) -> bool {
-        nanos(now) < self.live_until
+        // Between fences the end only rises. Whoever gives a lease back fences first, so what is decided here is
+        // decided before anybody hears that it was given back.
+        let is_kept = self.gate.live_until.load(Ordering::Acquire) >= self.live_until;
+        nanos(now) < self.live_until && is_kept
     }
 }
 
 impl Gate {
     /// Taken after the last await before a decision.
-    pub fn lease(&self) -> Lease {
-        Lease { live_until: self.live_until.load(Ordering::Acquire) }
+    pub fn lease(&self) -> Lease<'_> {
+        Lease { gate: self, live_until: self.live_until.load(Ordering::Acquire) }
     }
 
     /// Whether a decision may be made now.
@@ -87,6 +91,15 @@ mod tests {
         assert!(lease.covers(at(99)));
         assert!(!lease.covers(at(200)), "what was looked up before the gap is stale");
         assert!(gate.lease().covers(at(200)));
+    }
+
+    #[test]
+    fn a_lease_that_was_given_back_covers_no_decision_under_way() {
+        let gate = Gate::default();
+        gate.extend(at(100));
+        let lease = gate.lease();
+        gate.fence();
+        assert!(!lease.covers(at(1)));
     }
 
     #[test]

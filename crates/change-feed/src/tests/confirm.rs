@@ -86,6 +86,7 @@ pub async fn an_earlier_position_does_not_count(world: World) {
 
 pub async fn applied_never_goes_backwards(world: World) {
     let feed = world.feed(LONG).await;
+    assert_eq!(world.write("a", &["0"; 7]).await.position(), 7);
     feed.heartbeat(&heartbeat(1, 7)).await.unwrap();
     let before = feed.replicas().await.unwrap().replicas[0].clone();
     feed.acknowledge(&incarnation(1), 3).await.unwrap();
@@ -255,4 +256,32 @@ async fn a_calendar_that_steps_ends_no_lease_early() {
     assert!(is_waiting(&mut announced).await);
     clock.boot.advance(Duration::from_millis(1));
     assert_eq!(announced.await.unwrap().fenced, 1);
+}
+
+#[tokio::test]
+async fn a_calendar_that_was_set_hides_no_live_lease_and_stretches_none() {
+    for step in [3_600_000, -3_600_000] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut world = World::new(&format!("sqlite:{}", directory.path().join("feed.db").display())).await;
+        let boot = ManualClock::new(Timestamp::from_millis(10_000_000));
+        let clock = Arc::new(Stepping { calendar: AtomicI64::new(0), boot });
+        world.clock = clock.clone();
+        let feed = world.feed(LONG).await;
+        feed.heartbeat(&heartbeat(1, 0)).await.unwrap();
+        clock.calendar.store(step, Ordering::SeqCst);
+        let mut announced = announce(&world, &feed).await;
+        assert!(is_waiting(&mut announced).await, "{step}");
+        clock.boot.advance(LONG.lease.saturating_sub(Duration::from_millis(1)));
+        assert!(is_waiting(&mut announced).await, "{step}");
+        clock.boot.advance(Duration::from_millis(1));
+        assert_eq!(announced.await.unwrap().fenced, 1, "{step}");
+    }
+}
+
+pub async fn nobody_has_applied_what_is_not_there(world: World) {
+    let feed = world.feed(SHORT).await;
+    feed.heartbeat(&heartbeat(1, 99)).await.unwrap();
+    feed.acknowledge(&heartbeat(1, 0).incarnation, 99).await.unwrap();
+    let propagation = feed.announce(world.write("a", &["1"]).await, Wait::Confirmed).await;
+    assert_eq!((propagation.confirmed, propagation.fenced), (0, 1));
 }

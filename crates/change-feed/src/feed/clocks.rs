@@ -1,0 +1,65 @@
+//! Whether the database's clock has stepped, judged by this process's clock that never does.
+//!
+//! Leases are judged by the database's clock. Set ahead, it makes live leases look as if they had run out; set back, it
+//! stretches dead ones. So after a step every lease counts as live for one lease, and none for longer.
+
+use model::{BootTime, Timestamp};
+use parking_lot::Mutex;
+use std::time::Duration;
+
+#[derive(Default)]
+pub(super) struct Clocks {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    last: Option<(Timestamp, BootTime)>,
+    suspect_until: Option<BootTime>,
+}
+
+impl Clocks {
+    /// Takes one reading of both, in that order, and says whether the database's clock has stepped within a lease.
+    /// A reading that took long looks like a step, and costs waiting alone.
+    pub fn have_stepped(&self, now: Timestamp, boot: BootTime, lease: Duration) -> bool {
+        let mut seen = self.seen.lock();
+        if let Some((last_now, last_boot)) = seen.last.replace((now, boot)) {
+            let by_database = i128::from(now.as_millis()) - i128::from(last_now.as_millis());
+            let by_boot = i128::try_from(boot.since(last_boot).as_millis()).unwrap_or(i128::MAX);
+            let tolerated = i128::try_from((lease / 10).as_millis()).unwrap_or_default();
+            if (by_database - by_boot).abs() > tolerated {
+                tracing::warn!(
+                    by_database,
+                    by_boot,
+                    "the database's clock has stepped; waiting whole leases"
+                );
+                seen.suspect_until = Some(boot.after(lease));
+            }
+        }
+        seen.suspect_until.is_some_and(|until| boot < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(5);
+
+    fn reading(clocks: &Clocks, now: i64, boot: u64) -> bool {
+        let boot = BootTime::from_duration(Duration::from_millis(boot));
+        clocks.have_stepped(Timestamp::from_millis(now), boot, LEASE)
+    }
+
+    #[test]
+    fn a_step_either_way_is_noticed_and_forgotten_a_lease_later() {
+        for step in [60_000, -60_000] {
+            let clocks = Clocks::default();
+            assert!(!reading(&clocks, 100_000, 0));
+            assert!(!reading(&clocks, 101_000, 1_000));
+            assert!(reading(&clocks, 102_000 + step, 2_000));
+            assert!(reading(&clocks, 106_000 + step, 6_000));
+            assert!(!reading(&clocks, 107_000 + step, 7_000));
+        }
+    }
+}
