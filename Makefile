@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SERVICES := token-registry policy-evaluator session-issuer notifier admin-api edge-gateway
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := -p sallyport $(addprefix -p ,$(SERVICES))
 
 .PHONY: help run run-distributed build build-debug servers clients toolchain test lint unit scenarios bench clean ci
@@ -12,10 +13,10 @@ help: ## This list
 
 run: toolchain ## Build, and run everything in one process with a sample application
 	cargo build --release --locked -p sallyport
-	exec target/release/sallyport dev
+	exec $(TARGET)/release/sallyport dev
 
 run-distributed: build servers ## The same as separate processes, with real PostgreSQL, Redis and NATS
-	exec target/release/sallyport dev --distributed --data-dir .data-distributed
+	exec $(TARGET)/release/sallyport dev --distributed --data-dir .data-distributed
 
 build: toolchain ## Release binaries: sallyport and each service
 	cargo build --release --locked $(PACKAGES)
@@ -47,9 +48,9 @@ scenarios: clients build-debug ## The main job through the gateway, in both topo
 
 bench: toolchain ## Each path beside its floor, in one run
 	cargo build --release --locked -p bench -p sallyport
-	target/release/bench
+	$(TARGET)/release/bench
 
 ci: test
 
 clean: ## Remove builds, tools and data directories
-	rm -rf target .tools .data .data-distributed
+	rm -rf $(TARGET) .tools .data .data-distributed

@@ -41,10 +41,11 @@ impl Search {
         Self::new().directory(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tools/bin"))
     }
 
-    /// Every place, in order.
+    /// Every place, in order. A server is started in `/`, so a place beside the caller is no longer relative here.
     fn places(&self) -> Vec<PathBuf> {
         let standard = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin"];
-        self.directories.iter().cloned().chain(standard.map(PathBuf::from)).collect()
+        let given = self.directories.iter().filter_map(|place| std::path::absolute(place).ok());
+        given.chain(standard.map(PathBuf::from)).collect()
     }
 
     fn candidates(places: &[PathBuf], program: &str) -> Vec<PathBuf> {
@@ -167,6 +168,15 @@ mod tests {
         fake(mine.path(), "redis-server", "#!/bin/sh\n");
         let path = std::env::join_paths([Path::new("/nowhere"), mine.path()]).unwrap();
         assert_eq!(Search::new().path(&path).redis().unwrap(), mine.path().join("redis-server"));
+    }
+
+    #[test]
+    fn a_place_beside_the_caller_is_found_from_everywhere() {
+        let here = std::env::current_dir().unwrap();
+        let mine = tempfile::tempdir_in(&here).unwrap();
+        fake(mine.path(), "redis-server", "#!/bin/sh\n");
+        let relative = mine.path().strip_prefix(&here).unwrap();
+        assert_eq!(Search::new().directory(relative).redis().unwrap(), mine.path().join("redis-server"));
     }
 
     #[test]
