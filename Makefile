@@ -6,7 +6,7 @@ SERVICES := token-registry policy-evaluator session-issuer notifier admin-api ed
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := -p sallyport $(addprefix -p ,$(SERVICES))
 
-.PHONY: help run run-distributed build build-debug servers clients toolchain test lint unit scenarios bench clean ci
+.PHONY: help run run-distributed build build-debug servers clients toolchain test lint unit scenarios losses simulate prove prove-short bench clean ci
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ clients: ## Also install other people's clients, for the conformance tests
 toolchain: ## Check what the build needs, and install it on Debian
 	deploy/dev/check-toolchain
 
-test: toolchain clients lint unit scenarios ## Everything: format, lints, unit, conformance, scenarios in both topologies
+test: toolchain clients lint unit scenarios losses ## Everything: format, lints, unit, conformance, scenarios in both topologies
 
 lint: toolchain ## Format and clippy, warnings refused
 	cargo fmt --all --check
@@ -46,9 +46,23 @@ unit: clients ## Unit, property and conformance tests of every crate
 scenarios: clients build-debug ## The main job through the gateway, in both topologies, and other people's clients
 	cargo test --locked -p tests --test scenarios
 
+losses: servers build-debug ## What is away, row by row of the table in the edge gateway's README
+	cargo test --locked -p tests --test losses
+
+simulate: toolchain ## The change feed's own code in a simulated world of faults: make simulate SEEDS=10000
+	cargo run --release --locked -p feed-simulation -- --seeds $(or $(SEEDS),10000)
+
+prove: build servers ## The live proof: everything is broken in turn while 100,000 tokens are revoked; half an hour
+	cargo build --release --locked -p prove
+	$(TARGET)/release/prove $(ARGUMENTS)
+
+prove-short: build-debug servers ## The same in five minutes, with the faults that say most
+	cargo build --locked -p prove
+	$(TARGET)/debug/prove --short --minutes 4 --revocations 2000 --lives 36 --pause 200 $(ARGUMENTS)
+
 bench: toolchain ## Each path beside its floor, in one run
-	cargo build --release --locked -p bench -p sallyport
-	$(TARGET)/release/bench
+	cargo build --profile dist --locked -p bench -p sallyport
+	$(TARGET)/dist/bench
 
 ci: test
 

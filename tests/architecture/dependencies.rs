@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("local-servers", &[]),
     ("feed-model", &[]),
+    ("feed-simulation", &["model", "proto", "bus", "change-feed", "revocation"]),
     ("policy", &["model"]),
     ("session-token", &["model"]),
     ("database", &["model"]),
@@ -50,8 +51,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 const BACKEND: &[&str] = &["service-kit", "model", "proto", "database", "cache", "bus", "change-feed"];
 
-/// The composition roots, which may use everything: the program, and its measurement.
-const ROOTS: [&str; 2] = ["bench", ROOT];
+/// The composition roots, which may use everything: the program, its measurement, and its proof.
+const ROOTS: [&str; 3] = ["bench", "prove", ROOT];
 const ROOT: &str = "sallyport";
 
 const SERVICES: [&str; 6] =
@@ -66,6 +67,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("opentelemetry", &["telemetry"]),
     ("tracing-opentelemetry", &["telemetry"]),
     ("tracing-subscriber", &["telemetry"]),
+    ("metrics-exporter-prometheus", &["telemetry"]),
     ("lettre", &["notifier"]),
     ("reqwest", &["notifier", ROOT]),
     ("maxminddb", &["edge-gateway"]),
@@ -75,8 +77,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tonic-types", &["service-kit"]),
     ("x509-parser", &["service-kit"]),
     ("rcgen", &["session-token", ROOT]),
-    ("anyhow", &["local-servers", "bench", ROOT]),
-    ("tempfile", &["local-servers", "bench"]),
+    ("anyhow", &["local-servers", "bench", "prove", ROOT]),
+    ("tempfile", &["local-servers", "bench", "prove"]),
 ];
 
 #[test]

@@ -28,6 +28,9 @@ async fn every_gateway_serves_the_issuers_key_set(world: &World) {
     let host = world.issuer().strip_prefix("http://").unwrap();
     assert!(host.split(':').next().unwrap().ends_with(".localhost"), "{host}");
     assert_eq!(host.rsplit_once(':').unwrap().1, world.gateway().address.port().to_string());
+    // An account has keys from its first session on.
+    let (app, token) = world.opened().await;
+    world.gateway().session(&app, &token).await;
     let first = key_set(world, world.gateway()).await;
     for gateway in &world.gateways {
         assert_eq!(key_set(world, gateway).await, first);

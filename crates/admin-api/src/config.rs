@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 pub struct Config {
     /// Where the REST API is served, without TLS. Port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Where `/healthz` and `/readyz` are answered. Unset: nowhere.
+    /// Where `/healthz`, `/readyz` and `/metrics` are answered. Unset: nowhere.
     pub operations: Option<SocketAddr>,
     /// Who may manage which account. The same token may be listed for several accounts.
     pub api_tokens: Vec<ApiToken>,

@@ -18,7 +18,16 @@ pub struct Deps {
     pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
     pub session_issuer: SessionIssuerClient<GrpcChannel>,
     pub notifier: NotifierClient<GrpcChannel>,
+    pub feeds: Feeds,
     pub clock: Arc<dyn Clock>,
+}
+
+/// To the owner of each feed.
+#[derive(Clone)]
+pub struct Feeds {
+    pub token_registry: GrpcChannel,
+    pub policy_evaluator: GrpcChannel,
+    pub session_issuer: GrpcChannel,
 }
 
 impl Deps {
@@ -29,12 +38,18 @@ impl Deps {
             .await
             .map_err(|error| Error::invalid("listen", format!("cannot listen on {address}: {error}")))?;
         let channel = |service| setting.peers.channel(service, &setting.tls);
+        let feeds = Feeds {
+            token_registry: channel("token-registry")?,
+            policy_evaluator: channel("policy-evaluator")?,
+            session_issuer: channel("session-issuer")?,
+        };
         Ok(Self {
             listener,
-            token_registry: TokenRegistryClient::new(channel("token-registry")?),
-            policy_evaluator: PolicyEvaluatorClient::new(channel("policy-evaluator")?),
-            session_issuer: SessionIssuerClient::new(channel("session-issuer")?),
+            token_registry: TokenRegistryClient::new(feeds.token_registry.clone()),
+            policy_evaluator: PolicyEvaluatorClient::new(feeds.policy_evaluator.clone()),
+            session_issuer: SessionIssuerClient::new(feeds.session_issuer.clone()),
             notifier: NotifierClient::new(channel("notifier")?),
+            feeds,
             clock: setting.clock.clone(),
         })
     }

@@ -15,6 +15,8 @@ pub mod answer;
 pub mod apps;
 pub mod authenticate;
 pub mod body;
+pub mod failure_mode;
+pub mod fleet;
 pub mod groups;
 pub mod keys;
 pub mod listen;
@@ -28,6 +30,7 @@ pub mod service_tokens;
 #[cfg(test)]
 mod tests;
 
+use crate::deps::Feeds;
 use answer::Answer;
 use authenticate::Keys;
 use axum::middleware::{from_fn_with_state, map_request};
@@ -47,6 +50,7 @@ pub struct App {
     pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
     pub session_issuer: SessionIssuerClient<GrpcChannel>,
     pub notifier: NotifierClient<GrpcChannel>,
+    pub feeds: Feeds,
     pub clock: Arc<dyn Clock>,
     pub keys: Keys,
 }
@@ -54,20 +58,30 @@ pub struct App {
 type Router = axum::Router<App>;
 type Outcome = Result<Answer, Problem>;
 
-/// Everything is under `/client/v4/accounts/{account_id}` and behind [`authenticate`].
+/// Everything is behind [`authenticate`]: the public contract under `/client/v4/accounts/{account_id}`, and what is ours
+/// alone under `/sallyport/v1/accounts/{account_id}`, or under `/sallyport/v1` where it is of no account.
 pub fn router(app: App) -> axum::Router {
-    let account = Router::new()
+    let contract = Router::new()
         .merge(service_tokens::routes())
         .merge(apps::routes())
         .merge(policies::routes())
         .merge(groups::routes())
         .merge(organizations::routes())
         .merge(keys::routes())
-        .merge(alerting::routes())
+        .merge(alerting::routes());
+    let ours = Router::new().merge(failure_mode::routes()).merge(keys::own_routes());
+    let of_an_account = |routes: Router| {
+        routes
+            .method_not_allowed_fallback(async || Problem::wrong_method())
+            .layer(from_fn_with_state(app.clone(), authenticate::check))
+    };
+    let of_no_account = fleet::routes()
         .method_not_allowed_fallback(async || Problem::wrong_method())
-        .layer(from_fn_with_state(app.clone(), authenticate::check));
+        .layer(from_fn_with_state(app.clone(), authenticate::check_any));
     Router::new()
-        .nest("/client/v4/accounts/{account_id}", account)
+        .nest("/client/v4/accounts/{account_id}", of_an_account(contract))
+        .nest("/sallyport/v1/accounts/{account_id}", of_an_account(ours))
+        .nest("/sallyport/v1", of_no_account)
         .fallback(async || Problem::no_route())
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .layer(map_request(observe::name))

@@ -1,4 +1,4 @@
-//! The management plane: the v4 REST API over the services' own gRPC calls. It stores nothing.
+//! The management plane: the v4 REST API, and what it has no words for, over the services' gRPC calls. It stores nothing.
 //!
 //! | module | holds |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! # How to add an endpoint
 //!
 //! Its JSON in `wire/<noun>.rs` (a `read…` from [`wire::fields::Fields`], a `view`), its handler in `http/<noun>.rs`,
-//! its line in that module's `routes`. Errors need nothing: every failure is a [`model::Error`], and
+//! its line in that module's `routes`; what the public contract does not have goes under `/sallyport/v1`. Errors need nothing: every failure is a [`model::Error`], and
 //! `http/problem.rs` is the only place that knows what it looks like to a client.
 
 pub mod config;
@@ -21,7 +21,7 @@ pub mod service;
 mod wire;
 
 pub use config::{ApiToken, Config};
-pub use deps::Deps;
+pub use deps::{Deps, Feeds};
 pub use service::build;
 
 use model::Error;

@@ -7,7 +7,9 @@
 pub mod alert;
 pub mod application;
 pub mod destinations;
+pub mod failure_mode;
 pub mod fields;
+pub mod fleet;
 pub mod group;
 pub mod json;
 pub mod keys;

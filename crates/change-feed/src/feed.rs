@@ -3,8 +3,9 @@
 mod clocks;
 mod confirm;
 
-use crate::lease;
-use crate::log::{self, Appended, Head};
+use crate::broadcast::BroadcastKey;
+use crate::log::{Appended, Head};
+use crate::store::{Sql, Store};
 use crate::subject;
 use bus::Bus;
 use clocks::Clocks;
@@ -59,23 +60,32 @@ impl Default for Settings {
 /// the waiter at once.
 const POLL: Duration = Duration::from_millis(10);
 const SLOWEST_POLL: Duration = Duration::from_millis(100);
+/// A revocation may have to wait for one whole lease.
+pub(crate) const LONGEST_LEASE: Duration = Duration::from_mins(1);
+/// Leases that ran out are shown to the operator for this long.
+const KEEP_LEASES: Duration = Duration::from_hours(1);
+/// What its seal adds is far less than what is left.
+const LARGEST_BROADCAST: usize = bus::LARGEST_PAYLOAD - 1024;
 /// A page of objects or entries ends with the one that reaches this size.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// One owning service's feed.
 pub struct Feed {
     name: &'static str,
-    database: Database,
+    store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     settings: Settings,
-    epoch: String,
+    broadcast_key: BroadcastKey,
     clocks: Clocks,
     acknowledged: Notify,
 }
 
 impl Feed {
     /// Opens the feed of a migrated database. `name` is the service's.
+    ///
+    /// # Errors
+    /// The database cannot be read, or the settings make no sense.
     pub async fn open(
         name: &'static str,
         database: Database,
@@ -83,17 +93,31 @@ impl Feed {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Result<Self, Error> {
-        let Head { epoch, .. } = log::open(&database).await?;
-        Ok(Self {
-            name,
-            database,
-            bus,
-            clock,
-            settings,
-            epoch,
-            clocks: Clocks::default(),
-            acknowledged: Notify::new(),
-        })
+        let store = Sql { database, clock: clock.clone() };
+        Self::open_on(name, Arc::new(store), bus, clock, settings).await
+    }
+
+    /// As [`Self::open`], on any store.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_on(
+        name: &'static str,
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        if settings.lease.is_zero() || settings.lease > LONGEST_LEASE {
+            let rule =
+                format!("must be more than 0 and at most {LONGEST_LEASE:?}, and is {:?}", settings.lease);
+            return Err(Error::invalid("lease", rule));
+        }
+        let Head { broadcast_key, .. } = store.open().await?;
+        // Whether the database's clock stepped while nobody looked is not known: for one lease it is not believed.
+        let clocks = Clocks::suspecting(clock.boot(), settings.lease);
+        let broadcast_key = BroadcastKey::new(&broadcast_key.0)?;
+        Ok(Self { name, store, bus, clock, settings, broadcast_key, clocks, acknowledged: Notify::new() })
     }
 
     pub const fn name(&self) -> &'static str {
@@ -113,25 +137,56 @@ impl Feed {
             return wire::Propagation::default();
         }
         let started = self.clock.boot();
-        let mut broadcast =
-            wire::Broadcast { epoch: self.epoch.clone(), entries: appended.entries, position };
-        if broadcast.encoded_len() > bus::LARGEST_PAYLOAD {
+        let Appended { epoch, resumed_at, entries } = appended;
+        self.broadcast(wire::Broadcast { epoch, entries, position }).await;
+        self.confirmed_since(position, resumed_at, wait, started).await
+    }
+
+    /// Waits, if asked, until everything that is committed now has arrived as [`Self::announce`] says: for a caller who
+    /// repeats a change whose answer was lost.
+    ///
+    /// # Errors
+    /// The head cannot be read.
+    pub async fn confirm_head(&self, wait: Wait) -> Result<wire::Propagation, Error> {
+        let started = self.clock.boot();
+        let Head { epoch, position, resumed_at, .. } = self.store.head().await?;
+        self.broadcast(wire::Broadcast { epoch, entries: Vec::new(), position }).await;
+        Ok(self.confirmed_since(position, resumed_at, wait, started).await)
+    }
+
+    async fn broadcast(&self, mut broadcast: wire::Broadcast) {
+        if broadcast.encoded_len() > LARGEST_BROADCAST {
             broadcast.entries.clear();
         }
-        if let Err(error) = self.bus.publish(&subject(self.name), broadcast.encode_to_vec().into()).await {
+        let position = broadcast.position;
+        let sealed = self.broadcast_key.seal(&broadcast);
+        if let Err(error) = self.bus.publish(&subject(self.name), sealed).await {
+            metrics::counter!("sallyport_feed_broadcast_failures_total", "feed" => self.name).increment(1);
             tracing::warn!(feed = self.name, position, %error, "broadcast failed; replicas catch up by heartbeat");
         }
+    }
+
+    async fn confirmed_since(
+        &self,
+        position: u64,
+        resumed_at: Timestamp,
+        wait: Wait,
+        started: BootTime,
+    ) -> wire::Propagation {
         let mut propagation = wire::Propagation { position, ..wire::Propagation::default() };
         if wait == Wait::Confirmed {
-            self.confirm(position, &mut propagation).await;
+            self.confirm(position, resumed_at, &mut propagation).await;
         }
-        let elapsed = self.clock.boot().since(started).as_millis();
-        propagation.elapsed_ms = i64::try_from(elapsed).unwrap_or(i64::MAX);
+        let elapsed = self.clock.boot().since(started);
+        propagation.elapsed_ms = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
+        if wait == Wait::Confirmed {
+            measure(self.name, &propagation, elapsed);
+        }
         propagation
     }
 
-    async fn confirm(&self, position: u64, propagation: &mut wire::Propagation) {
-        let mut waiting = Waiting::new(position, self.settings.lease);
+    async fn confirm(&self, position: u64, resumed_at: Timestamp, propagation: &mut wire::Propagation) {
+        let mut waiting = Waiting::new(position, self.settings.lease, resumed_at);
         let outcome = tokio::time::timeout(self.settings.deadline, async {
             let mut pause = POLL;
             loop {
@@ -148,24 +203,22 @@ impl Feed {
             }
         });
         let finished = outcome.await.is_ok();
-        propagation.confirmed = waiting.confirmed;
-        propagation.fenced = waiting.fenced;
+        waiting.tell(propagation, finished);
         if !finished {
-            propagation.not_confirmed = waiting.names();
             tracing::error!(feed = self.name, position, waiting = ?propagation.not_confirmed, "not confirmed in time");
         }
     }
 
     /// The database's clock first: a lease that runs out in between is waited for a moment longer, never shorter.
     async fn read_clocks(&self) -> Result<(Timestamp, BootTime, bool), Error> {
-        let now = self.database.now(&*self.clock).await?;
+        let now = self.store.now().await?;
         let boot = self.clock.boot();
         Ok((now, boot, self.clocks.have_stepped(now, boot, self.settings.lease)))
     }
 
     async fn look(&self) -> Result<Look, Error> {
         let (now, boot, have_stepped) = self.read_clocks().await?;
-        Ok(Look { leases: lease::list(&self.database).await?, now, boot, have_stepped })
+        Ok(Look { leases: self.store.leases().await?, now, boot, have_stepped })
     }
 
     pub(crate) async fn heartbeat(
@@ -173,22 +226,28 @@ impl Feed {
         request: &wire::HeartbeatRequest,
     ) -> Result<wire::HeartbeatResponse, Error> {
         let (now, ..) = self.read_clocks().await?;
-        lease::grant(&self.database, request, now, self.settings.lease).await?;
+        self.store.grant(request, now, self.settings.lease).await?;
         // After the grant: whoever commits later reads this lease and waits for it.
-        let head = log::head(&self.database).await?;
+        let head = self.store.head().await?;
         self.acknowledged.notify_waiters();
         let lease_ms = i64::try_from(self.settings.lease.as_millis()).unwrap_or(i64::MAX);
-        Ok(wire::HeartbeatResponse { epoch: head.epoch, head: head.position, lease_ms })
+        Ok(wire::HeartbeatResponse {
+            epoch: head.epoch,
+            head: head.position,
+            lease_ms,
+            feed: self.name.to_owned(),
+            broadcast_key: head.broadcast_key.0,
+        })
     }
 
     pub(crate) async fn acknowledge(&self, incarnation: &str, applied: u64) -> Result<(), Error> {
-        lease::acknowledge(&self.database, incarnation, applied).await?;
+        self.store.acknowledge(incarnation, applied).await?;
         self.acknowledged.notify_waiters();
         Ok(())
     }
 
     pub(crate) async fn release(&self, incarnation: &str) -> Result<(), Error> {
-        lease::release(&self.database, incarnation).await?;
+        self.store.release(incarnation).await?;
         self.acknowledged.notify_waiters();
         Ok(())
     }
@@ -196,16 +255,16 @@ impl Feed {
     pub(crate) async fn objects(&self, after: &str, limit: u32) -> Result<wire::ListObjectsResponse, Error> {
         let limit = page_size(limit);
         // The head first: what the page misses lies after it.
-        let head = log::head(&self.database).await?;
-        let mut objects = log::objects_after(&self.database, after, limit).await?;
+        let head = self.store.head().await?;
+        let mut objects = self.store.objects(after, limit).await?;
         let is_full = objects.len() >= limit as usize;
         let has_more = shorten(&mut objects) || is_full;
         Ok(wire::ListObjectsResponse { epoch: head.epoch, head: head.position, objects, has_more })
     }
 
     pub(crate) async fn entries(&self, after: u64, limit: u32) -> Result<wire::ListEntriesResponse, Error> {
-        let head = log::head(&self.database).await?;
-        let entries = log::entries_after(&self.database, after, page_size(limit)).await?;
+        let head = self.store.head().await?;
+        let entries = self.store.entries(after, page_size(limit)).await?;
         let compacted = entries.is_none();
         let mut entries = entries.unwrap_or_default();
         shorten(&mut entries);
@@ -214,9 +273,9 @@ impl Feed {
 
     pub(crate) async fn replicas(&self) -> Result<wire::ListReplicasResponse, Error> {
         let Look { leases, now, .. } = self.look().await?;
-        let head = log::head(&self.database).await?.position;
+        let head = self.store.head().await?.position;
         let replicas = leases.into_iter().map(|lease| lease.into_wire(now)).collect();
-        Ok(wire::ListReplicasResponse { head, replicas })
+        Ok(wire::ListReplicasResponse { head, replicas, now_ms: now.as_millis() })
     }
 
     /// Forgets, every minute, what nobody can need any more.
@@ -240,8 +299,22 @@ impl Feed {
             let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
             Timestamp::from_millis(now.saturating_sub(age))
         };
-        log::compact(&self.database, &*self.clock, ago(self.settings.keep_entries)).await?;
-        lease::prune(&self.database, ago(Duration::from_hours(1))).await
+        self.store.compact(ago(self.settings.keep_entries), ago(KEEP_LEASES)).await
+    }
+}
+
+fn measure(feed: &'static str, propagation: &wire::Propagation, elapsed: Duration) {
+    let outcome = if !propagation.not_confirmed.is_empty() {
+        "not_confirmed"
+    } else if !propagation.fenced.is_empty() {
+        "fenced"
+    } else {
+        "confirmed"
+    };
+    metrics::histogram!("sallyport_feed_propagation_seconds", "feed" => feed, "outcome" => outcome)
+        .record(elapsed.as_secs_f64());
+    if let Ok(fenced @ 1..) = u64::try_from(propagation.fenced.len()) {
+        metrics::counter!("sallyport_feed_replicas_fenced_total", "feed" => feed).increment(fenced);
     }
 }
 

@@ -8,7 +8,9 @@ use proto::change_feed as wire;
 use std::time::Duration;
 
 database::row! {
-    #[derive(Debug, Clone)]
+    /// One row of the table. `staleness_ms`: how long after its lease the replica may still admit on what it knew; 0 is
+    /// not at all, -1 without a bound.
+    #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Lease {
         incarnation: String,
         replica: String,
@@ -16,6 +18,7 @@ database::row! {
         applied: i64,
         lease_until_ms: i64,
         last_contact_at_ms: i64,
+        staleness_ms: i64,
     }
 }
 
@@ -25,7 +28,8 @@ impl Lease {
     }
 
     pub(crate) fn into_wire(self, now: Timestamp) -> wire::Replica {
-        let Self { incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms } = self;
+        let Self { incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms, staleness_ms } =
+            self;
         wire::Replica {
             replica,
             incarnation,
@@ -34,6 +38,7 @@ impl Lease {
             lease_until_ms,
             is_live: lease_until_ms > now.as_millis(),
             last_contact_at_ms,
+            staleness_ms,
         }
     }
 }
@@ -48,14 +53,16 @@ pub async fn grant(
     let until = now.after(length).as_millis();
     database::with!(database, |pool| {
         sqlx::query(
-            "INSERT INTO feed_leases (incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms)
-             VALUES ($1, $2, $3, CASE WHEN $4 <= (SELECT position FROM feed_head) THEN $4 ELSE 0 END, $5, $6)
+            "INSERT INTO feed_leases
+               (incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms, staleness_ms)
+             VALUES ($1, $2, $3, CASE WHEN $4 <= (SELECT position FROM feed_head) THEN $4 ELSE 0 END, $5, $6, $7)
              ON CONFLICT (incarnation) DO UPDATE
              SET lease_until_ms = CASE WHEN excluded.lease_until_ms > feed_leases.lease_until_ms
                                   THEN excluded.lease_until_ms ELSE feed_leases.lease_until_ms END,
                  applied = CASE WHEN excluded.applied > feed_leases.applied
                            THEN excluded.applied ELSE feed_leases.applied END,
-                 last_contact_at_ms = excluded.last_contact_at_ms",
+                 last_contact_at_ms = excluded.last_contact_at_ms,
+                 staleness_ms = excluded.staleness_ms",
         )
         .bind(&request.incarnation)
         .bind(&request.replica)
@@ -63,6 +70,7 @@ pub async fn grant(
         .bind(signed(request.applied))
         .bind(until)
         .bind(now.as_millis())
+        .bind(request.staleness_ms)
         .execute(pool)
         .await
         .map(drop)
@@ -100,7 +108,7 @@ pub async fn release(database: &Database, incarnation: &str) -> Result<(), Error
 pub async fn list(database: &Database) -> Result<Vec<Lease>, Error> {
     database::with!(database, |pool| {
         sqlx::query_as(
-            "SELECT incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms
+            "SELECT incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms, staleness_ms
              FROM feed_leases ORDER BY replica, incarnation",
         )
         .fetch_all(pool)

@@ -1,10 +1,19 @@
 //! The log: dense, commit-ordered positions, because the head row is updated in the transaction of every change.
+//!
+//! The head also names the database server whose history it is. Another server, after a failover or out of a backup,
+//! may be behind: positions that were given out may be missing there, and must not be given out again. So the first
+//! that meets it, be it a writer or a reader of the head, leaves all of them out and begins a new epoch.
 
-use database::sqlx::{self, PgConnection, SqliteConnection};
+mod connection;
+mod head;
+
+use database::sqlx;
 use database::{Database, failed};
 use model::{Clock, Error, Timestamp};
 use proto::change_feed::Entry;
-use std::future::Future;
+
+pub use connection::FeedConnection;
+pub use head::{BroadcastKeyBytes, Head, head, open};
 
 database::row! {
     struct EntryRow {
@@ -34,10 +43,20 @@ pub struct Change {
 }
 
 /// Entries that were appended but not announced yet: hand them to [`crate::Feed::announce`] after the commit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[must_use = "announce it after the commit"]
 pub struct Appended {
-    pub(crate) entries: Vec<Entry>,
+    /// The history they are in.
+    pub epoch: String,
+    /// When it began after another was lost; see [`Head::resumed_at`].
+    pub resumed_at: Timestamp,
+    pub entries: Vec<Entry>,
+}
+
+impl Default for Appended {
+    fn default() -> Self {
+        Self { epoch: String::new(), resumed_at: Timestamp::from_millis(0), entries: Vec::new() }
+    }
 }
 
 impl Appended {
@@ -45,100 +64,6 @@ impl Appended {
     pub fn position(&self) -> u64 {
         self.entries.last().map_or(0, |entry| entry.position)
     }
-}
-
-/// A write transaction's connection, as the feed uses it.
-pub trait FeedConnection {
-    /// The position that the next [`record`](Self::record) will have. Other writers wait for this transaction from here on.
-    fn next_position(&mut self) -> impl Future<Output = Result<u64, Error>> + Send;
-
-    /// Appends one change at the next position.
-    fn record(
-        &mut self,
-        appended: &mut Appended,
-        change: Change,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<u64, Error>> + Send;
-}
-
-macro_rules! feed_connection {
-    ($connection:ty) => {
-        impl FeedConnection for $connection {
-            async fn next_position(&mut self) -> Result<u64, Error> {
-                // An update that changes nothing takes the row's lock.
-                let head = sqlx::query_scalar::<_, i64>("UPDATE feed_head SET position = position RETURNING position");
-                let head = head.fetch_one(self).await.map_err(failed)?;
-                Ok(head.unsigned_abs() + 1)
-            }
-
-            async fn record(&mut self, appended: &mut Appended, change: Change, now: Timestamp) -> Result<u64, Error> {
-                let Change { object, state, keep_until } = change;
-                let head = sqlx::query_scalar::<_, i64>("UPDATE feed_head SET position = position + 1 RETURNING position");
-                let position = head.fetch_one(&mut *self).await.map_err(failed)?;
-                let (removed, bytes) = (state.is_none(), state.unwrap_or_default());
-                sqlx::query(
-                    "INSERT INTO feed_entries (position, object, state, removed, recorded_at_ms) VALUES ($1, $2, $3, $4, $5)",
-                )
-                .bind(position)
-                .bind(&object)
-                .bind(&bytes)
-                .bind(removed)
-                .bind(now.as_millis())
-                .execute(&mut *self)
-                .await
-                .map_err(failed)?;
-                let statement = if removed {
-                    sqlx::query("DELETE FROM feed_objects WHERE object = $1").bind(&object)
-                } else {
-                    sqlx::query(
-                        "INSERT INTO feed_objects (object, position, state, keep_until_ms) VALUES ($1, $2, $3, $4)
-                         ON CONFLICT (object) DO UPDATE
-                         SET position = excluded.position, state = excluded.state, keep_until_ms = excluded.keep_until_ms",
-                    )
-                    .bind(&object)
-                    .bind(position)
-                    .bind(&bytes)
-                    .bind(keep_until.map(Timestamp::as_millis))
-                };
-                statement.execute(&mut *self).await.map_err(failed)?;
-                let position = position.unsigned_abs();
-                appended.entries.push(Entry { position, object, state: bytes, removed });
-                Ok(position)
-            }
-        }
-    };
-}
-
-feed_connection!(PgConnection);
-feed_connection!(SqliteConnection);
-
-/// The head: the last committed position, and the name of this history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    pub epoch: String,
-    pub position: u64,
-}
-
-/// Creates the head row of a new database, and reads it.
-pub async fn open(database: &Database) -> Result<Head, Error> {
-    let epoch = uuid::Uuid::new_v4().simple().to_string();
-    database::with!(database, |pool| {
-        sqlx::query(
-            "INSERT INTO feed_head (id, position, epoch) VALUES (1, 0, $1) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(epoch)
-        .execute(pool)
-        .await
-        .map_err(failed)?;
-    });
-    head(database).await
-}
-
-pub async fn head(database: &Database) -> Result<Head, Error> {
-    let row: (String, i64) = database::with!(database, |pool| {
-        sqlx::query_as("SELECT epoch, position FROM feed_head").fetch_one(pool).await.map_err(failed)?
-    });
-    Ok(Head { epoch: row.0, position: row.1.unsigned_abs() })
 }
 
 /// The entries after a position. `None`: the log no longer reaches back that far.

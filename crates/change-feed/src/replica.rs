@@ -12,12 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-pub use gate::{Gate, Lease};
+pub use gate::{Fence, Gate, Lease};
 
 /// What a replica knows of the owner's objects.
 ///
 /// Both calls return only when the new state is visible to every thread that decides.
 pub trait View: Send + Sync + 'static {
+    /// The kinds of objects that it knows how to judge, as in `<kind>/<id>`. Anything else is a newer owner's: the
+    /// replica stops deciding, for what it does not understand may be a revocation.
+    const KINDS: &'static [&'static str];
+
     /// Forgets everything and takes these objects instead.
     fn load(&self, objects: Vec<Entry>);
     /// Applies changes in order. An entry older than what is known of its object changes nothing.
@@ -35,6 +39,35 @@ pub struct Replica<V> {
     pub clock: Arc<dyn Clock>,
     pub view: Arc<V>,
     pub gate: Arc<Gate>,
+    /// How long after a lease this process may still admit on what it knew; asked at each heartbeat.
+    pub staleness: Arc<dyn Fn() -> Staleness + Send + Sync>,
+}
+
+/// How long after a lease an enforcement point may still admit on what it knew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Staleness {
+    /// Not at all.
+    #[default]
+    None,
+    UpTo(Duration),
+    /// Somebody has said in so many words that it may.
+    Unbounded,
+}
+
+/// For a process that admits nothing without a lease.
+pub fn never_stale() -> Arc<dyn Fn() -> Staleness + Send + Sync> {
+    Arc::new(|| Staleness::None)
+}
+
+impl Staleness {
+    /// As the wire says it.
+    fn as_millis(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::UpTo(duration) => i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),
+            Self::Unbounded => -1,
+        }
+    }
 }
 
 /// Part of a lease that is given up, for clocks that do not run at exactly the same rate.

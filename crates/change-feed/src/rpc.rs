@@ -38,9 +38,12 @@ fn checked_text(field: &str, text: &str, shortest: usize) -> Result<(), Error> {
 }
 
 fn checked_heartbeat(request: &wire::HeartbeatRequest) -> Result<(), Error> {
-    let wire::HeartbeatRequest { replica, incarnation, applied: _, version } = request;
+    let wire::HeartbeatRequest { replica, incarnation, applied: _, version, staleness_ms } = request;
     checked_incarnation(incarnation)?;
     checked_text("replica", replica, 1)?;
+    if *staleness_ms < -1 {
+        return Err(Error::invalid("staleness_ms", "must be -1 (without a bound) or at least 0"));
+    }
     checked_text("version", version, 0)
 }
 

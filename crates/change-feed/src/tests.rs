@@ -1,6 +1,8 @@
 //! What the feed promises, on SQLite and on real PostgreSQL: each fact is a function over a new, empty [`World`].
 
+mod bad_days;
 mod confirm;
+mod history;
 mod log;
 mod replica;
 mod rpc;
@@ -80,10 +82,23 @@ facts! {
         a_compacted_log_is_loaded_again,
         a_lease_counts_only_once_its_head_is_applied,
         a_replica_that_cannot_catch_up_stops_deciding,
-        a_new_epoch_fences_for_good,
         a_head_that_went_backwards_fences_for_good,
         a_stopped_replica_gives_its_lease_back,
         messages_without_end_do_not_starve_the_heartbeat;
+    history:
+        positions_that_were_taken_back_are_not_given_out_again,
+        a_reader_of_the_head_notices_another_server_too,
+        a_new_history_is_followed_from_its_start,
+        a_confirmation_waits_for_leases_that_were_lost_with_their_history;
+    bad_days:
+        an_entry_of_an_unknown_kind_fences_for_good,
+        an_object_of_an_unknown_kind_is_not_loaded,
+        what_is_not_the_owners_on_the_bus_is_ignored,
+        a_replica_that_was_led_to_another_feed_follows_nothing,
+        a_lease_longer_than_allowed_counts_a_minute,
+        two_replicas_of_one_name_are_two,
+        who_may_still_admit_is_named,
+        a_repeated_change_is_confirmed_again;
     rpc:
         a_replica_follows_over_grpc,
         malformed_requests_are_refused;

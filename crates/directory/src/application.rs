@@ -1,6 +1,7 @@
 //! One application, ready to judge requests.
 
 use crate::convert;
+use crate::failure_mode::FailureMode;
 use model::{AccountId, ApplicationId, Audience, Error, GroupId, SessionDuration};
 use policy::{CompiledPolicies, Decided, DomainPattern, Group, Policy};
 use proto::policy_evaluator as wire;
@@ -19,6 +20,7 @@ pub struct Application {
     pub domains: Arc<[DomainPattern]>,
     pub policies: CompiledPolicies,
     pub settings: Arc<Settings>,
+    pub failure_mode: FailureMode,
     terms: Arc<Terms>,
     is_closed: bool,
 }
@@ -87,9 +89,11 @@ impl Application {
     /// # Errors
     /// The state does not even say which application it is.
     pub fn read<'a>(
-        state: &wire::Application,
+        state: &wire::ApplicationState,
         find: impl Fn(GroupId) -> Option<&'a Group>,
     ) -> Result<Self, Error> {
+        let wire::ApplicationState { application, failure_mode } = state;
+        let state = application.as_ref().ok_or_else(|| Error::internal("the state is empty"))?;
         let (id, account, aud) = (state.id.parse()?, state.account_id.parse()?, state.aud.parse()?);
         let spec = state.spec.clone().unwrap_or_default();
         let (domains, unreadable_domain) = read_domains(&spec);
@@ -109,6 +113,11 @@ impl Application {
             domains: domains.into(),
             policies: CompiledPolicies::compile(&terms.policies, find),
             settings: settings.into(),
+            failure_mode: if is_closed {
+                FailureMode::Closed
+            } else {
+                read_failure_mode(id, failure_mode.as_ref())
+            },
             terms: terms.into(),
             is_closed,
         })
@@ -137,6 +146,7 @@ impl Application {
             domains: self.domains.clone(),
             policies: CompiledPolicies::compile(&[], |_| None),
             settings: Arc::default(),
+            failure_mode: FailureMode::Closed,
             terms: Arc::default(),
             is_closed: true,
             ..*self
@@ -159,6 +169,14 @@ impl Application {
         let own = self.terms.durations.get(decided.index).copied().flatten();
         own.unwrap_or(self.terms.session_duration)
     }
+}
+
+/// Closed if nothing is written, and if this version does not know what is.
+fn read_failure_mode(id: ApplicationId, written: Option<&wire::FailureMode>) -> FailureMode {
+    let read = written.map(FailureMode::read).transpose();
+    let read =
+        read.inspect_err(|error| tracing::error!(application = %id, %error, "unreadable failure mode"));
+    read.ok().flatten().unwrap_or_default()
 }
 
 /// Every destination. One that cannot be read claims its whole host, if that can be read, so that its requests do not

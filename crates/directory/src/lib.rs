@@ -8,6 +8,7 @@
 //! | [`view`] | [`Directory`]: the feed's objects in, snapshots out |
 //! | [`snapshot`] | [`Snapshot`]: one moment of everything, immutable |
 //! | [`application`] | [`Application`]: its place, its compiled policies, its settings |
+//! | [`failure_mode`] | [`FailureMode`]: what is done with an application's requests by whoever is cut off |
 //! | [`organization`] | [`Organization`]: an account's team domain and its switches |
 //! | [`convert`] | messages of `policy_evaluator.proto` to and from the policy engine's types |
 //!
@@ -15,16 +16,19 @@
 //!
 //! A state that this version cannot read (an unknown selector or decision, a pattern it does not know) leaves its
 //! application where it is, and denying: [`Application::is_closed`]. A group that cannot be read counts as missing, so
-//! rules that name it are in doubt. An organization that cannot be read keeps its name and address with every switch
+//! rules that name it are in doubt. A failure mode that cannot be read, or of an application that cannot, is closed. An
+//! organization that cannot be read keeps its name and address with every switch
 //! on the strict side.
 
 pub mod application;
 pub mod convert;
+pub mod failure_mode;
 pub mod organization;
 pub mod snapshot;
 pub mod view;
 
 pub use application::{Application, Cookie, SameSite, Settings};
+pub use failure_mode::{FailureMode, MaxStaleness};
 pub use organization::Organization;
 pub use snapshot::Snapshot;
 pub use view::Directory;

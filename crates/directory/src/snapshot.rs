@@ -1,10 +1,12 @@
 //! One moment of everything that the feed has told.
 
 use crate::application::Application;
+use crate::failure_mode::FailureMode;
 use crate::organization::{Organization, without_port};
+use change_feed::Staleness;
 use model::{AccountId, ApplicationId, GroupId};
 use policy::{DomainIndex, DomainPattern};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Applications are spread over this many maps by the first byte of their id, so that a change copies one small map.
@@ -21,6 +23,8 @@ pub struct Snapshot {
     shards: Box<[Arc<Shard>]>,
     places: Arc<Places>,
     organizations: Arc<Organizations>,
+    /// How many applications have each failure mode. Few differ.
+    failure_modes: Arc<BTreeMap<FailureMode, usize>>,
 }
 
 /// Where applications are found.
@@ -45,6 +49,7 @@ impl Default for Snapshot {
             shards: (0..SHARDS).map(|_| empty.clone()).collect(),
             places: Arc::new(places),
             organizations: Arc::default(),
+            failure_modes: Arc::default(),
         }
     }
 }
@@ -102,18 +107,41 @@ impl Snapshot {
         self.organizations.denies_unmatched
     }
 
+    /// How long after its lease an enforcement point may go on admitting to some application here.
+    pub fn longest_staleness(&self) -> Staleness {
+        self.failure_modes.last_key_value().map_or(Staleness::None, |(mode, _)| mode.staleness())
+    }
+
     /// Puts an application in its place, or takes it away. Says whether the places have to be laid out again.
     pub(crate) fn put(&mut self, id: ApplicationId, application: Option<Application>) -> bool {
         let Some(shard) = self.shards.get_mut(shard_of(&id)) else { return false };
         let place = |it: &Application| (it.aud.clone(), it.domains.clone(), it.is_closed());
-        let before = shard.get(&id).map(|it| place(it));
-        let after = application.as_ref().map(place);
+        let before = shard.get(&id).map(|it| (place(it), it.failure_mode));
+        let after = application.as_ref().map(|it| (place(it), it.failure_mode));
         let shard = Arc::make_mut(shard);
         match application {
             Some(application) => shard.insert(id, Arc::new(application)),
             None => shard.remove(&id),
         };
+        let [(before, mode_before), (after, mode_after)] = [before, after].map(Option::unzip);
+        self.count(mode_before, mode_after);
         before != after
+    }
+
+    fn count(&mut self, before: Option<FailureMode>, after: Option<FailureMode>) {
+        if before == after {
+            return;
+        }
+        let modes = Arc::make_mut(&mut self.failure_modes);
+        if let Some(mode) = after {
+            *modes.entry(mode).or_default() += 1;
+        }
+        if let Some(mode) = before
+            && let Some(count) = modes.get_mut(&mode)
+        {
+            *count = count.saturating_sub(1);
+            modes.retain(|_, count| *count > 0);
+        }
     }
 
     /// Lays the places out again. Closed applications first: of equal patterns the first counts.

@@ -42,7 +42,7 @@ struct Known {
 #[derive(Default)]
 struct Batch {
     /// None: removed. An error: not readable at all.
-    applications: BTreeMap<ApplicationId, Option<Result<wire::Application, Error>>>,
+    applications: BTreeMap<ApplicationId, Option<Result<wire::ApplicationState, Error>>>,
     groups: Vec<GroupId>,
 }
 
@@ -58,6 +58,8 @@ impl Directory {
 }
 
 impl View for Directory {
+    const KINDS: &'static [&'static str] = &["application", "group", "organization"];
+
     fn load(&self, objects: Vec<Entry>) {
         let mut known = self.known.lock();
         *known = Known::default();
@@ -129,7 +131,7 @@ impl Known {
     fn receive(&mut self, entry: &Entry, batch: &mut Batch, snapshot: &mut Snapshot) -> Result<(), Error> {
         match entry.object.split_once('/') {
             Some(("application", id)) => {
-                let state = (!entry.removed).then(|| read_application(entry));
+                let state = (!entry.removed).then(|| decode(entry));
                 batch.applications.insert(id.parse()?, state);
             }
             Some(("group", id)) => {
@@ -153,8 +155,8 @@ impl Known {
                 };
                 snapshot.put_organization(account, organization);
             }
-            // A newer owner may have more to tell.
-            _ => tracing::debug!(object = entry.object, "unknown kind of object"),
+            // The replica lets nothing else through but the feed's own.
+            _ => {}
         }
         Ok(())
     }
@@ -163,7 +165,7 @@ impl Known {
 /// The compiled application; closed where it was if it cannot be read.
 fn read_or_close<'a>(
     id: ApplicationId,
-    state: Result<wire::Application, Error>,
+    state: Result<wire::ApplicationState, Error>,
     snapshot: &Snapshot,
     find: impl Fn(GroupId) -> Option<&'a Group>,
 ) -> Option<Application> {
@@ -181,10 +183,6 @@ fn decode<M: Message + Default>(entry: &Entry) -> Result<M, Error> {
 
 fn missing() -> Error {
     Error::internal("the state is empty")
-}
-
-fn read_application(entry: &Entry) -> Result<wire::Application, Error> {
-    decode::<wire::ApplicationState>(entry)?.application.ok_or_else(missing)
 }
 
 fn read_group(entry: &Entry, id: GroupId) -> Result<Group, Error> {

@@ -1,7 +1,7 @@
 //! The compiled view: what readers see after loads and changes, in whatever form they come.
 
-use change_feed::View as _;
-use directory::Directory;
+use change_feed::{Staleness, View as _};
+use directory::{Directory, FailureMode};
 use model::{AccountId, ApplicationId, Audience, GroupId, PolicyId};
 use policy::{Facts, Outcome};
 use proptest::prelude::*;
@@ -10,6 +10,7 @@ use proto::change_feed::Entry;
 use proto::policy_evaluator as wire;
 use std::sync::Arc;
 use std::time::Duration;
+use wire::failure_mode::Mode;
 use wire::rule::Selector;
 
 const fn rule(selector: Selector) -> wire::Rule {
@@ -45,8 +46,22 @@ fn application(id: ApplicationId, domain: &str, policies: Vec<wire::Policy>) -> 
 }
 
 fn put(position: u64, application: &wire::Application) -> Entry {
-    let state = wire::ApplicationState { application: Some(application.clone()) }.encode_to_vec();
+    put_with(position, application, None)
+}
+
+fn put_with(position: u64, application: &wire::Application, failure_mode: Option<Mode>) -> Entry {
+    let failure_mode = failure_mode.map(|mode| wire::FailureMode { mode: Some(mode) });
+    let state =
+        wire::ApplicationState { application: Some(application.clone()), failure_mode }.encode_to_vec();
     Entry { position, object: format!("application/{}", application.id), state, removed: false }
+}
+
+fn last_known_good(max_staleness: &str) -> Mode {
+    Mode::LastKnownGood(wire::failure_mode::LastKnownGood { max_staleness: max_staleness.into() })
+}
+
+fn open() -> Mode {
+    Mode::Open(wire::failure_mode::Open { acknowledge: FailureMode::ACKNOWLEDGEMENT.into() })
 }
 
 fn put_group(position: u64, id: GroupId, include: Vec<wire::Rule>) -> Entry {
@@ -195,6 +210,72 @@ fn what_cannot_be_read_denies_where_it_was() {
     directory.apply(&[put(8, &open)]);
     assert_eq!(at_part(&directory), (id, Outcome::Bypass, false));
     assert_eq!(outcome(&directory, "example.com"), Some(Outcome::Bypass));
+}
+
+#[test]
+fn the_failure_mode_is_closed_unless_it_is_written_readably() {
+    let directory = Directory::new();
+    let everybody = || vec![policy(wire::Decision::Bypass, vec![everyone()])];
+    let readable = application(ApplicationId::random(), "app.example.com", everybody());
+    let unknown = policy(wire::Decision::Bypass, vec![wire::Rule { selector: None }]);
+    let unreadable = wire::Application { policies: vec![unknown], ..readable.clone() };
+    let unacknowledged = Mode::Open(wire::failure_mode::Open { acknowledge: "yes".into() });
+    for (position, (app, written, is_open)) in [
+        (&readable, Some(open()), true),
+        (&readable, None, false),
+        (&readable, Some(open()), true),
+        (&readable, Some(unacknowledged), false),
+        (&readable, Some(open()), true),
+        (&readable, Some(last_known_good("1h")), false),
+        (&unreadable, Some(open()), false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        directory.apply(&[put_with(position as u64 + 1, app, written)]);
+        let found = directory.snapshot().find("app.example.com", "/").unwrap().clone();
+        let expected = if is_open { FailureMode::Open } else { FailureMode::Closed };
+        assert_eq!(found.failure_mode, expected, "{position}");
+        assert_eq!(found.is_closed(), std::ptr::eq(app, &raw const unreadable), "{position}");
+    }
+    directory.apply(&[put_with(8, &readable, Some(open()))]);
+    directory.apply(&[Entry { state: vec![0xff; 9], ..put(9, &readable) }]);
+    assert_eq!(directory.snapshot().find("app.example.com", "/").unwrap().failure_mode, FailureMode::Closed);
+}
+
+#[test]
+fn a_group_change_keeps_the_failure_mode() {
+    let (directory, group) = (Directory::new(), GroupId::random());
+    let named = policy(wire::Decision::Bypass, vec![rule(Selector::Group(group.to_string()))]);
+    let app = application(ApplicationId::random(), "app.example.com", vec![named]);
+    directory.load(vec![put_group(1, group, vec![everyone()]), put_with(2, &app, Some(open()))]);
+    directory.apply(&[put_group(3, group, vec![rule(Selector::CountryCode("PT".into()))])]);
+    let snapshot = directory.snapshot();
+    assert_eq!(snapshot.find("app.example.com", "/").unwrap().failure_mode, FailureMode::Open);
+    assert_eq!(snapshot.longest_staleness(), Staleness::Unbounded);
+}
+
+#[test]
+fn the_longest_staleness_is_that_of_the_most_patient_application() {
+    let directory = Directory::new();
+    let apps: Vec<_> =
+        (0..3).map(|n| application(ApplicationId::random(), &format!("{n}.example.com"), vec![])).collect();
+    let longest = || directory.snapshot().longest_staleness();
+    let up_to = |seconds| Staleness::UpTo(Duration::from_secs(seconds));
+    assert_eq!(longest(), Staleness::None);
+    directory.load(vec![put(1, &apps[0]), put_with(2, &apps[1], Some(last_known_good("10s")))]);
+    assert_eq!(longest(), up_to(10));
+    directory.apply(&[put_with(3, &apps[2], Some(last_known_good("10s")))]);
+    directory.apply(&[put_with(4, &apps[0], Some(last_known_good("5m")))]);
+    assert_eq!(longest(), up_to(300));
+    directory.apply(&[put_with(5, &apps[0], Some(open()))]);
+    assert_eq!(longest(), Staleness::Unbounded);
+    directory.apply(&[remove(6, &format!("application/{}", apps[0].id)), put(7, &apps[1])]);
+    assert_eq!(longest(), up_to(10));
+    directory.apply(&[put_with(8, &apps[2], Some(last_known_good("1s")))]);
+    assert_eq!(longest(), up_to(1));
+    directory.load(vec![]);
+    assert_eq!(longest(), Staleness::None);
 }
 
 #[test]

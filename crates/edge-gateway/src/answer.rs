@@ -1,5 +1,6 @@
 //! Refusals and cookies.
 
+use crate::forward::Download;
 use crate::refusal::Refusal;
 use crate::request::cookie;
 use bytes::Bytes;
@@ -7,13 +8,12 @@ use directory::{Application, SameSite};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
 use model::Timestamp;
 use serde::Serialize;
 use std::fmt::Write as _;
 
 /// What a client gets: the application's body, or ours.
-pub type Body = Either<Incoming, Full<Bytes>>;
+pub type Body = Either<Download, Full<Bytes>>;
 
 const ERROR: HeaderName = HeaderName::from_static("cf-access-error");
 const AUD: HeaderName = HeaderName::from_static("cf-access-aud");

@@ -32,6 +32,9 @@ pub struct Limits {
     pub upstream_timeout_s: NonZeroU32,
     /// Seconds that a client may take for the head of a request, and be silent within a body.
     pub client_timeout_s: NonZeroU32,
+    /// Seconds that a connection with an open stream (an event stream, a tunnel, a gRPC call) may be silent in both
+    /// directions.
+    pub stream_timeout_s: NonZeroU32,
     /// How many connections of clients may be open; more wait.
     pub max_connections: NonZeroU32,
 }
@@ -42,6 +45,7 @@ impl Default for Limits {
         Self {
             upstream_timeout_s: number(100),
             client_timeout_s: number(30),
+            stream_timeout_s: number(3600),
             max_connections: number(10_000),
         }
     }
@@ -56,6 +60,10 @@ impl Limits {
         Duration::from_secs(self.client_timeout_s.get().into())
     }
 
+    pub(crate) fn stream_timeout(&self) -> Duration {
+        Duration::from_secs(self.stream_timeout_s.get().into())
+    }
+
     pub(crate) fn max_connections(&self) -> usize {
         usize::try_from(self.max_connections.get()).unwrap_or(usize::MAX)
     }
@@ -64,7 +72,8 @@ impl Limits {
 /// How requests come in and go on.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Proxy {
-    /// Where requests go whose host is not in `upstreams`: `http://host:port`.
+    /// Where requests go whose host is not in `upstreams`: `http://host:port`, or `h2c://host:port` for an application
+    /// that is to be spoken to in HTTP/2, such as a gRPC server.
     #[serde(default)]
     pub upstream: Option<String>,
     /// Where the requests of each host go.
@@ -93,7 +102,7 @@ pub struct Proxy {
 pub struct Upstream {
     /// Exact, without port.
     pub host: String,
-    /// `http://host:port`.
+    /// `http://host:port` or `h2c://host:port`.
     pub url: String,
 }
 
@@ -114,8 +123,8 @@ impl Proxy {
     pub fn problems(&self) -> Vec<String> {
         let urls = self.upstreams.iter().map(|upstream| &upstream.url).chain(&self.upstream);
         let mut problems: Vec<_> = urls
-            .filter(|url| crate::forward::base(url).is_none())
-            .map(|url| format!("edge_gateway.upstream: \"{url}\" is not http://host:port"))
+            .filter(|url| crate::forward::Upstream::parse(url).is_none())
+            .map(|url| format!("edge_gateway.upstream: \"{url}\" is not http://host:port or h2c://host:port"))
             .collect();
         if let Some(name) =
             self.country_header.as_ref().filter(|name| http::HeaderName::try_from(*name).is_err())

@@ -1,9 +1,15 @@
 //! The decision. Everything is looked up between taking the leases and checking them, without an await; only an
-//! exchange waits, and what it brings is judged again.
+//! exchange waits, and what it brings is judged again. Without live leases an application's failure mode says what stands.
 
+mod again;
+mod footing;
 mod judge;
 
+pub use again::{Basis, Grounds};
+pub use footing::Fallback;
+
 use crate::exchange::{Exchange, Exchanged, Question};
+use crate::fallbacks::Fallbacks;
 use crate::knowledge::Knowledge;
 use crate::refusal::Refusal;
 use crate::request::canonical::{self, Target};
@@ -11,6 +17,7 @@ use crate::request::credential::Pair;
 use crate::session::{Key, Remembered};
 use crate::usage::Usage;
 use directory::{Application, Snapshot};
+use footing::Footing;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use model::Clock;
@@ -29,12 +36,13 @@ pub struct Seen<'a> {
 
 /// Let through.
 pub struct Admission {
-    /// The session JWT for the application; none when it is let through without identity.
-    pub assertion: Option<HeaderValue>,
+    pub basis: Basis,
     /// `Set-Cookie` for the client.
     pub cookie: Option<HeaderValue>,
     /// The application's header for both credentials: it does not reach the application.
     pub credential_header: Option<HeaderName>,
+    /// Without live leases, as the application's failure mode says.
+    pub fallback: Option<Fallback>,
 }
 
 /// Not let through, and at which application.
@@ -53,6 +61,7 @@ pub struct Gatekeeper {
     pub pairs: Remembered,
     pub exchange: Exchange,
     pub usage: Arc<Usage>,
+    pub fallbacks: Arc<Fallbacks>,
 }
 
 /// What an exchange has just brought.
@@ -71,7 +80,10 @@ enum Now<'a> {
     Exchange(Option<Pair<'a>>),
 }
 
-pub const ANONYMOUS: Admission = Admission { assertion: None, cookie: None, credential_header: None };
+pub const ANONYMOUS: Admission =
+    Admission { basis: Basis::Open, cookie: None, credential_header: None, fallback: None };
+const UNJUDGED: Admission =
+    Admission { basis: Basis::Unjudged, fallback: Some(Fallback::Open), ..ANONYMOUS };
 
 impl Gatekeeper {
     pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
@@ -95,6 +107,9 @@ impl Gatekeeper {
         };
         match outcome {
             Ok(admission) => {
+                if let (Some(application), Some(fallback)) = (&application, admission.fallback) {
+                    self.fallbacks.count(application.id, fallback);
+                }
                 let credential_header = application.as_deref().and_then(credential_header);
                 Ok(Admission { credential_header, ..admission })
             }
@@ -130,9 +145,15 @@ impl Gatekeeper {
     fn without(&self, seen: &Seen<'_>, at: &Application, refusal: Refusal) -> Result<Admission, Refusal> {
         let leases = self.knowledge.leases();
         let snapshot = self.knowledge.directory.snapshot();
-        let application = snapshot.application(&at.id);
-        let is_open = application.is_some_and(|application| is_open(application, &facts(seen)));
-        if is_open && leases.cover(self.clock.boot()) { Ok(ANONYMOUS) } else { Err(refusal) }
+        let Some(application) = snapshot.application(&at.id) else { return Err(refusal) };
+        let is_open = is_open(application, &facts(seen.address, seen.country));
+        match Footing::of(leases, application.failure_mode, self.clock.boot()) {
+            Footing::Leases if is_open => Ok(ANONYMOUS),
+            Footing::LastKnown if is_open => Ok(last_known(ANONYMOUS)),
+            // Nobody could decide; a refusal that somebody decided stands.
+            Footing::Unjudged if refusal.status == StatusCode::SERVICE_UNAVAILABLE => Ok(UNJUDGED),
+            Footing::Leases | Footing::LastKnown | Footing::Unjudged | Footing::Nothing => Err(refusal),
+        }
     }
 
     fn decide_now<'a>(
@@ -142,22 +163,41 @@ impl Gatekeeper {
     ) -> (Option<Arc<Application>>, Now<'a>) {
         let leases = self.knowledge.leases();
         let snapshot = self.knowledge.directory.snapshot();
-        let Some(application) = snapshot.find(&seen.target.host, &seen.target.path) else {
-            let refusal = if leases.cover(self.clock.boot()) { unmatched(&snapshot) } else { fenced() };
-            return (None, Now::Decided(Err(refusal)));
+        let Target { host, path, loose_path, .. } = seen.target;
+        let application = match find(&snapshot, host, path, loose_path.as_deref()) {
+            Ok(application) => application,
+            Err(refusal) => {
+                let refusal = if leases.cover(self.clock.boot()) { refusal } else { fenced() };
+                return (None, Now::Decided(Err(refusal)));
+            }
         };
-        if seen.target.loose_path.as_deref().is_some_and(|path| {
-            snapshot.find(&seen.target.host, path).is_none_or(|other| other.id != application.id)
-        }) {
-            let refusal = if leases.cover(self.clock.boot()) { canonical::ambiguous_end() } else { fenced() };
-            return (None, Now::Decided(Err(refusal)));
-        }
         // Another application has taken the place of the one that was asked for.
         let fresh = fresh.filter(|fresh| fresh.at.id == application.id);
         let now = self.judge(seen, application, &snapshot, fresh);
-        let now = if leases.cover(self.clock.boot()) { now } else { Now::Decided(Err(fenced())) };
+        let now = match (Footing::of(leases, application.failure_mode, self.clock.boot()), now) {
+            (Footing::Leases, now) => now,
+            (Footing::LastKnown, Now::Decided(outcome)) => Now::Decided(outcome.map(last_known)),
+            (Footing::Unjudged, _) => Now::Decided(Ok(UNJUDGED)),
+            (Footing::LastKnown, Now::Exchange(_)) | (Footing::Nothing, _) => Now::Decided(Err(fenced())),
+        };
         (Some(application.clone()), now)
     }
+}
+
+/// The one application of a place. `loose_path`: see [`Target::loose_path`].
+fn find<'s>(
+    snapshot: &'s Snapshot,
+    host: &str,
+    path: &str,
+    loose_path: Option<&str>,
+) -> Result<&'s Arc<Application>, Refusal> {
+    let application = snapshot.find(host, path).ok_or_else(|| unmatched(snapshot))?;
+    let is_other = |path| snapshot.find(host, path).is_none_or(|other| other.id != application.id);
+    if loose_path.is_some_and(is_other) { Err(canonical::ambiguous_end()) } else { Ok(application) }
+}
+
+fn last_known(admission: Admission) -> Admission {
+    Admission { fallback: Some(Fallback::LastKnownGood), ..admission }
 }
 
 fn credential_header(application: &Application) -> Option<HeaderName> {
@@ -171,8 +211,8 @@ fn as_configured(application: &Application, refusal: Refusal) -> Refusal {
     if is_asked { Refusal { status: StatusCode::UNAUTHORIZED, ..refusal } } else { refusal }
 }
 
-fn facts<'a>(seen: &Seen<'_>) -> Facts<'a> {
-    Facts::new().with_address(seen.address).with_country(seen.country)
+fn facts<'a>(address: Option<IpAddr>, country: Option<CountryCode>) -> Facts<'a> {
+    Facts::new().with_address(address).with_country(country)
 }
 
 /// Open to everybody who comes from there.

@@ -47,7 +47,10 @@ fn key_set(knowledge: &Knowledge, clock: &dyn Clock, host: &str) -> Result<Respo
         document.map_err(|_| Refusal::not_found("KEY_SET_EMPTY", "no account has keys at this host"))?;
     let mut response = answer::text_json(StatusCode::OK, document);
     // Validators may keep it: a new key is published long before it signs.
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    let seconds = session_token::key_set::MAX_AGE.as_secs();
+    if let Ok(value) = HeaderValue::try_from(format!("public, max-age={seconds}")) {
+        response.headers_mut().insert(CACHE_CONTROL, value);
+    }
     Ok(response)
 }
 

@@ -1,81 +1,94 @@
 //! The way to the application and back. What was judged is what is sent.
 
+mod download;
+mod tunnel;
 mod upload;
+mod upstream;
 
 use crate::answer::{Body, refusal};
 use crate::config::{Limits, Proxy};
-use crate::decide::Admission;
+use crate::decide::{Admission, Basis, Fallback};
 use crate::refusal::Refusal;
 use crate::request::canonical::Target;
-use crate::request::{cookie, credential, headers};
-use http::header::{HOST, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING};
+use crate::request::{cookie, credential, headers, upgrade};
+use crate::rides::{Ride, Ticket};
+use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
 use http_body_util::Either;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
-use upload::{Failure, Upload};
+use upload::{Failure, Patience, Upload};
+
+pub use download::Download;
+pub use tunnel::Tunnel;
+pub use upstream::Upstream;
 
 const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
+const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The address in `http://host:port`.
-pub fn base(url: &str) -> Option<Authority> {
-    let uri: Uri = url.parse().ok()?;
-    let is_plain =
-        uri.scheme() == Some(&Scheme::HTTP) && matches!(uri.path(), "" | "/") && uri.query().is_none();
-    uri.authority().filter(|_| is_plain).cloned()
-}
-
 /// Where requests go.
 pub struct Upstreams {
-    client: Client<HttpConnector, Upload>,
-    by_host: HashMap<String, Authority>,
-    default: Option<Authority>,
+    http1: Client<HttpConnector, Upload>,
+    by_host: HashMap<String, Upstream>,
+    default: Option<Upstream>,
     protocol: HeaderValue,
     /// For an application that has the whole request and does not answer.
     patience: Duration,
     /// For a client that does not go on with its body.
-    client_patience: Duration,
+    client_patience: Patience,
 }
 
 /// Where one request goes, and what its application is told.
-pub struct Onward {
+pub struct Onward<'u> {
+    upstream: &'u Upstream,
     uri: Uri,
     host: HeaderValue,
     address: Option<IpAddr>,
     /// The country header of a listed proxy, said again.
     country: Option<(HeaderName, HeaderValue)>,
+    /// Why it was let through without live leases.
+    fallback: Option<Fallback>,
+    /// With which it may ride; none where nothing is judged.
+    pub ticket: Option<Ticket>,
+    /// It may change the protocol.
+    pub may_upgrade: bool,
 }
+
+/// What is asked for beside an answer: another protocol.
+struct Change {
+    protocol: HeaderValue,
+    client: OnUpgrade,
+}
+
+/// An answer for the client, and the tunnel that follows it.
+type Answered = (Response<Body>, Option<Tunnel>);
 
 impl Upstreams {
     pub fn new(proxy: &Proxy, limits: &Limits) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(5)));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build(connector);
         let place = |upstream: &crate::config::Upstream| {
-            Some((upstream.host.to_ascii_lowercase(), base(&upstream.url)?))
+            Some((upstream.host.to_ascii_lowercase(), Upstream::parse(&upstream.url)?))
         };
+        let client_patience =
+            Patience { before_the_answer: limits.client_timeout(), after_it: limits.stream_timeout() };
         Self {
-            client,
+            http1: upstream::http1(),
             by_host: proxy.upstreams.iter().filter_map(place).collect(),
-            default: proxy.upstream.as_deref().and_then(base),
+            default: proxy.upstream.as_deref().and_then(Upstream::parse),
             protocol: HeaderValue::from_static(if proxy.is_https { "https" } else { "http" }),
             patience: limits.upstream_timeout(),
-            client_patience: limits.client_timeout(),
+            client_patience,
         }
     }
 
@@ -86,12 +99,14 @@ impl Upstreams {
         given: &Uri,
         address: Option<IpAddr>,
         country: Option<(HeaderName, HeaderValue)>,
-    ) -> Result<Onward, Refusal> {
+    ) -> Result<Onward<'_>, Refusal> {
         let unknown = || bad_gateway("UPSTREAM_UNKNOWN", "no upstream is configured for this host");
         let upstream = self.by_host.get(&*target.host).or(self.default.as_ref()).ok_or_else(unknown)?;
-        let uri = uri(upstream, target, given).ok_or_else(unknown)?;
-        let host = HeaderValue::try_from(target.authority()).map_err(|_| unknown())?;
-        Ok(Onward { uri, host, address, country })
+        let authority = target.authority();
+        let path = path_and_query(target, given).ok_or_else(unknown)?;
+        let uri = upstream.uri(&authority, path).ok_or_else(unknown)?;
+        let host = HeaderValue::try_from(authority).map_err(|_| unknown())?;
+        Ok(Onward { upstream, uri, host, address, country, fallback: None, ticket: None, may_upgrade: false })
     }
 
     /// Sends an admitted request on.
@@ -99,54 +114,99 @@ impl Upstreams {
         &self,
         mut parts: Parts,
         body: Incoming,
-        onward: Onward,
+        mut onward: Onward<'_>,
         admission: Admission,
-    ) -> Response<Body> {
-        let Admission { assertion, cookie, credential_header } = admission;
+    ) -> Answered {
+        let Admission { basis, cookie, credential_header, fallback } = admission;
+        onward.fallback = fallback;
         if let Some(name) = credential_header {
             credential::strip_single(&mut parts.headers, &name);
         }
-        let is_personal = assertion.is_some();
-        let is_chunked = parts.headers.contains_key(TRANSFER_ENCODING);
-        parts.uri = onward.uri.clone();
-        parts.version = Version::HTTP_11;
-        parts.extensions = Extensions::new();
-        self.rewrite(&mut parts.headers, onward, assertion);
-        if is_chunked {
-            // Otherwise the body of a GET would be left out.
-            parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        let mut ticket = onward.ticket.take();
+        let upload_ride = if body.is_end_stream() { None } else { ticket.take().map(Ticket::board) };
+        let takes_line = parts.version != Version::HTTP_2;
+        let change = change(&mut parts, &onward);
+        let assertion = if let Basis::Session(session) = &basis { Some(session.assertion.clone()) } else { None };
+        // What was not judged may be for anybody.
+        let is_personal = assertion.is_some() || fallback.is_some();
+        let upstream = onward.upstream;
+        let body = Upload::new(body, self.client_patience_for(&parts.headers, upstream), upload_ride.clone());
+        self.rewrite(&mut parts, onward, assertion, change.as_ref());
+        let answered = self.answered(upstream, Request::from_parts(parts, body), upload_ride.as_ref()).await;
+        let mut response = match answered {
+            Ok(response) => response,
+            Err(because) => return (refusal(&because, None), None),
+        };
+        let changes = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let is_open = changes || !response.body().is_end_stream();
+        let ride = upload_ride.or_else(|| ticket.filter(|_| is_open).map(Ticket::board));
+        if let Some(because) = ride.as_ref().and_then(|ride| ride.refusal()) {
+            return (refusal(because, None), None);
         }
-        let body = Upload::new(body, self.client_patience);
-        match self.answered(Request::from_parts(parts, body)).await {
-            Ok(mut response) => {
-                // The application's protocol is no business of the client's.
-                *response.version_mut() = Version::HTTP_11;
-                headers::strip_answer(response.headers_mut());
-                if is_personal {
-                    headers::keep_private(response.headers_mut());
-                }
-                if let Some(cookie) = cookie {
-                    response.headers_mut().append(SET_COOKIE, cookie);
-                }
-                response.map(Either::Left)
+        if let Some(ride) = ride.as_ref().filter(|_| takes_line) {
+            ride.take_line();
+        }
+        let tunnel = match (changes, change.and_then(|change| change.agreed(&mut response))) {
+            (true, None) => {
+                let message = "the application changed the protocol unasked";
+                return (refusal(&bad_gateway("UPSTREAM_UNREADABLE", message), None), None);
             }
-            Err(because) => refusal(&because, None),
+            (_, agreed) => agreed,
+        };
+        // The application's protocol is no business of the client's.
+        *response.version_mut() = Version::HTTP_11;
+        headers::strip_answer(response.headers_mut());
+        if is_personal {
+            headers::keep_private(response.headers_mut());
+        }
+        if let Some(cookie) = cookie {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        let tunnel = tunnel.map(|(protocol, client, application)| {
+            upgrade::put(response.headers_mut(), protocol);
+            Tunnel { client, application, ride: ride.clone() }
+        });
+        (response.map(|body| Either::Left(Download::new(body, ride))), tunnel)
+    }
+
+    /// A gRPC call is a stream from its first byte on: either side may be silent for long.
+    fn client_patience_for(&self, headers: &HeaderMap, upstream: &Upstream) -> Patience {
+        let Patience { after_it, .. } = self.client_patience;
+        if is_call(headers, upstream) {
+            Patience { before_the_answer: after_it, after_it }
+        } else {
+            self.client_patience
         }
     }
 
     /// The application's answer. The wait for it begins anew whenever the client sends more of its body.
-    async fn answered(&self, request: Request<Upload>) -> Result<Response<Incoming>, Refusal> {
+    async fn answered(
+        &self,
+        upstream: &Upstream,
+        request: Request<Upload>,
+        ride: Option<&Ride>,
+    ) -> Result<Response<Incoming>, Refusal> {
         let progress = request.body().progress();
-        let uri = request.uri().clone();
         let frames = || progress.as_ref().map_or(0, |progress| progress.frames());
-        let mut answer = self.client.request(request);
+        let patience =
+            if is_call(request.headers(), upstream) { self.client_patience.after_it } else { self.patience };
+        let answer = upstream.send(&self.http1, request);
+        tokio::pin!(answer);
         let outcome = loop {
             let before = frames();
-            match tokio::time::timeout(self.patience, &mut answer).await {
+            let waited = tokio::time::timeout(patience, &mut answer);
+            let waited = match ride {
+                Some(ride) => tokio::select! {
+                    refusal = ride.ended() => return Err(refusal.clone()),
+                    waited = waited => waited,
+                },
+                None => waited.await,
+            };
+            match waited {
                 Ok(outcome) => break outcome,
                 Err(_) if frames() != before => {}
                 Err(_) => {
-                    tracing::warn!(upstream = ?uri.authority(), "the application took too long");
+                    tracing::warn!(upstream = %upstream.address(), "the application took too long");
                     return Err(Refusal {
                         status: StatusCode::GATEWAY_TIMEOUT,
                         reason: "UPSTREAM_TIMEOUT".into(),
@@ -155,11 +215,10 @@ impl Upstreams {
                 }
             }
         };
+        if let (Ok(_), Some(progress)) = (&outcome, &progress) {
+            progress.answered();
+        }
         match (outcome, progress.as_ref().and_then(|progress| progress.failure())) {
-            // Nobody asked for another protocol.
-            (Ok(response), _) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                Err(bad_gateway("UPSTREAM_UNREADABLE", "the application changed the protocol unasked"))
-            }
             (Ok(response), _) => Ok(response),
             (Err(_), Some(Failure::Broken)) => {
                 Err(Refusal::bad_request("BODY_MALFORMED", "the body is malformed or ended early"))
@@ -169,23 +228,48 @@ impl Upstreams {
                 reason: "BODY_TIMEOUT".into(),
                 message: "the body did not go on".into(),
             }),
+            (Err(_), Some(Failure::Ended)) => Err(Refusal::unavailable("the request was ended; retry")),
             (Err(error), None) => {
-                let error = cause(&error);
-                tracing::warn!(upstream = ?uri.authority(), error, "the application did not answer");
+                let error = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                tracing::warn!(upstream = %upstream.address(), error, "the application did not answer");
                 Err(bad_gateway("UPSTREAM_UNREACHABLE", "the application did not answer"))
             }
         }
     }
 
     /// Ours are added last: nothing that a client names can take them out.
-    fn rewrite(&self, headers: &mut HeaderMap, onward: Onward, assertion: Option<HeaderValue>) {
-        let Onward { uri: _, host, address, country } = onward;
+    fn rewrite(
+        &self,
+        parts: &mut Parts,
+        onward: Onward<'_>,
+        assertion: Option<HeaderValue>,
+        change: Option<&Change>,
+    ) {
+        let Onward { upstream, uri, host, address, country, fallback, .. } = onward;
+        let headers = &mut parts.headers;
+        let is_chunked = headers.contains_key(TRANSFER_ENCODING);
+        let takes_trailers = headers.get_all(TE).iter().any(names_trailers);
         headers::strip_hop_by_hop(headers);
         headers::strip_ours(headers);
         cookie::strip(headers);
-        headers.insert(HOST, host.clone());
-        headers.insert(FORWARDED_HOST, host);
+        headers.insert(FORWARDED_HOST, host.clone());
         headers.insert(FORWARDED_PROTO, self.protocol.clone());
+        if upstream.is_http2() {
+            // The target says it.
+            headers.remove(HOST);
+            if takes_trailers {
+                headers.insert(TE, HeaderValue::from_static("trailers"));
+            }
+        } else {
+            headers.insert(HOST, host);
+            if is_chunked {
+                // Otherwise the body of a GET would be left out.
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+        }
+        if let Some(Change { protocol, .. }) = change {
+            upgrade::put(headers, protocol.clone());
+        }
         if let Some(address) = address.and_then(|address| HeaderValue::try_from(address.to_string()).ok()) {
             headers.insert(FORWARDED_FOR, address);
         }
@@ -195,23 +279,53 @@ impl Upstreams {
         if let Some(assertion) = assertion {
             headers.insert(ASSERTION, assertion);
         }
+        if let Some(fallback) = fallback {
+            headers.insert(FALLBACK, HeaderValue::from_static(fallback.as_str()));
+        }
+        parts.version = if upstream.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 };
+        parts.uri = uri;
+        parts.extensions = Extensions::new();
     }
 }
 
-/// `given`: what the client sent, taken over as it is where it was canonical already.
-fn uri(upstream: &Authority, target: &Target<'_>, given: &Uri) -> Option<Uri> {
-    let path: PathAndQuery = match (&target.path, target.query) {
-        (Cow::Borrowed(_), _) => given.path_and_query()?.clone(),
-        (Cow::Owned(path), Some(query)) => format!("{path}?{query}").parse().ok()?,
-        (Cow::Owned(path), None) => path.parse().ok()?,
-    };
-    Uri::builder().scheme(Scheme::HTTP).authority(upstream.clone()).path_and_query(path).build().ok()
+/// Only what the listener has seen to be asked for, and only of an application that could do it.
+fn change(parts: &mut Parts, onward: &Onward<'_>) -> Option<Change> {
+    if !onward.may_upgrade || onward.upstream.is_http2() {
+        return None;
+    }
+    let protocol = upgrade::protocol(&parts.headers)?.clone();
+    Some(Change { protocol, client: parts.extensions.remove()? })
+}
+
+impl Change {
+    /// None unless the application changes to the protocol that was asked for.
+    fn agreed(self, response: &mut Response<Incoming>) -> Option<(HeaderValue, OnUpgrade, OnUpgrade)> {
+        let Self { protocol, client } = self;
+        let theirs = upgrade::protocol(response.headers())?;
+        let agrees = response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && theirs.as_bytes().eq_ignore_ascii_case(protocol.as_bytes());
+        agrees.then(|| (protocol, client, hyper::upgrade::on(response)))
+    }
+}
+
+/// What the client sent, taken over as it is where it was canonical already.
+fn path_and_query(target: &Target<'_>, given: &Uri) -> Option<PathAndQuery> {
+    match (&target.path, target.query) {
+        (Cow::Borrowed(_), _) => given.path_and_query().cloned(),
+        (Cow::Owned(path), Some(query)) => format!("{path}?{query}").parse().ok(),
+        (Cow::Owned(path), None) => path.parse().ok(),
+    }
+}
+
+fn is_call(headers: &HeaderMap, upstream: &Upstream) -> bool {
+    let is_grpc = |value: &HeaderValue| value.as_bytes().starts_with(b"application/grpc");
+    upstream.is_http2() && headers.get(CONTENT_TYPE).is_some_and(is_grpc)
+}
+
+fn names_trailers(line: &HeaderValue) -> bool {
+    line.as_bytes().split(|b| *b == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 fn bad_gateway(reason: &'static str, message: &'static str) -> Refusal {
     Refusal { status: StatusCode::BAD_GATEWAY, reason: reason.into(), message: message.into() }
-}
-
-fn cause(error: &hyper_util::client::legacy::Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }

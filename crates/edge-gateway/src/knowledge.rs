@@ -1,20 +1,24 @@
 //! What is known here, kept current by three change feeds, and the leases without which none of it counts.
 
 use crate::deps::Deps;
+use crate::rides::{Changes, Told};
 use change_feed::replica::Lease;
-use change_feed::{Gate, RemoteSource, Replica, View};
+use change_feed::{Gate, RemoteSource, Replica, Staleness, View};
 use directory::Directory;
 use model::{BootTime, Clock};
 use revocation::{Sessions, Tokens};
 use service_kit::status::from_status;
 use service_kit::{GrpcChannel, Worker};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// The views and their gates.
 pub struct Knowledge {
     pub directory: Arc<Directory>,
     pub tokens: Arc<Tokens>,
     pub sessions: Arc<Sessions>,
+    /// Of all three, for what is open.
+    pub changes: Arc<Changes>,
     gates: [Arc<Gate>; 3],
 }
 
@@ -25,6 +29,11 @@ pub struct Leases<'g>([Lease<'g>; 3]);
 impl Leases<'_> {
     pub fn cover(self, now: BootTime) -> bool {
         self.0.iter().all(|lease| lease.covers(now))
+    }
+
+    /// Whether a failure mode that lets what was looked up be so stale lets it stand; see [`Lease::allows`].
+    pub fn allow(self, staleness: Staleness, now: BootTime) -> bool {
+        self.0.iter().all(|lease| lease.allows(staleness, now))
     }
 }
 
@@ -44,42 +53,58 @@ impl Knowledge {
         self.leases().cover(clock.boot())
     }
 
-    /// Empty views, and the workers that fill them.
-    pub fn follow(deps: &Deps) -> (Self, Vec<Worker>) {
+    /// Empty views, and the workers that fill them until `served`: whatever is still served then has no lease.
+    pub fn follow(deps: &Deps, served: &CancellationToken) -> (Self, Vec<Worker>) {
         let knowledge = Self {
             directory: Arc::new(Directory::default()),
             tokens: Arc::new(Tokens::default()),
             sessions: Arc::new(Sessions::default()),
+            changes: Arc::default(),
             gates: std::array::from_fn(|_| Arc::new(Gate::default())),
         };
         let [tokens, directory, sessions] = &knowledge.gates;
+        let applications = knowledge.directory.clone();
+        let staleness = Arc::new(move || applications.snapshot().longest_staleness());
+        let following = Following { deps, changes: &knowledge.changes, served, staleness };
         let workers = vec![
-            follow(deps, "token-registry", &deps.token_registry, &knowledge.tokens, tokens),
-            follow(deps, "policy-evaluator", &deps.policy_evaluator, &knowledge.directory, directory),
-            follow(deps, "session-issuer", &deps.session_issuer, &knowledge.sessions, sessions),
+            following.feed("token-registry", &deps.token_registry, &knowledge.tokens, tokens),
+            following.feed("policy-evaluator", &deps.policy_evaluator, &knowledge.directory, directory),
+            following.feed("session-issuer", &deps.session_issuer, &knowledge.sessions, sessions),
         ];
         (knowledge, workers)
     }
 }
 
-fn follow<V: View>(
-    deps: &Deps,
-    feed: &'static str,
-    channel: &GrpcChannel,
-    view: &Arc<V>,
-    gate: &Arc<Gate>,
-) -> Worker {
-    let replica = Replica {
-        feed,
-        name: deps.name.clone(),
-        source: Arc::new(RemoteSource::new(channel.clone(), from_status)),
-        bus: deps.bus.clone(),
-        clock: deps.clock.clone(),
-        view: view.clone(),
-        gate: gate.clone(),
-    };
-    Worker::new("edge-gateway replica", async move |stop| {
-        replica.follow(stop).await;
-        Ok(())
-    })
+/// What following any feed needs.
+struct Following<'f> {
+    deps: &'f Deps,
+    changes: &'f Arc<Changes>,
+    served: &'f CancellationToken,
+    staleness: Arc<dyn Fn() -> Staleness + Send + Sync>,
+}
+
+impl Following<'_> {
+    fn feed<V: View>(
+        &self,
+        feed: &'static str,
+        channel: &GrpcChannel,
+        view: &Arc<V>,
+        gate: &Arc<Gate>,
+    ) -> Worker {
+        let replica = Replica {
+            feed,
+            name: self.deps.name.clone(),
+            source: Arc::new(RemoteSource::new(channel.clone(), from_status)),
+            bus: self.deps.bus.clone(),
+            clock: self.deps.clock.clone(),
+            view: Arc::new(Told { view: view.clone(), changes: self.changes.clone() }),
+            gate: gate.clone(),
+            staleness: self.staleness.clone(),
+        };
+        let served = self.served.clone();
+        Worker::new("edge-gateway replica", async move |_| {
+            replica.follow(served).await;
+            Ok(())
+        })
+    }
 }

@@ -7,8 +7,10 @@
 //! | `knowledge` | what is known here: policies, revocations, keys, and the leases on them |
 //! | `session` | sessions that were verified, and how they are remembered |
 //! | `decide` | the decision |
+//! | `fallbacks` | what was admitted without live leases, counted |
 //! | `exchange` | a Client ID and Client Secret become a session, once for many |
 //! | `forward` | the way to the application and back |
+//! | `rides` | open streams, and the end of those that would no longer be let through |
 //! | `answer` | refusals and cookies |
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
@@ -20,11 +22,13 @@ mod decide;
 pub mod deps;
 mod endpoints;
 mod exchange;
+mod fallbacks;
 mod forward;
 mod knowledge;
 mod listener;
 mod refusal;
 pub mod request;
+pub mod rides;
 pub mod service;
 mod session;
 mod standalone;

@@ -1,19 +1,24 @@
 //! Connections: HTTP/1.1 and HTTP/2 in clear text.
 
 mod framing;
+mod handshake;
 mod wire;
 
 use crate::answer::{self, Body};
 use crate::decide::{ANONYMOUS, Gatekeeper, Refused, Seen};
+use crate::decide::Grounds;
 use crate::endpoints;
-use crate::forward::Upstreams;
+use crate::forward::{Onward, Upstreams};
 use crate::refusal::Refusal;
 use crate::request::canonical::{self, Target};
 use crate::request::client::Origin;
 use crate::request::method;
+use crate::rides::{Line, Rides, Ticket};
 use directory::Application;
+use handshake::Handshake;
+use http::header::CONNECTION;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -25,9 +30,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use wire::Wire;
+use wire::{Patience, Wire};
 
 /// How long open connections may take to finish once the gateway stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -37,7 +42,8 @@ const HEADERS: usize = 100;
 
 /// Everything that answers a request.
 pub struct Gateway {
-    pub gatekeeper: Gatekeeper,
+    pub gatekeeper: Arc<Gatekeeper>,
+    pub rides: Arc<Rides>,
     pub origin: Origin,
     pub upstreams: Upstreams,
     pub is_unguarded: bool,
@@ -45,25 +51,48 @@ pub struct Gateway {
     pub places: Arc<Semaphore>,
     /// How long a client may take for the head of a request.
     pub client_patience: Duration,
+    /// How long an open stream may be silent.
+    pub stream_patience: Duration,
+}
+
+/// A client, as its requests need to know it.
+struct Connection {
+    peer: IpAddr,
+    line: Arc<Line>,
+    handshake: Arc<Handshake>,
 }
 
 impl Gateway {
-    async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        match self.judge(&parts, peer).await {
-            Ok(Judged::Onward(onward, admission)) => {
+        let asks = parts.version != Version::HTTP_2 && connection.handshake.next();
+        let (mut answer, tunnel) = match self.judge(&parts, connection).await {
+            Ok(Judged::Onward(mut onward, admission)) => {
+                onward.may_upgrade = asks;
                 self.upstreams.forward(parts, body, *onward, admission).await
             }
-            Ok(Judged::Answered(answer)) => answer,
-            Err(Refused { refusal, application }) => answer::refusal(&refusal, application.as_deref()),
+            Ok(Judged::Answered(answer)) => (answer, None),
+            Err(Refused { refusal, application }) => {
+                (answer::refusal(&refusal, application.as_deref()), None)
+            }
+        };
+        let handshake = connection.handshake.clone();
+        if let Some(tunnel) = tunnel {
+            tokio::spawn(tunnel.carry(move || handshake.open_tunnel()));
+        } else if asks {
+            // What the client has sent since could be read in two ways: nothing is.
+            handshake.refuse();
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        answer
     }
 
-    async fn judge(&self, parts: &Parts, peer: IpAddr) -> Result<Judged, Refused> {
+    async fn judge(&self, parts: &Parts, connection: &Connection) -> Result<Judged<'_>, Refused> {
+        let peer = connection.peer;
         method::check(&parts.method).map_err(nowhere)?;
         let target = canonical::target(&parts.uri, &parts.headers).map_err(nowhere)?;
         if target.path.starts_with(endpoints::PREFIX) {
-            let Gatekeeper { knowledge, clock, .. } = &self.gatekeeper;
+            let Gatekeeper { knowledge, clock, .. } = &*self.gatekeeper;
             let Target { host, path, .. } = &target;
             let answer = endpoints::answer(knowledge, &**clock, host, &parts.method, path);
             return Ok(Judged::Answered(answer));
@@ -71,13 +100,18 @@ impl Gateway {
         let address = self.origin.address(peer, &parts.headers);
         let country = self.origin.country(peer, address, &parts.headers).map_err(nowhere)?;
         let seen = Seen { target: &target, method: &parts.method, headers: &parts.headers, address, country };
+        let decided_at = self.rides.changes();
         let admission = if self.is_unguarded { ANONYMOUS } else { self.gatekeeper.decide(&seen).await? };
-        let country = self
+        let country_said = self
             .origin
             .country_header
             .clone()
             .zip(country.and_then(|country| HeaderValue::try_from(country.to_string()).ok()));
-        let onward = self.upstreams.onward(&target, &parts.uri, address, country).map_err(nowhere)?;
+        let mut onward = self.upstreams.onward(&target, &parts.uri, address, country_said).map_err(nowhere)?;
+        onward.ticket = (!self.is_unguarded).then(|| {
+            let grounds = Grounds::new(&target, address, country, admission.basis.clone());
+            Ticket { line: connection.line.clone(), grounds, decided_at }
+        });
         Ok(Judged::Onward(Box::new(onward), admission))
     }
 
@@ -86,7 +120,7 @@ impl Gateway {
         let graceful = GracefulShutdown::new();
         while let Some(accepted) = stop.run_until_cancelled(self.accept(&listener)).await {
             match accepted {
-                Ok((wire, peer)) => self.clone().connection(wire, peer, &graceful),
+                Ok((stream, peer, place)) => self.clone().connection(stream, peer, place, &graceful),
                 Err(error) => {
                     // Out of file descriptors, most likely: connections that end make room.
                     tracing::warn!(%error, "accepting a connection failed");
@@ -101,14 +135,27 @@ impl Gateway {
         Ok(())
     }
 
-    async fn accept(&self, listener: &TcpListener) -> std::io::Result<(Wire, SocketAddr)> {
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         let place = self.places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-        let (stream, peer): (TcpStream, _) = listener.accept().await?;
+        let (stream, peer) = listener.accept().await?;
         let _ = stream.set_nodelay(true);
-        Ok((Wire::new(stream, self.client_patience, place), peer))
+        Ok((stream, peer, place))
     }
 
-    fn connection(self: Arc<Self>, wire: Wire, peer: SocketAddr, graceful: &GracefulShutdown) {
+    fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+        graceful: &GracefulShutdown,
+    ) {
+        let (line, handshake) = (Arc::new(Line::new(self.rides.clone())), Arc::<Handshake>::default());
+        let patience = Patience { opening: self.client_patience, stream: self.stream_patience };
+        let wire = Wire::new(stream, patience, handshake.clone(), line.clone(), place);
+        let connection = Arc::new(Connection { peer: peer.ip(), line, handshake });
         let mut server = auto::Builder::new(TokioExecutor::new());
         server
             .http1()
@@ -118,10 +165,10 @@ impl Gateway {
             .max_buf_size(HEAD_BYTES);
         server.http2().timer(TokioTimer::new()).max_concurrent_streams(256).max_header_list_size(64 * 1024);
         let service = service_fn(move |request| {
-            let gateway = self.clone();
-            async move { Ok::<_, Infallible>(gateway.answer(request, peer.ip()).await) }
+            let (gateway, connection) = (self.clone(), connection.clone());
+            async move { Ok::<_, Infallible>(gateway.answer(request, &connection).await) }
         });
-        let connection = server.serve_connection(TokioIo::new(wire), service).into_owned();
+        let connection = server.serve_connection_with_upgrades(TokioIo::new(wire), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -132,8 +179,8 @@ impl Gateway {
 }
 
 /// What becomes of a request that is not refused.
-enum Judged {
-    Onward(Box<crate::forward::Onward>, crate::decide::Admission),
+enum Judged<'u> {
+    Onward(Box<Onward<'u>>, crate::decide::Admission),
     Answered(Response<Body>),
 }
 

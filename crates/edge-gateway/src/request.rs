@@ -6,3 +6,4 @@ pub mod cookie;
 pub mod credential;
 pub mod headers;
 pub mod method;
+pub mod upgrade;

@@ -2,10 +2,12 @@ use crate::config::{Limits, Proxy};
 use crate::decide::Gatekeeper;
 use crate::deps::Deps;
 use crate::exchange::Exchange;
+use crate::fallbacks::Fallbacks;
 use crate::forward::Upstreams;
 use crate::knowledge::Knowledge;
 use crate::listener::Gateway;
 use crate::request::client::Origin;
+use crate::rides::Rides;
 use crate::session::remember;
 use crate::usage::Usage;
 use http::HeaderName;
@@ -14,6 +16,7 @@ use service_kit::operations::Ready;
 use service_kit::{Assembly, Worker};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 /// How many sessions are remembered, of each kind; about 1.5 KB each.
@@ -32,27 +35,48 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let country_header =
         proxy.country_header.as_deref().map(HeaderName::try_from).transpose().map_err(Error::internal)?;
     let countries = proxy.country_database.as_deref().map(Origin::open_countries).transpose()?;
-    let (knowledge, mut workers) = Knowledge::follow(&deps);
+    // Leases are kept until the last connection has had its time.
+    let served = CancellationToken::new();
+    let (knowledge, mut workers) = Knowledge::follow(&deps, &served);
     let knowledge = Arc::new(knowledge);
     let exchange = Exchange::new(deps.session_issuer.clone(), proxy.is_https);
-    let usage = Arc::new(Usage::default());
+    let (usage, fallbacks) = (Arc::new(Usage::default()), Arc::new(Fallbacks::default()));
+    let gatekeeper = Arc::new(Gatekeeper {
+        knowledge: knowledge.clone(),
+        clock: deps.clock.clone(),
+        verified: remember(SESSIONS),
+        pairs: remember(SESSIONS),
+        exchange,
+        usage: usage.clone(),
+        fallbacks: fallbacks.clone(),
+    });
+    let rides = Arc::new(Rides::new(gatekeeper.clone(), knowledge.changes.clone()));
     let gateway = Arc::new(Gateway {
-        gatekeeper: Gatekeeper {
-            knowledge: knowledge.clone(),
-            clock: deps.clock.clone(),
-            verified: remember(SESSIONS),
-            pairs: remember(SESSIONS),
-            exchange,
-            usage: usage.clone(),
-        },
+        gatekeeper,
+        rides: rides.clone(),
         origin: Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries },
         upstreams: Upstreams::new(proxy, limits),
         is_unguarded: proxy.is_unguarded,
         places: Arc::new(Semaphore::new(limits.max_connections().min(Semaphore::MAX_PERMITS))),
         client_patience: limits.client_timeout(),
+        stream_patience: limits.stream_timeout(),
     });
     let Deps { listener, clock, bus, .. } = deps;
-    workers.push(Worker::new("edge-gateway listener", move |stop| gateway.serve(listener, stop)));
+    let judging = served.clone();
+    workers.push(Worker::new("edge-gateway rides", async move |_| {
+        rides.keep_judging(judging).await;
+        Ok(())
+    }));
+    let served = served.drop_guard();
+    workers.push(Worker::new("edge-gateway listener", async move |stop| {
+        let _served = served;
+        gateway.serve(listener, stop).await
+    }));
+    let (known, watch) = (knowledge.clone(), clock.clone());
+    workers.push(Worker::new("edge-gateway fallbacks", async move |stop| {
+        fallbacks.keep_watching(|| known.is_current(&*watch), stop).await;
+        Ok(())
+    }));
     workers.push(Worker::new("edge-gateway usage", async move |stop| {
         usage.keep_reporting(bus, stop).await;
         Ok(())

@@ -28,6 +28,8 @@ pub(crate) struct Launch {
     /// What makes it stop in an orderly way.
     pub stop: Stop,
     pub probe: Probe,
+    /// Beside our own; on its command line, so no secrets.
+    pub environment: Vec<(String, OsString)>,
 }
 
 /// The signals that servers take as a request to stop.
@@ -164,13 +166,16 @@ pub(crate) fn command(
     setpriv: Option<&Path>,
     user: Option<&User>,
     on_parent_death: Option<Stop>,
+    environment: &[(String, OsString)],
 ) -> Result<Command> {
     let Some(setpriv) = setpriv else {
         anyhow::ensure!(
             user.is_none(),
             "PostgreSQL refuses to run as root, and setpriv (util-linux) is missing"
         );
-        return Ok(Command::new(program));
+        let mut command = Command::new(program);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        return Ok(command);
     };
     let mut command = Command::new(setpriv);
     if let Some(user) = user {
@@ -184,7 +189,16 @@ pub(crate) fn command(
     if let Some(stop) = on_parent_death {
         command.arg(format!("--pdeathsig={}", stop.name()));
     }
-    command.arg("--").arg(program);
+    command.arg("--");
+    if !environment.is_empty() {
+        // For the program alone: what is preloaded must not begin under another user.
+        command.arg("env").args(environment.iter().map(|(name, value)| {
+            let mut variable = OsString::from(format!("{name}="));
+            variable.push(value);
+            variable
+        }));
+    }
+    command.arg(program);
     Ok(command)
 }
 
@@ -195,8 +209,13 @@ impl Launch {
         use std::os::unix::process::CommandExt as _;
         let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.log);
         let log = log.with_context(|| format!("cannot open {}", self.log.display()))?;
-        let mut command =
-            command(&self.program, self.setpriv.as_deref(), self.user.as_ref(), Some(self.stop))?;
+        let mut command = command(
+            &self.program,
+            self.setpriv.as_deref(),
+            self.user.as_ref(),
+            Some(self.stop),
+            &self.environment,
+        )?;
         command.args(&self.arguments).current_dir("/").process_group(0);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(command)
@@ -235,10 +254,30 @@ fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
 
+/// How many ports are tried below those from which outgoing connections start.
+const PORTS: u16 = 12_000;
+
 /// A port that was free a moment ago; another program may take it first, and then the server says so.
-pub(crate) fn free_port() -> Result<u16> {
+///
+/// No outgoing connection starts from it, where the machine says which those are: it stays free while its server is
+/// started again.
+pub fn free_port() -> Result<u16> {
+    for _ in 0..100 {
+        let Some(port) = any_port_to_listen() else { break };
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
+}
+
+fn any_port_to_listen() -> Option<u16> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let end: u16 = range.split_ascii_whitespace().next()?.parse().ok()?;
+    let begin = end.checked_sub(PORTS).filter(|begin| *begin >= 1_024)?;
+    let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
+    Some(begin + u16::try_from(random % u64::from(PORTS)).ok()?)
 }
 
 pub(crate) fn arguments<const N: usize>(list: [&dyn AsRef<OsStr>; N]) -> Vec<OsString> {

@@ -25,8 +25,10 @@ pub mod process;
 pub mod redis;
 pub mod search;
 
+mod family;
 mod launch;
 
+pub use launch::free_port;
 pub use nats::Nats;
 pub use postgres::Postgres;
 pub use process::Server;

@@ -32,6 +32,7 @@ impl Nats {
                 log: folder.join("server.log"),
                 stop: Stop::Terminate,
                 probe: Probe::Nats { port },
+                environment: Vec::new(),
             };
             match Server::start(launch).await {
                 Ok(server) => {

@@ -174,7 +174,7 @@ impl Cluster {
             std::fs::remove_dir_all(&unfinished).context("cannot remove an unfinished cluster")?;
         }
         let initdb = self.bin.join("initdb");
-        let initdb = launch::command(&initdb, self.setpriv.as_deref(), self.user.as_ref(), None)?;
+        let initdb = launch::command(&initdb, self.setpriv.as_deref(), self.user.as_ref(), None, &[])?;
         let mut initdb = tokio::process::Command::from(initdb);
         initdb.arg("-D").arg(&unfinished).arg("--pwfile").arg(&password_file);
         initdb.args(["-U", "postgres", "--auth=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"]);
@@ -218,6 +218,7 @@ impl Cluster {
                 Durability::Throwaway => Stop::Quit,
             },
             probe: Probe::Postgres { state: data.join("postmaster.pid") },
+            environment: Vec::new(),
         }
     }
 }

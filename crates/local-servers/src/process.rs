@@ -3,9 +3,11 @@
 //! Each child has a guard thread that starts it, waits for it, and lives exactly as long: the kernel's
 //! "parent died" signal is tied to the thread that started the child, and a runtime's own threads come and go.
 
+use crate::family::descendants;
 use crate::launch::{Launch, Stop};
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::thread::JoinHandle;
@@ -81,20 +83,40 @@ impl Server {
         Ok(())
     }
 
-    /// Kills it, as a crash would.
+    /// Kills it with its children, as a crash of its host would.
     pub async fn kill(&mut self) {
         if let Some(process) = self.process.take() {
+            // Held still, it has no more children.
+            let _ = process.signal(Signal::STOP);
+            let children = descendants(process.pid);
             process.end(Signal::KILL).await;
+            for child in children {
+                signal_process(child, Signal::KILL);
+            }
         }
     }
 
-    /// Holds it still: connections stay open and nothing is answered.
+    /// Holds it still, its children too: connections stay open and nothing is answered.
     pub fn freeze(&self) -> Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        self.signal_children(Signal::STOP);
+        Ok(())
     }
 
     pub fn thaw(&self) -> Result<()> {
+        self.signal_children(Signal::CONT);
         self.signal(Signal::CONT)
+    }
+
+    /// One more environment variable, from the next start on.
+    pub fn set_environment(&mut self, variable: &str, value: impl Into<OsString>) {
+        self.launch.environment.push((variable.to_owned(), value.into()));
+    }
+
+    fn signal_children(&self, signal: Signal) {
+        for child in self.pid().map(descendants).unwrap_or_default() {
+            signal_process(child, signal);
+        }
     }
 
     /// `None` when it is not running.
@@ -155,10 +177,18 @@ impl Process {
         pidfd_send_signal(&self.handle, signal).context("cannot signal the server")
     }
 
+    /// One that is held still would not hear that it shall stop.
+    fn wake(&self) {
+        for child in descendants(self.pid) {
+            signal_process(child, Signal::CONT);
+        }
+        let _ = self.signal(Signal::CONT);
+    }
+
     /// Whether it ended in time by itself.
     async fn end(mut self, signal: Signal) -> bool {
         let _ = self.signal(signal);
-        let _ = self.signal(Signal::CONT);
+        self.wake();
         let in_time = tokio::time::timeout(LIMIT, self.exited.wait_for(|exited| *exited))
             .await
             .is_ok_and(|end| end.is_ok());
@@ -167,6 +197,13 @@ impl Process {
             let _ = self.exited.wait_for(|exited| *exited).await;
         }
         in_time
+    }
+}
+
+/// It may have ended meanwhile.
+fn signal_process(id: u32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(id.cast_signed()) {
+        let _ = kill_process(pid, signal);
     }
 }
 
@@ -180,7 +217,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         if !*self.exited.borrow() {
             let _ = self.signal(self.stop.signal());
-            let _ = self.signal(Signal::CONT);
+            self.wake();
             let mut waited = Duration::ZERO;
             while !*self.exited.borrow() && waited < DROP_LIMIT {
                 std::thread::sleep(PACE);

@@ -44,6 +44,7 @@ impl Redis {
                 log: folder.join("server.log"),
                 stop: Stop::Terminate,
                 probe: Probe::Redis { port, password },
+                environment: Vec::new(),
             };
             match Server::start(launch).await {
                 Ok(server) => return Ok(Self { server, url }),

@@ -1,7 +1,7 @@
 //! How anything is changed: planned, checked, written and told to the feed in one transaction.
 
 use crate::references::{Reference, References};
-use crate::store::{Tables, Write, find_application};
+use crate::store::{Tables, Write, find_application_state};
 use async_trait::async_trait;
 use change_feed::{Appended, Change, Feed, FeedConnection as _, Wait};
 use database::{Database, failed};
@@ -61,9 +61,9 @@ impl Object {
     /// None: it is gone.
     async fn state(&self, tables: &mut dyn Tables) -> Result<Option<Vec<u8>>, Error> {
         Ok(match self {
-            Self::Application(id) => find_application(tables, "", id)
-                .await?
-                .map(|it| wire::ApplicationState { application: Some(it) }.encode_to_vec()),
+            Self::Application(id) => {
+                find_application_state(tables, "", id).await?.map(|state| state.encode_to_vec())
+            }
             Self::Group(id) => match tables.group("", id).await? {
                 Some(row) => Some(wire::GroupState { group: Some(row.into_wire()?) }.encode_to_vec()),
                 None => None,

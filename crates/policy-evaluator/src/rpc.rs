@@ -76,6 +76,8 @@ calls! {
     list_applications(ListApplicationsRequest) -> ListApplicationsResponse,
     update_application(UpdateApplicationRequest) -> UpdateApplicationResponse,
     delete_application(DeleteApplicationRequest) -> DeleteApplicationResponse,
+    get_failure_mode(GetFailureModeRequest) -> GetFailureModeResponse,
+    set_failure_mode(SetFailureModeRequest) -> SetFailureModeResponse,
     create_policy(CreatePolicyRequest) -> CreatePolicyResponse,
     get_policy(GetPolicyRequest) -> GetPolicyResponse,
     list_policies(ListPoliciesRequest) -> ListPoliciesResponse,

@@ -26,7 +26,16 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         database,
         local: Local { view: view.clone(), gate: gate.clone(), clock: clock.clone() },
     };
-    let replica = Replica { feed: feed.name(), name, source: Arc::new(feed.clone()), bus, clock, view, gate };
+    let replica = Replica {
+        feed: feed.name(),
+        name,
+        source: Arc::new(feed.clone()),
+        bus,
+        clock,
+        view,
+        gate,
+        staleness: change_feed::replica::never_stale(),
+    };
     let routes = Routes::new(PolicyEvaluatorServer::new(rpc))
         .add_service(change_feed::rpc::server(feed.clone(), to_status));
     let workers = vec![

@@ -25,9 +25,18 @@ pub async fn find_application(
     account: &str,
     id: &str,
 ) -> Result<Option<wire::Application>, Error> {
+    Ok(find_application_state(tables, account, id).await?.and_then(|state| state.application))
+}
+
+/// The same, with what enforcement points know of it beside.
+pub async fn find_application_state(
+    tables: &mut dyn Tables,
+    account: &str,
+    id: &str,
+) -> Result<Option<wire::ApplicationState>, Error> {
     let Some(row) = tables.application(account, id).await? else { return Ok(None) };
-    let policies = tables.policies_of(&row.id).await?;
-    row.into_wire(policies).map(Some)
+    let (failure_mode, policies) = (row.failure_mode()?, tables.policies_of(&row.id).await?);
+    Ok(Some(wire::ApplicationState { application: Some(row.into_wire(policies)?), failure_mode }))
 }
 
 pub fn no_such_application() -> Error {

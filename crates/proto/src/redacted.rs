@@ -11,6 +11,7 @@ macro_rules! redacted {
 }
 
 redacted!(
+    crate::change_feed::HeartbeatResponse,
     crate::token_registry::CreateTokenResponse,
     crate::token_registry::AuthenticateTokenRequest,
     crate::token_registry::UpdateTokenResponse,

@@ -115,8 +115,10 @@ fn token_history(events: &[(usize, u8)]) -> Vec<Entry> {
 static KEYS: LazyLock<Vec<SigningKey>> =
     LazyLock::new(|| (0..2).map(|_| SigningKey::generate().unwrap()).collect());
 
-/// Revocations of two sessions (events 0 and 1) and the lives of two keys (2 and 3): next, current, previous, removed.
+/// Revocations of two sessions (events 0 and 1) and the lives of two keys (2 and 3): next, current, previous, removed;
+/// the second one's: next, current, revoked, removed.
 fn session_history(events: &[u8]) -> Vec<Entry> {
+    let lives = [[Use::Next, Use::Current, Use::Previous], [Use::Next, Use::Current, Use::Revoked]];
     let mut ages = [0; 2];
     let mut history = Vec::new();
     for event in events {
@@ -128,7 +130,7 @@ fn session_history(events: &[u8]) -> Vec<Entry> {
             continue;
         }
         let which = usize::from(event - 2);
-        let usage = [Use::Next, Use::Current, Use::Previous].get(ages[which]).copied();
+        let usage = lives[which].get(ages[which]).copied();
         if ages[which] > 3 {
             continue;
         }
@@ -149,7 +151,7 @@ fn session_history(events: &[u8]) -> Vec<Entry> {
 }
 
 /// What the view answers about everything in [`session_history`].
-fn answers(view: &Sessions, length: usize) -> Vec<(Result<(), Refusal>, bool)> {
+fn answers(view: &Sessions, length: usize) -> Vec<(Result<(), Refusal>, Result<(), Refusal>)> {
     let application = ApplicationId::from_bytes([9; 16]);
     (0..2_u8)
         .flat_map(|which| (0..=length).map(move |as_of| (which, as_of)))
@@ -157,7 +159,7 @@ fn answers(view: &Sessions, length: usize) -> Vec<(Result<(), Refusal>, bool)> {
             let session = SessionId::from_bytes([which; 16]);
             let as_of = u64::try_from(as_of).unwrap();
             let kid = KEYS[usize::from(which)].kid();
-            (view.judge_session(&session, &application, None, as_of), view.judge_key(kid).is_ok())
+            (view.judge_session(&session, &application, None, as_of), view.judge_key(kid))
         })
         .collect()
 }

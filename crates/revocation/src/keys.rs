@@ -1,5 +1,12 @@
 //! The signing keys of every account, as enforcement points know them.
+//!
+//! ```text
+//! published (next, current, previous) ─▶ revoked ─▶ removed
+//! ```
+//!
+//! Each later stage is final: whatever arrives late, no key goes back.
 
+use crate::refusal::Refusal;
 use arc_swap::ArcSwap;
 use model::{AccountId, Error, Timestamp};
 use parking_lot::Mutex;
@@ -63,7 +70,7 @@ impl TryFrom<wire::KeyState> for Key {
             Use::Current => KeyUse::Current,
             Use::Next => KeyUse::Next,
             Use::Previous => KeyUse::Previous,
-            Use::Unspecified => return Err(Error::invalid("key/use", "is not known")),
+            Use::Revoked | Use::Unspecified => return Err(Error::invalid("key/use", "is no key's in use")),
         };
         let wire::SigningKey { kid: _, jwk_json, certificate_pem, r#use: _, created_at_ms } = key;
         // The name is computed, not read: a key cannot take another's.
@@ -77,12 +84,14 @@ impl TryFrom<wire::KeyState> for Key {
 #[derive(Clone)]
 struct Slot {
     position: u64,
-    /// None: it is gone.
+    /// None: it may not be used.
     key: Option<Arc<Key>>,
 }
 
 /// A key's name is its thumbprint, so a key that is gone never comes back: this is later than every position.
 const GONE: u64 = u64::MAX;
+/// Nor does one that was revoked: later than every position but [`GONE`].
+const REVOKED: u64 = GONE - 1;
 
 #[derive(Default)]
 struct Table {
@@ -97,7 +106,7 @@ pub struct Keys {
     writing: Mutex<()>,
 }
 
-/// One key's news: `None` when it was removed or cannot be read.
+/// One key's news: `None` when it was revoked, was removed or cannot be read.
 pub struct KeyNews {
     kid: KeyId,
     position: u64,
@@ -109,8 +118,13 @@ impl Keys {
         self.table.load().by_kid.get(&kid)?.key.clone()
     }
 
-    pub fn is_known(&self, kid: KeyId) -> bool {
-        self.table.load().by_kid.get(&kid).is_some_and(|slot| slot.key.is_some())
+    /// Whether sessions under a key are honoured. Allocates nothing.
+    pub fn judge(&self, kid: KeyId) -> Result<(), Refusal> {
+        match self.table.load().by_kid.get(&kid) {
+            Some(Slot { key: Some(_), .. }) => Ok(()),
+            Some(Slot { position: REVOKED, .. }) => Err(Refusal::SessionKeyRevoked),
+            Some(_) | None => Err(Refusal::SessionKeyUnknown),
+        }
     }
 
     /// An account's keys, the signing key first.
@@ -176,6 +190,11 @@ pub fn read(kid: &str, entry: &Entry) -> Option<KeyNews> {
         return Some(KeyNews { kid, position: GONE, key: None });
     }
     let state = wire::KeyState::decode(entry.state.as_slice()).map_err(Error::internal);
+    if let Ok(wire::KeyState { key: Some(key), .. }) = &state
+        && key.r#use() == Use::Revoked
+    {
+        return Some(KeyNews { kid, position: REVOKED, key: None });
+    }
     let key = match state.and_then(Key::try_from) {
         Ok(key) if key.kid() == kid => Some(Arc::new(key)),
         Ok(_) => {

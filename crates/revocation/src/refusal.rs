@@ -16,6 +16,8 @@ pub enum Refusal {
     SessionRevoked,
     /// The key that signed the session is no longer in the key set.
     SessionKeyUnknown,
+    /// The key that signed the session was revoked, and everything under it with it.
+    SessionKeyRevoked,
 }
 
 impl Refusal {
@@ -28,6 +30,7 @@ impl Refusal {
             Self::TokenSecretExpired => "TOKEN_SECRET_EXPIRED",
             Self::SessionRevoked => "SESSION_REVOKED",
             Self::SessionKeyUnknown => "SESSION_KEY_UNKNOWN",
+            Self::SessionKeyRevoked => "SESSION_KEY_REVOKED",
         }
     }
 
@@ -42,6 +45,7 @@ impl Refusal {
             Self::SessionKeyUnknown => {
                 "the session is signed with a key that is not, or no longer, in the key set"
             }
+            Self::SessionKeyRevoked => "the session is signed with a key that was revoked",
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::keys::{self, Key, KeyNews, Keys};
 use crate::refusal::Refusal;
 use crate::sharded::{Id, News, Sharded};
-use change_feed::View;
+use change_feed::{History, View};
 use model::{AccountId, ApplicationId, SessionId, Timestamp, TokenId};
 use prost::Message as _;
 use proto::change_feed::Entry;
@@ -20,6 +20,7 @@ pub struct Sessions {
     by_token: Sharded<u64>,
     by_session: Sharded<u64>,
     keys: Keys,
+    history: History,
 }
 
 impl Sessions {
@@ -33,7 +34,8 @@ impl Sessions {
         as_of: u64,
     ) -> Result<(), Refusal> {
         let is_revoked = |map: &Sharded<u64>, id: &Id| map.get(id).is_some_and(|revoked| as_of < revoked);
-        let is_dead = is_revoked(&self.by_application, application.as_bytes())
+        let is_dead = self.history.has_lost(as_of)
+            || is_revoked(&self.by_application, application.as_bytes())
             || token.is_some_and(|token| is_revoked(&self.by_token, token.as_bytes()))
             || is_revoked(&self.by_session, session.as_bytes());
         if is_dead { Err(Refusal::SessionRevoked) } else { Ok(()) }
@@ -41,7 +43,7 @@ impl Sessions {
 
     /// A session that was verified before is honoured only while its key is in the key set.
     pub fn judge_key(&self, kid: KeyId) -> Result<(), Refusal> {
-        if self.keys.is_known(kid) { Ok(()) } else { Err(Refusal::SessionKeyUnknown) }
+        self.keys.judge(kid)
     }
 
     pub fn find_key(&self, kid: KeyId) -> Option<Arc<Key>> {
@@ -62,14 +64,21 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Verified, Rejection> {
         let mut found: Option<(Arc<Key>, I)> = None;
-        let slot = &mut found;
+        let mut is_revoked = false;
+        let (slot, revoked) = (&mut found, &mut is_revoked);
         let find = move |kid| {
-            let key = self.keys.find(kid)?;
+            let Some(key) = self.keys.find(kid) else {
+                *revoked = self.keys.judge(kid) == Err(Refusal::SessionKeyRevoked);
+                return None;
+            };
             let issuer = issuer_of(key.account())?;
             let (key, issuer) = &*slot.insert((key, issuer));
             Some((&key.verification, issuer.as_ref()))
         };
-        session_token::verify(session_jwt, find, now)
+        session_token::verify(session_jwt, find, now).map_err(|rejection| match rejection {
+            Rejection::KeyUnknown if is_revoked => Rejection::KeyRevoked,
+            other => other,
+        })
     }
 }
 
@@ -129,7 +138,10 @@ fn revocation(id: Option<Id>, entry: &Entry) -> Option<News<u64>> {
 }
 
 impl View for Sessions {
+    const KINDS: &'static [&'static str] = &["application-sessions", "token-sessions", "session", "key"];
+
     fn load(&self, objects: Vec<Entry>) {
+        self.history.learn(&objects);
         let Sorted { applications, tokens, sessions, keys } = Sorted::of(&objects);
         self.by_application.load(applications);
         self.by_token.load(tokens);
@@ -138,6 +150,7 @@ impl View for Sessions {
     }
 
     fn apply(&self, entries: &[Entry]) {
+        self.history.learn(entries);
         let Sorted { applications, tokens, sessions, keys } = Sorted::of(entries);
         self.by_application.apply(applications);
         self.by_token.apply(tokens);

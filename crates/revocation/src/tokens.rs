@@ -2,7 +2,7 @@
 
 use crate::refusal::Refusal;
 use crate::sharded::{News, Sharded};
-use change_feed::View;
+use change_feed::{History, View};
 use model::{Timestamp, TokenId};
 use prost::Message as _;
 use proto::change_feed::Entry;
@@ -114,6 +114,7 @@ impl From<&wire::Token> for TokenStatus {
 #[derive(Default)]
 pub struct Tokens {
     states: Sharded<TokenStatus>,
+    history: History,
 }
 
 impl Tokens {
@@ -126,6 +127,9 @@ impl Tokens {
         as_of: u64,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        if self.history.has_lost(as_of) {
+            return Err(Refusal::SessionRevoked);
+        }
         self.states.get(token.as_bytes()).map_or(Ok(()), |status| status.judge(version, as_of, now))
     }
 
@@ -136,11 +140,15 @@ impl Tokens {
 }
 
 impl View for Tokens {
+    const KINDS: &'static [&'static str] = &["token"];
+
     fn load(&self, objects: Vec<Entry>) {
+        self.history.learn(&objects);
         self.states.load(objects.iter().filter_map(read).collect());
     }
 
     fn apply(&self, entries: &[Entry]) {
+        self.history.learn(entries);
         self.states.apply(entries.iter().filter_map(read).collect());
     }
 }

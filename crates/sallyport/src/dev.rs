@@ -13,14 +13,14 @@
 //! | `report` | what is printed |
 
 mod all_in_one;
-mod distributed;
+pub mod distributed;
 mod pki;
-mod places;
-mod processes;
+pub mod places;
+pub mod processes;
 mod report;
 mod sample;
 mod seed;
-mod state;
+pub mod state;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -40,6 +40,9 @@ pub const MAIL_FROM: &str = "Sallyport <sallyport@localhost>";
 /// How often a development installation looks for expiring tokens.
 pub const SCAN_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Nobody outside keeps a development installation's key set: its key can be rotated at once.
+pub const KEY_SET_CACHE_LIFETIME: Duration = Duration::ZERO;
+
 /// `sallyport dev`.
 #[derive(Args, Debug, Clone)]
 #[command(
@@ -55,6 +58,9 @@ pub struct Options {
     /// Where the management API listens; port 0 picks a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8788")]
     admin: SocketAddr,
+    /// Answer /healthz, /readyz and /metrics here; port 0 picks a free one. With --distributed each process has its own.
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "distributed")]
+    operations: Option<SocketAddr>,
     /// Protect this application instead of the sample: http://host:port.
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,

@@ -105,6 +105,7 @@ pub async fn assemble(options: Options) -> Result<Embedded> {
         key_encryption_key: keys.key_encryption,
         token_registry: TokenRegistryClient::new(registry.channel("session-issuer")),
         policy_evaluator: PolicyEvaluatorClient::new(evaluator.channel("session-issuer")),
+        key_set_cache_lifetime: crate::dev::KEY_SET_CACHE_LIFETIME,
         name: "session-issuer".to_owned(),
     });
     let issuer = serve(issuer.await.context("session-issuer")?, session_issuer::default_callers());
@@ -127,6 +128,11 @@ pub async fn assemble(options: Options) -> Result<Embedded> {
         policy_evaluator: PolicyEvaluatorClient::new(evaluator.channel("admin-api")),
         session_issuer: SessionIssuerClient::new(issuer.channel("admin-api")),
         notifier: NotifierClient::new(notifier.channel("admin-api")),
+        feeds: admin_api::Feeds {
+            token_registry: registry.channel("admin-api"),
+            policy_evaluator: evaluator.channel("admin-api"),
+            session_issuer: issuer.channel("admin-api"),
+        },
         clock: clock.clone(),
     };
     serve(admin_api::build(&config, deps).context("admin-api")?, Callers::default());

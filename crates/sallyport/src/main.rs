@@ -15,11 +15,19 @@ struct Arguments {
 enum Command {
     /// Run everything on this machine, with a sample application behind the gateway and a token that opens it.
     Dev(sallyport::dev::Options),
+    /// Show every enforcement point: how far it has applied each change feed, and whether its lease is live.
+    Fleet(sallyport::fleet::Options),
 }
 
 fn main() -> ExitCode {
-    let Command::Dev(options) = Arguments::parse().command;
-    match sallyport::dev::main(&options) {
+    match Arguments::parse().command {
+        Command::Dev(options) => dev(&options),
+        Command::Fleet(options) => sallyport::fleet::main(&options),
+    }
+}
+
+fn dev(options: &sallyport::dev::Options) -> ExitCode {
+    match sallyport::dev::main(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sallyport: {error:#}");

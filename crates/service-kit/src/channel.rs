@@ -1,7 +1,8 @@
 //! The port between services: a generated client over [`GrpcChannel`].
 
-use crate::caller::{AuthorizeLayer, Caller, Callers};
+use crate::caller::{Authorize, AuthorizeLayer, Caller, Callers};
 use crate::config::Tls;
+use crate::measure::{Measure, MeasureLayer};
 use model::Error;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -30,14 +31,15 @@ pub struct GrpcChannel {
 
 #[derive(Clone)]
 enum Route {
-    Local { routes: crate::caller::Authorize<Routes>, caller: Caller },
+    Local { routes: Measure<Authorize<Routes>>, caller: Caller },
     Remote(Channel),
 }
 
 impl GrpcChannel {
-    /// To routes in this process, in the name of `caller`, under the same authorization as over the network.
+    /// To routes in this process, in the name of `caller`, authorized and measured as over the network.
     pub fn local(routes: Routes, callers: Callers, caller: &str) -> Self {
         let routes = AuthorizeLayer(Arc::new(callers)).layer(routes.prepare());
+        let routes = MeasureLayer.layer(routes);
         Self { route: Route::Local { routes, caller: Caller(caller.into()) } }
     }
 

@@ -6,7 +6,8 @@
 //! | [`caller`] | who calls, and which callers may call what |
 //! | [`channel`] | [`GrpcChannel`]: to a service in this process or over mutual TLS |
 //! | [`config`] | one TOML file, a table per service, and the environment |
-//! | [`operations`] | `/healthz` and `/readyz` |
+//! | `measure` | every gRPC call counted and timed |
+//! | [`operations`] | `/healthz`, `/readyz` and `/metrics` |
 //! | [`server`] | the gRPC server |
 //! | [`standalone`] | the `main` of a service that is its own process |
 //! | [`status`] | [`model::Error`] to and from [`tonic::Status`]: the only map |
@@ -15,6 +16,7 @@ pub mod assembly;
 pub mod caller;
 pub mod channel;
 pub mod config;
+mod measure;
 pub mod operations;
 pub mod server;
 pub mod standalone;

@@ -1,8 +1,9 @@
-//! The gRPC server: health, reflection, caller authorization, mutual TLS.
+//! The gRPC server: health, reflection, measurement, caller authorization, mutual TLS.
 
 use crate::assembly::Worker;
 use crate::caller::{AuthorizeLayer, Callers};
 use crate::config::Tls;
+use crate::measure::MeasureLayer;
 use model::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub async fn listen(
         .map_err(|error| Error::invalid("tls", error.to_string()))?
         .timeout(Duration::from_secs(30))
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .layer(MeasureLayer)
         .layer(AuthorizeLayer(Arc::new(callers)))
         .add_routes(routes.prepare());
     Ok(Worker::new("gRPC server", move |stop: CancellationToken| async move {

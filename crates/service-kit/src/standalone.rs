@@ -39,7 +39,7 @@ pub trait Service {
     /// Where it listens for gRPC, and who may call what. `None`: it serves no gRPC.
     fn grpc(config: &Self::Config) -> Option<(SocketAddr, Callers)>;
 
-    /// Where it answers `/healthz` and `/readyz`. `None`: nowhere.
+    /// Where it answers `/healthz`, `/readyz` and `/metrics`. `None`: nowhere.
     fn operations(config: &Self::Config) -> Option<SocketAddr>;
 
     /// Connects everything and builds the service.

@@ -1,7 +1,9 @@
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use service_kit::Callers;
+use session_token::key_set::MAX_AGE;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `[session_issuer]`.
 #[derive(Deserialize)]
@@ -21,12 +23,26 @@ pub struct Config {
     pub bus: String,
     /// File with 64 hex digits: the key under which private signing keys are stored.
     pub key_encryption_key: PathBuf,
+    /// How long validators outside may use a key set that they have read, a Go duration: 5m to 168h, or 0 where there
+    /// are none. A key signs only once they all know it.
+    #[serde(default = "default_key_set_cache_lifetime", deserialize_with = "duration")]
+    pub key_set_cache_lifetime: Duration,
     #[serde(default = "default_callers")]
     pub callers: Callers,
 }
 
 fn default_name() -> String {
     "session-issuer".to_owned()
+}
+
+/// An hour: what common libraries keep a key set for.
+pub fn default_key_set_cache_lifetime() -> Duration {
+    Duration::from_hours(1)
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    model::duration::parse(&text).map_err(serde::de::Error::custom)
 }
 
 /// Who may call what, unless the configuration says otherwise.
@@ -48,6 +64,7 @@ pub fn default_callers() -> Callers {
             "GetKeySettings",
             "UpdateKeySettings",
             "RotateKey",
+            "RevokeKey",
         ],
         "ListReplicas",
     );
@@ -62,6 +79,11 @@ impl Config {
         }
         if self.name.is_empty() || self.name.len() > 200 {
             problems.push("session_issuer.name: must have 1-200 characters".to_owned());
+        }
+        let lifetime = self.key_set_cache_lifetime;
+        let lifetimes = MAX_AGE..=Duration::from_hours(168);
+        if !lifetime.is_zero() && !lifetimes.contains(&lifetime) {
+            problems.push("session_issuer.key_set_cache_lifetime: must be 0 or 5m to 168h".to_owned());
         }
         problems
     }
@@ -80,8 +102,27 @@ mod tests {
             database: "sqlite::memory:".to_owned(),
             bus: "memory:".to_owned(),
             key_encryption_key: PathBuf::new(),
+            key_set_cache_lifetime: Duration::from_mins(4),
             callers: default_callers(),
         };
-        assert_eq!(config.problems().len(), 2);
+        assert_eq!(config.problems().len(), 3);
+    }
+
+    #[test]
+    fn validators_outside_are_given_an_hour_unless_told_otherwise() {
+        let read = |more: &str| {
+            let text = format!(
+                r#"{{"listen":"127.0.0.1:1","database":"d","bus":"nats://n","key_encryption_key":"k"{more}}}"#
+            );
+            serde_json::from_str::<Config>(&text)
+        };
+        assert_eq!(read("").unwrap().key_set_cache_lifetime, Duration::from_hours(1));
+        for (text, is_good) in
+            [("0", true), ("0s", true), ("299s", false), ("5m", true), ("168h", true), ("169h", false)]
+        {
+            let config = read(&format!(r#","key_set_cache_lifetime":"{text}""#)).unwrap();
+            assert_eq!(config.problems().is_empty(), is_good, "{text}");
+        }
+        assert!(read(r#","key_set_cache_lifetime":"soon""#).is_err());
     }
 }

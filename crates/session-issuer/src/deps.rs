@@ -7,6 +7,7 @@ use proto::token_registry::token_registry_client::TokenRegistryClient;
 use service_kit::config::read_secret;
 use service_kit::{GrpcChannel, Setting};
 use std::sync::Arc;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Everything the issuer reaches.
@@ -18,6 +19,8 @@ pub struct Deps {
     pub key_encryption_key: Zeroizing<Vec<u8>>,
     pub token_registry: TokenRegistryClient<GrpcChannel>,
     pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
+    /// How long validators outside may use a key set that they have read.
+    pub key_set_cache_lifetime: Duration,
     /// This replica's name, for people.
     pub name: String,
 }
@@ -32,6 +35,7 @@ impl Deps {
             database: Database::connect(&config.database, 16).await?,
             bus: bus::connect(&config.bus).await?,
             clock: setting.clock.clone(),
+            key_set_cache_lifetime: config.key_set_cache_lifetime,
             name: config.name.clone(),
         })
     }

@@ -7,19 +7,23 @@ use crate::store::Store;
 use bus::Bus;
 use change_feed::{Feed, Gate, Replica, Settings};
 use database::Database;
-use model::{AccountId, Clock, Error, ManualClock, SystemClock, Timestamp};
+use model::{AccountId, Clock, Error, ManualClock, SessionId, SystemClock, Timestamp};
 use revocation::Sessions;
-use session_token::SigningKey;
+use session_token::{AsOf, Claims, SigningKey};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-/// One SQLite file, on which any number of issuers work.
+/// One database, on which any number of issuers work.
 pub struct World {
+    /// Where the SQLite file is.
     directory: TempDir,
+    /// How long validators outside may use a key set that they have read.
+    pub cache_lifetime: Duration,
     pub database: Database,
     pub bus: Arc<dyn Bus>,
     pub clock: Arc<dyn Clock>,
@@ -38,9 +42,15 @@ impl World {
     pub async fn new(clock: Arc<dyn Clock>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("issuer.db").display());
-        let database = Database::connect(&url, 4).await.unwrap();
+        Self::on(&url, directory, clock).await
+    }
+
+    /// On a database of either kind.
+    pub async fn on(url: &str, directory: TempDir, clock: Arc<dyn Clock>) -> Self {
+        let database = Database::connect(url, 8).await.unwrap();
         migrate(&database).await;
-        Self { directory, database, bus: bus::connect("memory:").await.unwrap(), clock }
+        let bus = bus::connect("memory:").await.unwrap();
+        Self { directory, cache_lifetime: Duration::ZERO, database, bus, clock }
     }
 
     /// With a clock that is moved by hand.
@@ -74,7 +84,7 @@ impl World {
         };
         let store = Store::new(database, clock);
         let sealing = KeyEncryptionKey::new(key_encryption_key).unwrap();
-        let keys = Keys::new(store.clone(), feed.clone(), following.clone(), sealing);
+        let keys = Keys::new(store.clone(), feed.clone(), following.clone(), sealing, self.cache_lifetime);
         Issuer { keys, store, feed, following, follows: None }
     }
 
@@ -89,6 +99,7 @@ impl World {
             clock: self.clock.clone(),
             view: issuer.following.view.clone(),
             gate: issuer.following.gate.clone(),
+            staleness: change_feed::replica::never_stale(),
         };
         let stop = CancellationToken::new();
         tokio::spawn(replica.follow(stop.clone()));
@@ -106,8 +117,38 @@ impl World {
 }
 
 impl Issuer {
+    /// Its own replica holds a lease: within a heartbeat, which is by real time.
+    pub async fn until_live(&self) {
+        while !self.following.is_live() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Its own replica has applied everything up to a position.
+    pub async fn until_applied(&self, position: u64) {
+        while self.following.gate.applied() < position {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     pub async fn signer(&self, account: AccountId) -> Result<Arc<SigningKey>, Error> {
         self.keys.signer(account, async { Ok("team.example".to_owned()) }).await
+    }
+}
+
+/// What a session says that lives for an hour.
+pub fn claims(account: AccountId, issuer: &str, now: Timestamp) -> Claims {
+    Claims {
+        audience: "ab".repeat(32).parse().unwrap(),
+        expires_at_s: now.as_seconds() + 3600,
+        issuer: issuer.to_owned(),
+        common_name: String::new(),
+        issued_at_s: now.as_seconds(),
+        session: SessionId::random(),
+        account,
+        token: None,
+        secret_version: 0,
+        as_of: AsOf::default(),
     }
 }
 

@@ -1,17 +1,29 @@
 //! The signing keys of every account.
 //!
 //! ```text
-//! created ─ published (next) ─ confirmed by every enforcement point ─ signs (current) ─ grace (previous) ─ gone
+//! created ─ published (next) ─ confirmed by every enforcement point
+//!         ─ known to validators outside ─ signs (current) ─ grace (previous) ─ gone
+//!
+//! any of them ─ revoked ─ gone
 //! ```
 //!
-//! A key set normally has two keys: current and next, or for a week after a rotation current and previous. Sessions
-//! that a previous key signed end with its grace, if they have not ended before.
+//! A key set always has a current and a next key, and after a rotation the previous one until its grace is over.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `rotate` | the next key takes over |
+//! | `revoke` | a key that is no secret any more ends, and every session under it |
+//! | `upkeep` | what happens as time goes by |
 
+mod revoke;
+mod rotate;
 pub mod upkeep;
+
+pub use revoke::Revocation;
 
 use crate::rpc::Following;
 use crate::sealing::KeyEncryptionKey;
-use crate::store::{NewKey, Settings, Store, StoredKey};
+use crate::store::{GRACE, NewKey, Settings, Store, StoredKey};
 use change_feed::{Appended, Feed, Wait};
 use model::{AccountId, Error, ErrorKind, Timestamp};
 use parking_lot::{Mutex, RwLock};
@@ -23,10 +35,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a key stays in the key set after it signed last.
-pub const GRACE: Duration = Duration::from_hours(7 * 24);
+/// A grace that is longer than usual is one of whole days: few are told apart.
+const DAY: Duration = Duration::from_hours(24);
 
-/// Longer than any key lives: at most a year as the next one, a year as the current one, and the grace.
+/// Longer than any key lives: at most a year as the next one, a year as the current one, and a month of grace.
 const CERTIFICATE_LIFE: Duration = Duration::from_hours(3 * 365 * 24);
 
 /// Every account's signing keys.
@@ -37,18 +49,30 @@ pub struct Keys {
     sealing: Arc<KeyEncryptionKey>,
     /// Confirmed keys, parsed: parsing costs more than a signature.
     parsed: RwLock<HashMap<KeyId, Arc<SigningKey>>>,
+    /// How long each key is known to be kept after it signs last, if for longer than the usual grace.
+    kept_for: RwLock<HashMap<KeyId, Duration>>,
+    /// How long validators outside may use a key set that they have read: a key that they may not know does not sign.
+    cache_lifetime: Duration,
     /// One task of this process at a time changes an account's keys.
     turns: Mutex<HashMap<AccountId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Keys {
-    pub fn new(store: Store, feed: Arc<Feed>, following: Following, sealing: KeyEncryptionKey) -> Self {
+    pub fn new(
+        store: Store,
+        feed: Arc<Feed>,
+        following: Following,
+        sealing: KeyEncryptionKey,
+        cache_lifetime: Duration,
+    ) -> Self {
         Self {
             store,
             feed,
             following,
             sealing: Arc::new(sealing),
             parsed: RwLock::default(),
+            kept_for: RwLock::default(),
+            cache_lifetime,
             turns: Mutex::default(),
         }
     }
@@ -64,9 +88,30 @@ impl Keys {
         if let Some(key) = self.known_signer(account) {
             return Ok(key);
         }
-        let keys = self.ensure(account, team_domain).await?;
-        let current = keys.iter().find(|key| key.usage == KeyUse::Current).ok_or_else(no_current)?;
-        self.parse(current).await
+        let mut keys = self.ensure(account, team_domain).await?;
+        // A key may be revoked between the two reads: then another one signs.
+        for _ in 0..3 {
+            let current = keys.first().filter(|key| key.usage == KeyUse::Current && key.is_confirmed());
+            if let Some(signer) = self.parse(current.ok_or_else(no_current)?).await? {
+                return Ok(signer);
+            }
+            keys = self.ensure(account, async { Err(no_current()) }).await?;
+        }
+        Err(no_current())
+    }
+
+    /// Keeps the key of a session that lives as long as this in the key set until that has ended.
+    pub async fn keep_for(&self, kid: KeyId, session: Duration) -> Result<(), Error> {
+        let days = u32::try_from(session.as_secs().div_ceil(DAY.as_secs())).map_err(Error::internal)?;
+        // A day to spare: an issuer may sign with it for a moment after another one has rotated.
+        let longest = DAY.saturating_mul(days.saturating_add(1));
+        let is_known = || self.kept_for.read().get(&kid).is_some_and(|known| longest <= *known);
+        if longest <= GRACE || is_known() {
+            return Ok(());
+        }
+        self.store.keep_for(kid, longest).await?;
+        self.kept_for.write().insert(kid, longest);
+        Ok(())
     }
 
     fn known_signer(&self, account: AccountId) -> Option<Arc<SigningKey>> {
@@ -83,7 +128,7 @@ impl Keys {
         team_domain: impl Future<Output = Result<String, Error>>,
     ) -> Result<Vec<StoredKey>, Error> {
         let keys = self.store.list_keys(account).await?;
-        if keys.first().is_some_and(|key| key.is_confirmed) {
+        if keys.first().is_some_and(StoredKey::is_confirmed) {
             return Ok(keys);
         }
         let turn = self.turn(account);
@@ -99,34 +144,6 @@ impl Keys {
     /// The settings of an account whose keys are ensured.
     pub async fn settings(&self, account: AccountId) -> Result<Settings, Error> {
         self.store.find_settings(account).await?.ok_or_else(no_current)
-    }
-
-    /// Signs with the next key from now on. If there is none, one is published and confirmed first.
-    pub async fn rotate(&self, account: AccountId, wait: Wait) -> Result<Propagation, Error> {
-        let turn = self.turn(account);
-        let _turn = turn.lock().await;
-        let settings = self.settings(account).await?;
-        self.rotate_since(account, &settings, wait).await
-    }
-
-    /// As [`Self::rotate`], if no other rotation came meanwhile. The caller has the account's turn.
-    async fn rotate_since(
-        &self,
-        account: AccountId,
-        settings: &Settings,
-        wait: Wait,
-    ) -> Result<Propagation, Error> {
-        let is_next = |key: &StoredKey| key.usage == KeyUse::Next;
-        if !self.store.list_keys(account).await?.iter().any(is_next) {
-            self.add_next(account, &settings.team_domain).await?;
-        }
-        self.confirm_pending(account).await?;
-        let keys = self.store.list_keys(account).await?;
-        let next = keys.into_iter().find(is_next).ok_or_else(no_current)?;
-        let retire_at = self.now().after(GRACE);
-        let appended = self.store.rotate(account, next.kid, settings.last_rotation_at, retire_at).await?;
-        tracing::info!(%account, kid = %next.kid, "signing key rotated");
-        Ok(self.feed.announce(appended, wait).await)
     }
 
     /// The account's first two keys; another issuer's, if that was faster.
@@ -152,7 +169,7 @@ impl Keys {
     /// Confirms what was published and not confirmed: by an issuer that died, or by one that still waits.
     async fn confirm_pending(&self, account: AccountId) -> Result<(), Error> {
         let keys = self.store.list_keys(account).await?;
-        let pending: Vec<KeyId> = keys.iter().filter(|key| !key.is_confirmed).map(|key| key.kid).collect();
+        let pending: Vec<KeyId> = keys.iter().filter(|key| !key.is_confirmed()).map(|key| key.kid).collect();
         if pending.is_empty() {
             return Ok(());
         }
@@ -167,6 +184,24 @@ impl Keys {
             return Err(Error::unavailable("the signing key", format!("not confirmed by {waiting}")));
         }
         self.store.mark_confirmed(kids).await
+    }
+
+    /// Announces a change with which these keys were published. A change that is committed does not fail any more: what
+    /// is not confirmed now is confirmed later.
+    async fn announce(&self, appended: Appended, published: &[KeyId], wait: Wait) -> Propagation {
+        let propagation = self.feed.announce(appended, wait).await;
+        if wait == Wait::Confirmed
+            && propagation.not_confirmed.is_empty()
+            && let Err(error) = self.store.mark_confirmed(published).await
+        {
+            tracing::warn!(%error, "keys are confirmed and it could not be noted; trying again in a minute");
+        }
+        propagation
+    }
+
+    /// When validators outside know a key at the latest; None while enforcement points themselves may not.
+    fn known_outside_at(&self, key: &StoredKey) -> Option<Timestamp> {
+        Some(key.confirmed_at?.after(self.cache_lifetime))
     }
 
     /// A new key of an account, sealed. Takes a core for about a tenth of a second, not a worker thread's.
@@ -185,19 +220,19 @@ impl Keys {
         generated.await.map_err(Error::internal)?
     }
 
-    /// The stored key, ready to sign.
-    async fn parse(&self, key: &StoredKey) -> Result<Arc<SigningKey>, Error> {
+    /// The stored key, ready to sign. None: it was revoked meanwhile.
+    async fn parse(&self, key: &StoredKey) -> Result<Option<Arc<SigningKey>>, Error> {
         if let Some(parsed) = self.parsed.read().get(&key.kid).cloned() {
-            return Ok(parsed);
+            return Ok(Some(parsed));
         }
-        let sealed = self.store.find_sealed(key.kid).await?.ok_or_else(no_current)?;
+        let Some(sealed) = self.store.find_sealed(key.kid).await? else { return Ok(None) };
         let parsed = SigningKey::from_pkcs8(&self.sealing.open(&sealed, key.kid, key.account)?)?;
         if parsed.kid() != key.kid {
             return Err(Error::internal(format!("the private key of {} is another's", key.kid)));
         }
         let parsed = Arc::new(parsed);
         self.parsed.write().insert(key.kid, parsed.clone());
-        Ok(parsed)
+        Ok(Some(parsed))
     }
 
     fn turn(&self, account: AccountId) -> Arc<tokio::sync::Mutex<()>> {
@@ -222,5 +257,7 @@ fn unless_lost(outcome: Result<Appended, Error>) -> Result<Option<Appended>, Err
     }
 }
 
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;

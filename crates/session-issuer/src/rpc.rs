@@ -5,6 +5,7 @@ mod introspect_session;
 mod key_set;
 mod key_settings;
 mod revoke;
+mod revoke_key;
 mod rotate_key;
 
 use crate::keys::Keys;
@@ -105,4 +106,5 @@ calls! {
     get_key_settings(GetKeySettingsRequest) -> GetKeySettingsResponse,
     update_key_settings(UpdateKeySettingsRequest) -> UpdateKeySettingsResponse,
     rotate_key(RotateKeyRequest) -> RotateKeyResponse,
+    revoke_key(RevokeKeyRequest) -> RevokeKeyResponse,
 }

@@ -14,7 +14,16 @@ use tonic::service::Routes;
 
 /// Migrates the database, opens the feed and assembles the service.
 pub async fn build(deps: Deps) -> Result<Assembly, Error> {
-    let Deps { database, bus, clock, key_encryption_key, token_registry, policy_evaluator, name } = deps;
+    let Deps {
+        database,
+        bus,
+        clock,
+        key_encryption_key,
+        token_registry,
+        policy_evaluator,
+        key_set_cache_lifetime,
+        name,
+    } = deps;
     let sealing = KeyEncryptionKey::new(&key_encryption_key)?;
     database.migrate(&database::migrations::CHANGE_FEED).await?;
     database.migrate(&database::migrations::SESSION_ISSUER).await?;
@@ -28,7 +37,8 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         clock: clock.clone(),
     };
     let store = Store::new(database, clock.clone());
-    let keys = Arc::new(Keys::new(store.clone(), feed.clone(), following.clone(), sealing));
+    let keys =
+        Arc::new(Keys::new(store.clone(), feed.clone(), following.clone(), sealing, key_set_cache_lifetime));
     let replica = Replica {
         feed: feed.name(),
         name,
@@ -37,6 +47,7 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         clock: clock.clone(),
         view: following.view.clone(),
         gate: following.gate.clone(),
+        staleness: change_feed::replica::never_stale(),
     };
     let rpc = Rpc {
         store,

@@ -20,6 +20,11 @@ pub fn expiry(now: Timestamp, duration_s: i64, credential_until: Option<Timestam
     Some(until.as_seconds()).filter(|until| *until > now.as_seconds())
 }
 
+/// How long a session that starts now and ends then lives, in full seconds.
+pub fn life(now: Timestamp, expires_at_s: i64) -> Duration {
+    Duration::from_secs(u64::try_from(expires_at_s - now.as_seconds()).unwrap_or_default())
+}
+
 /// The same facts as the claims, for callers.
 pub fn to_wire(claims: Claims, kid: KeyId) -> wire::Session {
     let Claims {

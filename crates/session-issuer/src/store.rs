@@ -3,8 +3,10 @@
 #[cfg(test)]
 mod conformance;
 mod keys;
+mod revoked_keys;
 mod settings;
 mod stored_key;
+mod upkeep;
 
 use change_feed::{Appended, Change, FeedConnection as _};
 use database::Database;
@@ -14,6 +16,8 @@ use proto::session_issuer::RevocationState;
 use std::fmt;
 use std::sync::Arc;
 
+pub use keys::GRACE;
+pub use revoked_keys::RevokedKey;
 pub use settings::Settings;
 pub use stored_key::{NewKey, StoredKey};
 

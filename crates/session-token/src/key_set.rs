@@ -11,6 +11,10 @@ use model::{AccountId, Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// How long enforcement points let validators keep the key set. Libraries may keep it for longer than they are told.
+pub const MAX_AGE: Duration = Duration::from_mins(5);
 
 /// 2048 to 8192 bits, the range in which the provider verifies.
 const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;

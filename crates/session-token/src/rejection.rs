@@ -16,6 +16,8 @@ pub enum Rejection {
     ExtensionNotSupported,
     /// `kid` is absent or names none of the keys.
     KeyUnknown,
+    /// The key that `kid` names was revoked, and everything under it with it.
+    KeyRevoked,
     SignatureInvalid,
     /// `iss` or the account is not the one that the key signs for.
     IssuerWrong,
@@ -35,6 +37,7 @@ impl Rejection {
             Self::TypeWrong => "SESSION_TYPE_WRONG",
             Self::ExtensionNotSupported => "SESSION_EXTENSION_NOT_SUPPORTED",
             Self::KeyUnknown => "SESSION_KEY_UNKNOWN",
+            Self::KeyRevoked => "SESSION_KEY_REVOKED",
             Self::SignatureInvalid => "SESSION_SIGNATURE_INVALID",
             Self::IssuerWrong => "SESSION_ISSUER_WRONG",
             Self::AudienceWrong => "SESSION_AUDIENCE_WRONG",
@@ -51,6 +54,7 @@ impl Rejection {
             Self::TypeWrong => "the token is not a session",
             Self::ExtensionNotSupported => "the session demands an extension that is not supported",
             Self::KeyUnknown => "the session is signed with a key that is not, or no longer, in the key set",
+            Self::KeyRevoked => "the session is signed with a key that was revoked",
             Self::SignatureInvalid => "the session's signature is wrong",
             Self::IssuerWrong => "the session was issued by someone else",
             Self::AudienceWrong => "the session was issued for another application",

@@ -1,4 +1,7 @@
-//! Logs to standard error, and traces over OTLP where an endpoint is configured. Sole owner of `opentelemetry`.
+//! Logs to standard error, traces over OTLP where an endpoint is configured, and metrics for Prometheus. Sole owner of
+//! `opentelemetry` and of the Prometheus exporter.
+
+pub mod metrics;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
@@ -48,8 +51,10 @@ impl Drop for Guard {
     }
 }
 
-/// Starts logging in this process; called once. A filter or endpoint that cannot be used is reported and left out.
+/// Starts logging and measuring in this process; called once. A filter or endpoint that cannot be used is reported and
+/// left out.
 pub fn start(service: &'static str, config: &Config) -> Guard {
+    metrics::install();
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|error| {
         eprintln!("telemetry.level: {error}; using \"info\"");
         EnvFilter::new("info")

@@ -40,8 +40,16 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         clock: clock.clone(),
     };
     let (reports, reported) = (usage.clone(), bus.clone());
-    let replica =
-        Replica { feed: feed.name(), name, source: Arc::new(feed.clone()), bus, clock, view: changes, gate };
+    let replica = Replica {
+        feed: feed.name(),
+        name,
+        source: Arc::new(feed.clone()),
+        bus,
+        clock,
+        view: changes,
+        gate,
+        staleness: change_feed::replica::never_stale(),
+    };
     let routes = Routes::new(TokenRegistryServer::new(rpc))
         .add_service(change_feed::rpc::server(feed.clone(), to_status));
     let workers = vec![

@@ -8,7 +8,7 @@
 
 use crate::pepper::Peppers;
 use cache::Cache;
-use change_feed::{Gate, View};
+use change_feed::{Gate, History, View};
 use model::{ClientId, ClientSecret, Clock, Timestamp};
 use parking_lot::RwLock;
 use prost::Message as _;
@@ -26,22 +26,30 @@ const TIME: usize = 8;
 
 /// Where each token last changed, as far as the feed remembers.
 #[derive(Default)]
-pub struct Changes(RwLock<HashMap<String, u64>>);
+pub struct Changes {
+    last: RwLock<HashMap<String, u64>>,
+    history: History,
+}
 
 impl Changes {
     fn changed_after(&self, token_id: &str, position: u64) -> bool {
-        self.0.read().get(token_id).is_some_and(|changed| *changed > position)
+        self.history.has_lost(position)
+            || self.last.read().get(token_id).is_some_and(|changed| *changed > position)
     }
 }
 
 impl View for Changes {
+    const KINDS: &'static [&'static str] = &["token"];
+
     fn load(&self, objects: Vec<Entry>) {
+        self.history.learn(&objects);
         let read = |entry: Entry| Some((entry.object.strip_prefix("token/")?.to_owned(), entry.position));
-        *self.0.write() = objects.into_iter().filter_map(read).collect();
+        *self.last.write() = objects.into_iter().filter_map(read).collect();
     }
 
     fn apply(&self, entries: &[Entry]) {
-        let mut changes = self.0.write();
+        self.history.learn(entries);
+        let mut changes = self.last.write();
         for entry in entries {
             let Some(id) = entry.object.strip_prefix("token/") else { continue };
             let changed = changes.entry(id.to_owned()).or_default();

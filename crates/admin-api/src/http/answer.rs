@@ -4,11 +4,13 @@ use super::request::Page;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use proto::change_feed::Propagation;
+use model::Timestamp;
+use proto::change_feed::{Propagation, StaleReplica};
 use serde_json::{Value, json};
 
 const NOT_CONFIRMED: u32 = 12_201;
 const NO_EFFECT: u32 = 12_202;
+const MAY_BE_STALE: u32 = 12_203;
 
 /// What a call succeeded with.
 #[derive(Debug)]
@@ -51,11 +53,15 @@ impl Answer {
 
     /// Says how the change has reached the enforcement points.
     pub fn propagated(mut self, propagation: Option<Propagation>) -> Self {
-        let Some(Propagation { position, confirmed, fenced, not_confirmed, elapsed_ms }) = propagation else {
+        let Some(Propagation { position, confirmed, fenced, not_confirmed, elapsed_ms, may_be_stale }) =
+            propagation
+        else {
             return self;
         };
         let header = format!(
-            "position={position}; confirmed={confirmed}; fenced={fenced}; not_confirmed={}; elapsed_ms={elapsed_ms}",
+            "position={position}; confirmed={}; fenced={}; not_confirmed={}; elapsed_ms={elapsed_ms}",
+            confirmed.len(),
+            fenced.len(),
             not_confirmed.len()
         );
         self.propagation = HeaderValue::try_from(header).ok();
@@ -63,7 +69,19 @@ impl Answer {
             let names = not_confirmed.join(", ");
             self.messages.push(json!({
                 "code": NOT_CONFIRMED,
-                "message": format!("committed, but not yet confirmed by these enforcement points: {names}"),
+                "message": format!(
+                    "the change stands, but at the deadline these enforcement points had neither confirmed it nor lost their lease: {names}"
+                ),
+            }));
+        }
+        for StaleReplica { replica, until_ms } in may_be_stale {
+            let until = match until_ms {
+                0 => "without a bound".to_owned(),
+                millis => format!("until {}", Timestamp::from_millis(millis)),
+            };
+            self.messages.push(json!({
+                "code": MAY_BE_STALE,
+                "message": format!("{replica} is cut off and may admit on what it knew, {until}"),
             }));
         }
         self
@@ -105,8 +123,9 @@ mod tests {
     fn what_was_not_confirmed_is_said_twice() {
         let propagation = Propagation {
             position: 7,
-            confirmed: 1,
-            fenced: 0,
+            confirmed: vec!["edge-a".into()],
+            fenced: Vec::new(),
+            may_be_stale: Vec::new(),
             not_confirmed: vec!["edge-b".into()],
             elapsed_ms: 12,
         };

@@ -1,4 +1,4 @@
-//! `Authorization: Bearer <API token>`, and the one account in the path.
+//! `Authorization: Bearer <API token>`, and the one account in the path where there is one.
 
 use super::App;
 use super::problem::Problem;
@@ -58,6 +58,12 @@ impl Keys {
             None => Err(Problem::wrong_account()),
         }
     }
+
+    /// Any configured token, whatever its account.
+    fn judge_any(&self, headers: &HeaderMap) -> Result<Arc<str>, Problem> {
+        let matching = self.matching(bearer(headers)?);
+        matching.first().map(|key| key.name.clone()).ok_or_else(Problem::invalid_token)
+    }
 }
 
 /// The token of exactly one well-formed `Authorization` header. Other styles sent beside it are ignored.
@@ -96,6 +102,14 @@ pub async fn check(
 ) -> Result<Response, Problem> {
     let name = app.keys.judge(request.headers(), &target.account_id)?;
     request.extensions_mut().insert(Account(target.account_id));
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(TokenName(name));
+    Ok(response)
+}
+
+/// In front of the routes that belong to no account.
+pub async fn check_any(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
+    let name = app.keys.judge_any(request.headers())?;
     let mut response = next.run(request).await;
     response.extensions_mut().insert(TokenName(name));
     Ok(response)

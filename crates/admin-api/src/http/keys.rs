@@ -1,17 +1,22 @@
-//! `access/keys`: the rotation of the signing key.
+//! `access/keys`: the rotation of the signing key; `keys/{kid}/revoke`: its end before its time.
 
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::{Body, OptionalBody};
-use super::request::WaitFor;
+use super::request::{Query, Target, WaitFor};
 use super::{App, Outcome, Router, answered, present};
 use crate::wire::keys;
 use axum::extract::State;
 use axum::routing::{get, post};
-use proto::session_issuer::{GetKeySettingsRequest, RotateKeyRequest};
+use proto::session_issuer::{GetKeySettingsRequest, RevokeKeyRequest, RotateKeyRequest};
 
 pub fn routes() -> Router {
     Router::new().route("/access/keys", get(read).put(update)).route("/access/keys/rotate", post(rotate))
+}
+
+/// What the public contract does not have.
+pub fn own_routes() -> Router {
+    Router::new().route("/keys/{id}/revoke", post(revoke))
 }
 
 async fn read(State(mut app): State<App>, Account(account_id): Account) -> Outcome {
@@ -25,14 +30,33 @@ async fn update(State(mut app): State<App>, Account(account_id): Account, Body(m
     Ok(Answer::ok(keys::view(present(updated.settings)?, app.clock.now())))
 }
 
+/// `?force=true`: even while validators that keep the key set may not know the next key.
 async fn rotate(
     State(mut app): State<App>,
     Account(account_id): Account,
     WaitFor(wait): WaitFor,
+    query: Query,
     OptionalBody(_): OptionalBody,
 ) -> Outcome {
-    let request = RotateKeyRequest { account_id, wait: wait.into() };
+    let force = query.flag("force")?.unwrap_or_default();
+    let request = RotateKeyRequest { account_id, wait: wait.into(), force };
     let rotated = answered(app.session_issuer.rotate_key(request).await)?;
     let shown = keys::view(present(rotated.settings)?, app.clock.now());
     Ok(Answer::ok(shown).propagated(rotated.propagation))
+}
+
+/// For a private key that is no secret any more: ends it and every session under it. `current` is the one that signs
+/// now.
+async fn revoke(
+    State(mut app): State<App>,
+    Account(account_id): Account,
+    target: Target,
+    WaitFor(wait): WaitFor,
+    OptionalBody(_): OptionalBody,
+) -> Outcome {
+    let kid = if target.id == "current" { String::new() } else { target.id };
+    let request = RevokeKeyRequest { account_id, kid, wait: wait.into() };
+    let mut revoked = answered(app.session_issuer.revoke_key(request).await)?;
+    let propagation = revoked.propagation.take();
+    Ok(Answer::ok(keys::revoked(revoked)).propagated(propagation))
 }

@@ -134,7 +134,9 @@ impl<S: Sync> FromRequestParts<S> for WaitFor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match Query::from_request_parts(parts, state).await?.get("wait") {
+        let query = Query::from_request_parts(parts, state).await?;
+        // Given but empty is a mistake, not the default.
+        match query.0.iter().find(|(name, _)| name == "wait").map(|(_, value)| value.as_str()) {
             None | Some("confirmed") => Ok(Self(Wait::Confirmed)),
             Some("none") => Ok(Self(Wait::None)),
             Some(_) => Err(Error::invalid("wait", "must be none or confirmed").into()),

@@ -3,6 +3,7 @@
 use super::authenticate::Keys;
 use super::{App, listen, router};
 use crate::config::ApiToken;
+use crate::deps::Feeds;
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -33,6 +34,7 @@ fn app() -> App {
         policy_evaluator: PolicyEvaluatorClient::new(nowhere()),
         session_issuer: SessionIssuerClient::new(nowhere()),
         notifier: NotifierClient::new(nowhere()),
+        feeds: Feeds { token_registry: nowhere(), policy_evaluator: nowhere(), session_issuer: nowhere() },
         clock: Arc::new(SystemClock),
         keys: Keys::new(&[key(ACCOUNT, "mine"), key(&"f".repeat(32), "theirs")]),
     }
@@ -135,8 +137,49 @@ async fn a_query_that_makes_no_sense_is_refused() {
         let (status, code, message) = refused(request(method, &format!("{TOKENS}?{query}"), "")).await;
         assert_eq!((status, code), (400, 12_130), "{query}: {message}");
     }
-    let id = format!("{TOKENS}/x?wait=perhaps");
-    assert_eq!(refused(request(Method::DELETE, &id, "")).await.0, 400);
+}
+
+#[tokio::test]
+async fn every_change_that_goes_to_a_feed_may_wait_or_not() {
+    const ID: &str = "5b1f6c1e-0000-4000-8000-000000000000";
+    let contract = format!("/client/v4/accounts/{ACCOUNT}/access");
+    let routes = [
+        ("PUT", format!("{contract}/service_tokens/{ID}")),
+        ("DELETE", format!("{contract}/service_tokens/{ID}")),
+        ("POST", format!("{contract}/service_tokens/{ID}/refresh")),
+        ("POST", format!("{contract}/service_tokens/{ID}/rotate")),
+        ("POST", format!("{contract}/apps")),
+        ("PUT", format!("{contract}/apps/{ID}")),
+        ("DELETE", format!("{contract}/apps/{ID}")),
+        ("POST", format!("{contract}/apps/{ID}/revoke_tokens")),
+        ("POST", format!("{contract}/apps/{ID}/policies")),
+        ("PUT", format!("{contract}/apps/{ID}/policies/{ID}")),
+        ("DELETE", format!("{contract}/apps/{ID}/policies/{ID}")),
+        ("POST", format!("{contract}/policies")),
+        ("PUT", format!("{contract}/policies/{ID}")),
+        ("DELETE", format!("{contract}/policies/{ID}")),
+        ("POST", format!("{contract}/groups")),
+        ("PUT", format!("{contract}/groups/{ID}")),
+        ("DELETE", format!("{contract}/groups/{ID}")),
+        ("POST", format!("{contract}/organizations")),
+        ("PUT", format!("{contract}/organizations")),
+        ("PATCH", format!("{contract}/organizations")),
+        ("POST", format!("{contract}/keys/rotate")),
+    ];
+    for (method, path) in routes {
+        let with = async |wait: &str| {
+            let request = request(method.parse().unwrap(), &format!("{path}?wait={wait}"), "{}");
+            let (response, envelope) = ask(request).await;
+            let pointer = envelope["errors"][0]["source"]["pointer"].as_str().unwrap_or_default().to_owned();
+            (response.status().as_u16(), pointer)
+        };
+        for wrong in ["perhaps", "", "Confirmed", "true"] {
+            assert_eq!(with(wrong).await, (400, "/wait".to_owned()), "{method} {path}?wait={wrong}");
+        }
+        for good in ["none", "confirmed"] {
+            assert_ne!(with(good).await.1, "/wait", "{method} {path}?wait={good}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -146,6 +189,25 @@ async fn a_failure_of_ours_tells_the_request_id_and_nothing_else() {
     let id = response.headers()["x-request-id"].to_str().unwrap();
     let message = format!("access.api.error.internal_server_error: request id {id}");
     assert_eq!(envelope["errors"], serde_json::json!([{"code": 12195, "message": message}]));
+}
+
+#[tokio::test]
+async fn the_fleet_is_open_to_every_api_token_and_to_nobody_else() {
+    const FLEET: &str = "/sallyport/v1/fleet";
+    for token in ["mine", "theirs"] {
+        let request = Request::get(FLEET).header("authorization", format!("Bearer {token}"));
+        let (response, envelope) = ask(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{envelope}");
+        // Nobody can be asked, which is said of each feed.
+        let feeds = envelope["result"]["feeds"].as_array().unwrap();
+        assert!(feeds.len() == 3 && feeds.iter().all(|it| it["error"]["reason"].is_string()), "{envelope}");
+        assert_eq!(envelope["result"]["replicas"], serde_json::json!([]));
+    }
+    let nobody = Request::get(FLEET).header("authorization", "Bearer nobody").body(Body::empty()).unwrap();
+    assert_eq!(refused(nobody).await.0, 401);
+    assert_eq!(refused(Request::get(FLEET).body(Body::empty()).unwrap()).await.0, 401);
+    assert_eq!(refused(request(Method::POST, FLEET, "{}")).await.0, 405);
+    assert_eq!(refused(request(Method::GET, "/sallyport/v1/fleet/x", "")).await.0, 404);
 }
 
 #[tokio::test]

@@ -1,14 +1,14 @@
 //! Whatever is sent, a body is read or refused with the field named; nothing panics.
 
 use super::fields::Fields;
-use super::{alert, application, group, json, keys, organization, policy, token, webhook};
+use super::{alert, application, failure_mode, group, json, keys, organization, policy, token, webhook};
 use model::{Error, ErrorKind};
 use proptest::prelude::*;
 use proto::change_feed::Wait;
 use serde_json::{Map, Value};
 
 /// Names that mean something somewhere, so that the readers get past their first field.
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 37] = [
     "name",
     "type",
     "domain",
@@ -43,10 +43,24 @@ const NAMES: [&str; 34] = [
     "session_duration",
     "key_rotation_interval_days",
     "reusable",
+    "mode",
+    "max_staleness",
+    "acknowledge",
 ];
 
-const TEXTS: [&str; 8] =
-    ["self_hosted", "allow", "non_identity", "app.test", "8760h", "2026-01-01T00:00:00Z", "\u{0}", "public"];
+const TEXTS: [&str; 11] = [
+    "self_hosted",
+    "allow",
+    "non_identity",
+    "app.test",
+    "8760h",
+    "2026-01-01T00:00:00Z",
+    "\u{0}",
+    "public",
+    "last_known_good",
+    "open",
+    "10m",
+];
 
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -97,6 +111,7 @@ proptest! {
         judge(group::read(&mut fields()))?;
         judge(organization::read(&mut fields()))?;
         judge(organization::read_create(&mut fields()))?;
+        judge(failure_mode::read(&mut fields()))?;
         judge(keys::read(id(), &mut fields()))?;
         judge(alert::read_create(&mut fields()))?;
         judge(alert::read_update(id(), id(), &mut fields()))?;

@@ -1,9 +1,9 @@
-//! The signing key's rotation.
+//! The signing key's rotation, and its revocation.
 
 use super::fields::Fields;
 use super::time;
 use model::{Error, Timestamp};
-use proto::session_issuer::{KeySettings, UpdateKeySettingsRequest};
+use proto::session_issuer::{KeySettings, RevokeKeyResponse, UpdateKeySettingsRequest};
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -23,6 +23,25 @@ pub fn view(settings: KeySettings, now: Timestamp) -> Value {
         "key_rotation_interval_days": key_rotation_interval_days,
         "last_key_rotation_at": time(last_key_rotation_at_ms),
         "days_until_next_rotation": left / DAY_MS + i64::from(left % DAY_MS > 0),
+    })
+}
+
+/// Validators outside that keep the key set follow later than the enforcement points, and the answer says when.
+pub fn revoked(revoked: RevokeKeyResponse) -> Value {
+    let RevokeKeyResponse {
+        kid,
+        revoked_at_ms,
+        signing_kid,
+        signing_kid_known_outside_at_ms,
+        dropped_outside_at_ms,
+        propagation: _,
+    } = revoked;
+    json!({
+        "kid": kid,
+        "revoked_at": time(revoked_at_ms),
+        "dropped_outside_at": time(dropped_outside_at_ms),
+        "signing_kid": signing_kid,
+        "signing_kid_known_outside_at": time(signing_kid_known_outside_at_ms),
     })
 }
 

@@ -1,6 +1,6 @@
 //! All services in this process, over SQLite and the memory bus, and the REST API on a real socket in front of them.
 
-use admin_api::{ApiToken, Config, Deps};
+use admin_api::{ApiToken, Config, Deps, Feeds};
 use aws_lc_rs::digest::{SHA256, digest};
 use database::Database;
 use model::{Clock, SystemClock};
@@ -91,6 +91,11 @@ impl World {
             policy_evaluator: PolicyEvaluatorClient::new(evaluator.channel("admin-api")),
             session_issuer: SessionIssuerClient::new(issuer.channel("admin-api")),
             notifier: NotifierClient::new(notifier.channel("admin-api")),
+            feeds: Feeds {
+                token_registry: registry.channel("admin-api"),
+                policy_evaluator: evaluator.channel("admin-api"),
+                session_issuer: issuer.channel("admin-api"),
+            },
             clock,
         };
         let mut workers = admin_api::build(&config(), deps).unwrap().workers;
@@ -105,8 +110,27 @@ impl World {
 
     /// With the API token of `account`. The path is what follows the account.
     pub async fn ask(&self, account: &str, method: &str, path: &str, body: &Value) -> Answer {
-        let url = format!("{}/client/v4/accounts/{account}/{path}", self.admin);
-        let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth(api_token(account));
+        self.ask_of("client/v4", account, method, path, body).await
+    }
+
+    /// The same of our own API.
+    pub async fn ask_ours(&self, account: &str, method: &str, path: &str, body: &Value) -> Answer {
+        self.ask_of("sallyport/v1", account, method, path, body).await
+    }
+
+    /// The fleet, which is of no account.
+    pub async fn fleet(&self) -> Answer {
+        let url = format!("{}/sallyport/v1/fleet", self.admin);
+        self.send(OTHER, "GET", url, &Value::Null).await
+    }
+
+    async fn ask_of(&self, api: &str, account: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let url = format!("{}/{api}/accounts/{account}/{path}", self.admin);
+        self.send(account, method, url, body).await
+    }
+
+    async fn send(&self, account: &str, method: &str, url: String, body: &Value) -> Answer {
+        let mut request = self.http.request(method.parse().unwrap(), &url).bearer_auth(api_token(account));
         if !body.is_null() {
             request = request.body(body.to_string());
         }
@@ -114,7 +138,7 @@ impl World {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let envelope: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
         assert_eq!(envelope["success"], (200..300).contains(&status), "{envelope}");
-        assert_ne!(status, 500, "{method} {path} {body}: {envelope}");
+        assert_ne!(status, 500, "{method} {url} {body}: {envelope}");
         Answer { status, headers, envelope }
     }
 
@@ -186,6 +210,7 @@ async fn services(folder: &Path, clock: &Arc<dyn Clock>) -> [Service; 4] {
         key_encryption_key: vec![2; 32].into(),
         token_registry: TokenRegistryClient::new(registry.channel("session-issuer")),
         policy_evaluator: PolicyEvaluatorClient::new(evaluator.channel("session-issuer")),
+        key_set_cache_lifetime: session_issuer::config::default_key_set_cache_lifetime(),
         name: "session-issuer".to_owned(),
     });
     let issuer = Service { assembly: issuer.await.unwrap(), callers: session_issuer::default_callers() };

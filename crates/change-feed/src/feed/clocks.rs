@@ -1,13 +1,13 @@
 //! Whether the database's clock has stepped, judged by this process's clock that never does.
 //!
 //! Leases are judged by the database's clock. Set ahead, it makes live leases look as if they had run out; set back, it
-//! stretches dead ones. So after a step every lease counts as live for one lease, and none for longer.
+//! stretches dead ones. So after a step every lease counts as live for one lease, and none for longer. A process that
+//! has just started cannot tell, and does the same.
 
 use model::{BootTime, Timestamp};
 use parking_lot::Mutex;
 use std::time::Duration;
 
-#[derive(Default)]
 pub(super) struct Clocks {
     seen: Mutex<Seen>,
 }
@@ -19,6 +19,11 @@ struct Seen {
 }
 
 impl Clocks {
+    /// Of a process that starts now.
+    pub fn suspecting(boot: BootTime, lease: Duration) -> Self {
+        Self { seen: Mutex::new(Seen { last: None, suspect_until: Some(boot.after(lease)) }) }
+    }
+
     /// Takes one reading of both, in that order, and says whether the database's clock has stepped within a lease.
     /// A reading that took long looks like a step, and costs waiting alone.
     pub fn have_stepped(&self, now: Timestamp, boot: BootTime, lease: Duration) -> bool {
@@ -54,12 +59,20 @@ mod tests {
     #[test]
     fn a_step_either_way_is_noticed_and_forgotten_a_lease_later() {
         for step in [60_000, -60_000] {
-            let clocks = Clocks::default();
-            assert!(!reading(&clocks, 100_000, 0));
-            assert!(!reading(&clocks, 101_000, 1_000));
-            assert!(reading(&clocks, 102_000 + step, 2_000));
-            assert!(reading(&clocks, 106_000 + step, 6_000));
-            assert!(!reading(&clocks, 107_000 + step, 7_000));
+            let clocks = Clocks::suspecting(BootTime::from_duration(Duration::ZERO), LEASE);
+            assert!(!reading(&clocks, 100_000, 10_000));
+            assert!(!reading(&clocks, 101_000, 11_000));
+            assert!(reading(&clocks, 102_000 + step, 12_000));
+            assert!(reading(&clocks, 106_000 + step, 16_000));
+            assert!(!reading(&clocks, 107_000 + step, 17_000));
         }
+    }
+
+    #[test]
+    fn at_the_start_nothing_is_believed_for_a_lease() {
+        let clocks = Clocks::suspecting(BootTime::from_duration(Duration::ZERO), LEASE);
+        assert!(reading(&clocks, 100_000, 0));
+        assert!(reading(&clocks, 104_999, 4_999));
+        assert!(!reading(&clocks, 105_000, 5_000));
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::lease::Lease;
 use model::{BootTime, Timestamp};
-use std::collections::HashMap;
+use proto::change_feed as wire;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// The leases at one moment.
@@ -21,58 +22,128 @@ pub(super) struct Waiting {
     position: u64,
     /// The longest that any of them can last.
     lease: Duration,
-    /// By incarnation: name, and when the lease that was running at the first look has ended. What was left of it is
-    /// counted on the clock that never steps.
-    pending: Option<HashMap<String, (String, BootTime)>>,
-    pub confirmed: u32,
-    pub fenced: u32,
+    /// When this history began, if another was lost; else long ago.
+    resumed_at: Timestamp,
+    /// From the first look on.
+    known: Option<Known>,
+    confirmed: Vec<String>,
+    fenced: Vec<String>,
+}
+
+struct Known {
+    /// Leases that were lost with a history had all run out by then.
+    settled_at: BootTime,
+    /// By incarnation.
+    pending: HashMap<String, Pending>,
+    /// Without a lease, and yet admitting: until when; none: without a bound.
+    stale: BTreeMap<String, Option<Timestamp>>,
+}
+
+struct Pending {
+    replica: String,
+    /// When the lease that was running at the first look has ended. What was left of it is counted on the clock that
+    /// never steps.
+    ends: BootTime,
 }
 
 impl Waiting {
-    pub const fn new(position: u64, lease: Duration) -> Self {
-        Self { position, lease, pending: None, confirmed: 0, fenced: 0 }
+    pub const fn new(position: u64, lease: Duration, resumed_at: Timestamp) -> Self {
+        Self { position, lease, resumed_at, known: None, confirmed: Vec::new(), fenced: Vec::new() }
     }
 
     /// A lease that is renewed meanwhile counts by its first end: the renewal's answer names this position, and the
     /// replica may not use it before it has applied that.
     pub fn is_over(&mut self, look: &Look) -> bool {
-        let Look { leases, now, boot, have_stepped } = look;
-        let pending = self.pending.get_or_insert_with(|| {
-            let live = leases.iter().filter_map(|lease| {
-                let left =
-                    u64::try_from(lease.lease_until_ms.saturating_sub(now.as_millis())).unwrap_or_default();
-                let left =
-                    if *have_stepped { self.lease } else { Duration::from_millis(left).min(self.lease) };
-                let ends = boot.after(left);
-                (!left.is_zero()).then(|| (lease.incarnation.clone(), (lease.replica.clone(), ends)))
-            });
-            live.collect()
-        });
-        let applied: HashMap<&str, u64> =
-            leases.iter().map(|lease| (lease.incarnation.as_str(), lease.applied())).collect();
-        pending.retain(|incarnation, (_, ends)| match applied.get(incarnation.as_str()) {
-            Some(applied) if *applied >= self.position => {
-                self.confirmed += 1;
-                false
+        let first = || Known::of(look, self.lease, self.resumed_at);
+        let Known { settled_at, pending, stale } = self.known.get_or_insert_with(first);
+        let leases: HashMap<&str, &Lease> =
+            look.leases.iter().map(|lease| (lease.incarnation.as_str(), lease)).collect();
+        pending.retain(|incarnation, Pending { replica, ends }| {
+            let lease = leases.get(incarnation.as_str());
+            if lease.is_some_and(|lease| lease.applied() >= self.position) {
+                self.confirmed.push(replica.clone());
+                return false;
             }
-            Some(_) if boot < ends => true,
+            if lease.is_some() && look.boot < *ends {
+                return true;
+            }
             // Its lease has run out, or it gave it back.
-            Some(_) | None => {
-                self.fenced += 1;
-                false
+            self.fenced.push(replica.clone());
+            if let Some(until) = lease.and_then(|lease| stale_until(lease, look.now)) {
+                stale.insert(replica.clone(), until);
             }
+            false
         });
-        pending.is_empty()
+        pending.is_empty() && *settled_at <= look.boot
     }
 
-    /// Who is neither confirmed nor fenced.
-    pub fn names(&self) -> Vec<String> {
-        let Some(pending) = &self.pending else {
-            // Not nobody: it is not known who there is.
-            return vec!["(unknown: the leases could not be read)".to_owned()];
+    /// Says how far it has come.
+    pub fn tell(self, propagation: &mut wire::Propagation, is_finished: bool) {
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names
         };
-        let mut names: Vec<_> = pending.values().map(|(name, _)| name.clone()).collect();
-        names.sort();
-        names
+        propagation.confirmed = sorted(self.confirmed);
+        propagation.fenced = sorted(self.fenced);
+        let Some(Known { pending, stale, .. }) = self.known else {
+            // Not nobody: it is not known who there is.
+            propagation.not_confirmed = vec!["(unknown: the leases could not be read)".to_owned()];
+            return;
+        };
+        propagation.not_confirmed = sorted(pending.into_values().map(|pending| pending.replica).collect());
+        if !is_finished && propagation.not_confirmed.is_empty() {
+            propagation.not_confirmed =
+                vec!["(unknown: leases of the history that was lost may still run)".to_owned()];
+        }
+        let wire = |(replica, until): (String, Option<Timestamp>)| wire::StaleReplica {
+            replica,
+            until_ms: until.map_or(0, Timestamp::as_millis),
+        };
+        propagation.may_be_stale = stale.into_iter().map(wire).collect();
+    }
+}
+
+impl Known {
+    fn of(look: &Look, lease: Duration, resumed_at: Timestamp) -> Self {
+        let Look { leases, now, boot, have_stepped } = look;
+        let mut known = Self {
+            settled_at: boot.after(unsettled(*now, lease, resumed_at)),
+            pending: HashMap::new(),
+            stale: BTreeMap::new(),
+        };
+        for row in leases {
+            let left = u64::try_from(row.lease_until_ms.saturating_sub(now.as_millis())).unwrap_or_default();
+            let left = if *have_stepped { lease } else { Duration::from_millis(left).min(lease) };
+            if !left.is_zero() {
+                let pending = Pending { replica: row.replica.clone(), ends: boot.after(left) };
+                known.pending.insert(row.incarnation.clone(), pending);
+            } else if let Some(until) = stale_until(row, *now) {
+                known.stale.insert(row.replica.clone(), until);
+            }
+        }
+        known
+    }
+}
+
+/// How long leases of a lost history, of which nothing may be known here, can still run.
+fn unsettled(now: Timestamp, lease: Duration, resumed_at: Timestamp) -> Duration {
+    if resumed_at.as_millis() == 0 {
+        return Duration::ZERO;
+    }
+    let since = u64::try_from(now.as_millis().saturating_sub(resumed_at.as_millis())).unwrap_or_default();
+    lease.saturating_sub(Duration::from_millis(since))
+}
+
+/// Until when a replica whose lease has ended may admit on what it knew; `Some(None)`: without a bound. `None`: it does
+/// not.
+#[expect(clippy::option_option, reason = "whether, and until when")]
+fn stale_until(lease: &Lease, now: Timestamp) -> Option<Option<Timestamp>> {
+    match u64::try_from(lease.staleness_ms) {
+        Ok(0) => None,
+        Ok(staleness) => {
+            let until = Timestamp::from_millis(lease.lease_until_ms).after(Duration::from_millis(staleness));
+            (until > now).then_some(Some(until))
+        }
+        Err(_) => Some(None),
     }
 }

@@ -1,10 +1,11 @@
 //! One life of a replica, from its start to its stop.
 
-use super::{DRIFT_DIVISOR, PATIENCE, RETRY, Replica, View};
-use crate::subject;
+use super::{DRIFT_DIVISOR, Fence, PATIENCE, RETRY, Replica, View};
+use crate::broadcast::BroadcastKey;
+use crate::feed::LONGEST_LEASE;
+use crate::{history, subject};
 use bus::Subscription;
 use model::Error;
-use prost::Message as _;
 use proto::change_feed::{self as wire, Entry};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,9 +17,9 @@ pub(super) struct Life<'a, V> {
     /// The history that it follows, from the first heartbeat on.
     epoch: Option<String>,
     is_loaded: bool,
-    /// Another history than the one followed was seen: nothing is decided any more.
-    has_lost_history: bool,
+    broadcast_key: Option<BroadcastKey>,
     acknowledged: u64,
+    head: u64,
     /// The length of the last lease, which paces the heartbeats.
     lease: Duration,
 }
@@ -30,23 +31,26 @@ impl<'a, V: View> Life<'a, V> {
             incarnation: uuid::Uuid::new_v4().simple().to_string(),
             epoch: None,
             is_loaded: false,
-            has_lost_history: false,
+            broadcast_key: None,
             acknowledged: 0,
+            head: 0,
             lease: Duration::from_secs(1),
         }
     }
 
     pub async fn live(&mut self) {
         let mut broadcasts = None;
-        while !self.has_lost_history {
+        while self.replica.gate.fenced_for_good().is_none() {
             // A bus that is away costs speed alone: heartbeats bring everything, and it is tried again at each.
             if broadcasts.is_none() {
                 broadcasts = self.subscribe().await;
             }
             let renewal = self.renew().await;
             if let Err(error) = &renewal {
+                self.count("sallyport_replica_heartbeat_failures_total");
                 tracing::warn!(feed = self.replica.feed, %error, "renewing the lease failed");
             }
+            self.measure();
             let pause = if renewal.is_ok() { self.lease / 3 } else { RETRY };
             let next = self.follow_until(&mut broadcasts, Instant::now() + pause).await;
             if let Err(error) = next {
@@ -57,11 +61,10 @@ impl<'a, V: View> Life<'a, V> {
         // Nobody need wait for a replica that decides nothing.
         self.release().await;
         loop {
+            self.measure();
+            let because = self.replica.gate.fenced_for_good().map_or("", Fence::as_str);
             let feed = self.replica.feed;
-            tracing::error!(
-                feed,
-                "fenced: the history changed; restart this process once somebody has looked"
-            );
+            tracing::error!(feed, because, "fenced for good; restart this process once somebody has looked");
             tokio::time::sleep(Duration::from_mins(1)).await;
         }
     }
@@ -88,44 +91,83 @@ impl<'a, V: View> Life<'a, V> {
     async fn renew(&mut self) -> Result<(), Error> {
         let sent_at = self.replica.clock.boot();
         let applied = self.replica.gate.applied();
+        let staleness = (self.replica.staleness)();
         let request = wire::HeartbeatRequest {
             replica: self.replica.name.clone(),
             incarnation: self.incarnation.clone(),
             applied,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            staleness_ms: staleness.as_millis(),
         };
+        // Until the answer is here, the owner may have noted this or what it was told before.
+        self.replica.gate.tell(staleness.min(self.replica.gate.staleness()));
         // A lease that is answered after its end is worth nothing.
         let answer =
             tokio::time::timeout(self.lease.max(PATIENCE), self.replica.source.heartbeat(request)).await;
         let late = |_| Error::unavailable("the feed's owner", "no answer to a heartbeat");
-        let wire::HeartbeatResponse { epoch, head, lease_ms } = answer.map_err(late)??;
+        let wire::HeartbeatResponse { epoch, head, lease_ms, feed, broadcast_key } =
+            answer.map_err(late)??;
+        if feed != self.replica.feed {
+            return Err(self.fence(Fence::WrongFeed, &format!("this is the feed of {feed}")));
+        }
         self.acknowledged = self.acknowledged.max(applied);
         self.check_history(&epoch, head)?;
+        self.broadcast_key = Some(BroadcastKey::new(&broadcast_key)?);
         if !self.is_loaded {
             self.load().await?;
             self.is_loaded = true;
         }
         self.catch_up(head).await?;
-        self.lease = Duration::from_millis(u64::try_from(lease_ms).unwrap_or_default());
+        self.lease = Duration::from_millis(u64::try_from(lease_ms).unwrap_or_default()).min(LONGEST_LEASE);
         let counted = self.lease.saturating_sub(self.lease / DRIFT_DIVISOR);
+        self.replica.gate.tell(staleness);
         self.replica.gate.extend(sent_at.after(counted));
         self.acknowledge().await
     }
 
-    /// A history that went backwards or changed its name is a restored database: nothing is decided on it until
-    /// somebody has looked and restarted this process.
+    /// A history that went backwards is a restored database of which its owner knows nothing: nothing is decided until
+    /// somebody has looked and restarted this process. One that the owner has begun anew, beyond every position of the
+    /// one before, is followed from its start.
     fn check_history(&mut self, epoch: &str, head: u64) -> Result<(), Error> {
         let known = self.epoch.get_or_insert_with(|| epoch.to_owned());
         let applied = self.replica.gate.applied();
+        self.head = self.head.max(head);
         if known == epoch && head >= applied {
             return Ok(());
         }
-        self.has_lost_history = true;
+        let histories = format!("head {head} of epoch {epoch}, applied {applied} of epoch {known}");
+        if head < applied {
+            return Err(self.fence(Fence::History, &histories));
+        }
         self.replica.gate.fence();
-        Err(Error::internal(format!(
-            "the history of {} changed: head {head} of epoch {epoch}, applied {applied} of epoch {known}",
-            self.replica.feed
-        )))
+        *self = Self::new(self.replica);
+        self.count("sallyport_replica_histories_resumed_total");
+        Err(Error::unavailable("the feed's owner", format!("its history begins anew: {histories}")))
+    }
+
+    /// Decides nothing any more.
+    fn fence(&self, because: Fence, detail: &str) -> Error {
+        let feed = self.replica.feed;
+        self.replica.gate.fence_for_good(because);
+        metrics::counter!("sallyport_replica_fences_total", "feed" => feed, "reason" => because.as_str())
+            .increment(1);
+        Error::internal(format!("{feed} cannot be followed: {detail}"))
+    }
+
+    /// Every entry is of a kind that can be judged here.
+    fn check_kinds(&self, entries: &[Entry]) -> Result<(), Error> {
+        let is_known = |entry: &&Entry| {
+            let kind = entry.object.split_once('/').map_or(entry.object.as_str(), |(kind, _)| kind);
+            kind == history::KIND || V::KINDS.contains(&kind)
+        };
+        match entries.iter().find(|entry| !is_known(entry)) {
+            None => Ok(()),
+            Some(entry) => {
+                let detail =
+                    format!("{:?} at position {} is of an unknown kind", entry.object, entry.position);
+                Err(self.fence(Fence::UnknownKind, &detail))
+            }
+        }
     }
 
     async fn load(&mut self) -> Result<(), Error> {
@@ -141,6 +183,8 @@ impl<'a, V: View> Life<'a, V> {
                 break;
             }
         }
+        self.check_kinds(&objects)?;
+        self.count("sallyport_replica_loads_total");
         self.replica.view.load(objects);
         self.replica.gate.set_applied(from.unwrap_or_default());
         Ok(())
@@ -157,7 +201,7 @@ impl<'a, V: View> Life<'a, V> {
             if page.compacted {
                 self.load().await?;
             } else {
-                self.apply(&page.entries);
+                self.apply(&page.entries)?;
             }
             if self.replica.gate.applied() == applied {
                 return Err(Error::internal("the log ends before its head"));
@@ -166,17 +210,19 @@ impl<'a, V: View> Life<'a, V> {
     }
 
     /// Applies what follows on; anything else waits for a catch-up.
-    fn apply(&self, entries: &[Entry]) {
+    fn apply(&self, entries: &[Entry]) -> Result<(), Error> {
         let applied = self.replica.gate.applied();
         let news = entries.iter().position(|entry| entry.position == applied + 1);
-        let Some(news) = news.and_then(|first| entries.get(first..)) else { return };
+        let Some(news) = news.and_then(|first| entries.get(first..)) else { return Ok(()) };
         let dense =
             (applied + 1..).zip(news).take_while(|(expected, entry)| entry.position == *expected).count();
-        let Some(news) = news.get(..dense) else { return };
+        let Some(news) = news.get(..dense) else { return Ok(()) };
+        self.check_kinds(news)?;
         self.replica.view.apply(news);
         if let Some(last) = news.last() {
             self.replica.gate.set_applied(last.position);
         }
+        Ok(())
     }
 
     async fn acknowledge(&mut self) -> Result<(), Error> {
@@ -206,17 +252,23 @@ impl<'a, V: View> Life<'a, V> {
                 *broadcasts = None;
                 break;
             };
-            match wire::Broadcast::decode(message) {
-                Ok(broadcast) => {
+            match self.broadcast_key.as_ref().map(|key| key.open(message)) {
+                Some(Some(broadcast)) => {
                     // What is cut off here, the heartbeat that is due does.
                     let Ok(received) = tokio::time::timeout_at(until, self.receive(&broadcast)).await else {
                         return Ok(());
                     };
                     received?;
                 }
-                Err(error) => {
-                    tracing::warn!(feed = self.replica.feed, %error, "unreadable broadcast ignored");
+                Some(None) => {
+                    self.count("sallyport_replica_broadcasts_rejected_total");
+                    tracing::warn!(
+                        feed = self.replica.feed,
+                        "a broadcast that is not the owner's was ignored"
+                    );
                 }
+                // Not one heartbeat was answered yet.
+                None => {}
             }
         }
         tokio::time::sleep_until(until).await;
@@ -227,9 +279,28 @@ impl<'a, V: View> Life<'a, V> {
         if !self.is_loaded || self.epoch.as_ref() != Some(&broadcast.epoch) {
             return Ok(());
         }
-        self.apply(&broadcast.entries);
-        // A gap, a message that overtook another, or a change too large for the bus: read what is missing.
-        self.catch_up(broadcast.position).await?;
+        self.head = self.head.max(broadcast.position);
+        self.apply(&broadcast.entries)?;
+        if self.replica.gate.applied() < broadcast.position {
+            // A gap, a message that overtook another, or a change too large for the bus: read what is missing.
+            self.count("sallyport_replica_gaps_repaired_total");
+            self.catch_up(broadcast.position).await?;
+        }
         self.acknowledge().await
+    }
+
+    fn count(&self, counter: &'static str) {
+        metrics::counter!(counter, "feed" => self.replica.feed).increment(1);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is for people")]
+    fn measure(&self) {
+        let (feed, gate) = (self.replica.feed, &self.replica.gate);
+        let applied = gate.applied();
+        let is_live = gate.is_live(self.replica.clock.boot());
+        metrics::gauge!("sallyport_replica_applied", "feed" => feed).set(applied as f64);
+        metrics::gauge!("sallyport_replica_lag", "feed" => feed)
+            .set(self.head.saturating_sub(applied) as f64);
+        metrics::gauge!("sallyport_replica_is_live", "feed" => feed).set(f64::from(u8::from(is_live)));
     }
 }

@@ -16,7 +16,7 @@ pub async fn a_change_is_visible_before_its_confirmation(world: World) {
     for round in 1..=20 {
         let appended = world.write("a", &["before", &round.to_string()]).await;
         let propagation = feed.announce(appended, Wait::Confirmed).await;
-        assert_eq!((propagation.confirmed, propagation.position), (2, round * 2));
+        assert_eq!((propagation.confirmed.len() as u64, propagation.position), (2, round * 2));
         for follower in &followers {
             assert_eq!(follower.view.now().states["a"], round.to_string());
             assert!(follower.is_live() && follower.gate.applied() == round * 2);
@@ -44,7 +44,7 @@ pub async fn with_nobody_publishing_changes_arrive_by_heartbeat(world: World) {
     let follower = world.replica_on(silent, feed.clone());
     follower.is_live_soon().await;
     let propagation = feed.announce(world.write("a", &["1"]).await, Wait::Confirmed).await;
-    assert_eq!((propagation.confirmed, propagation.fenced), (1, 0));
+    assert_eq!((propagation.confirmed.len(), propagation.fenced.len()), (1, 0));
     assert_eq!(follower.view.now().states["a"], "1");
 }
 
@@ -54,7 +54,7 @@ pub async fn a_change_too_large_for_the_bus_is_asked_for_at_once(world: World) {
     follower.is_live_soon().await;
     let large = "x".repeat(bus::LARGEST_PAYLOAD);
     let propagation = feed.announce(world.write("a", &[&large]).await, Wait::Confirmed).await;
-    assert_eq!((propagation.confirmed, propagation.fenced), (1, 0));
+    assert_eq!((propagation.confirmed.len(), propagation.fenced.len()), (1, 0));
     assert_eq!(follower.view.now().states["a"].len(), large.len());
 }
 
@@ -64,7 +64,7 @@ pub async fn a_bus_that_refuses_subscriptions_costs_speed_alone(world: World) {
     let follower = world.replica_on(Arc::new(dead), feed.clone());
     follower.is_live_soon().await;
     let propagation = feed.announce(world.write("a", &["1"]).await, Wait::Confirmed).await;
-    assert_eq!((propagation.confirmed, propagation.fenced), (1, 0));
+    assert_eq!((propagation.confirmed.len(), propagation.fenced.len()), (1, 0));
     assert!(follower.is_live());
 }
 
@@ -91,7 +91,7 @@ pub async fn a_gap_is_filled_by_asking(world: World) {
     world.write("a", &["1", "2"]).await.position();
     let third = world.write("a", &["3"]).await;
     let propagation = feed.announce(third, Wait::Confirmed).await;
-    assert_eq!(propagation.confirmed, 1);
+    assert_eq!(propagation.confirmed.len(), 1);
     assert_eq!(follower.view.now().applied, [1, 2, 3]);
 }
 
@@ -127,7 +127,7 @@ pub async fn a_compacted_log_is_loaded_again(world: World) {
     world.execute("DELETE FROM feed_entries").await;
     let third = world.write("b", &["3"]).await;
     let propagation = feed.announce(third, Wait::Confirmed).await;
-    assert_eq!(propagation.confirmed, 1);
+    assert_eq!(propagation.confirmed.len(), 1);
     let known = follower.view.now();
     assert_eq!((known.states["a"].as_str(), known.states["b"].as_str(), known.loads), ("2", "3", 2));
     assert_eq!(follower.gate.applied(), 3);
@@ -160,7 +160,7 @@ pub async fn a_replica_that_cannot_catch_up_stops_deciding(world: World) {
     follower.is_live_soon().await;
     source.is_held.send_replace(true);
     let propagation = feed.announce(world.write("a", &["1"]).await, Wait::Confirmed).await;
-    assert_eq!((propagation.confirmed, propagation.fenced), (0, 1));
+    assert_eq!((propagation.confirmed.len(), propagation.fenced.len()), (0, 1));
     // Its own lease ended before the owner's record of it.
     assert!(!follower.is_live());
     source.is_held.send_replace(false);
@@ -177,15 +177,6 @@ async fn stays_fenced(world: &World, follower: &super::world::Follower, repair: 
     tokio::time::sleep(SHORT.lease).await;
     assert!(!follower.is_live());
     assert!(lease::list(&world.database).await.unwrap().is_empty());
-}
-
-pub async fn a_new_epoch_fences_for_good(world: World) {
-    world.execute("UPDATE feed_head SET epoch = 'first'").await;
-    let feed = world.feed(SHORT).await;
-    let follower = world.replica(feed);
-    follower.is_live_soon().await;
-    world.execute("UPDATE feed_head SET epoch = 'second'").await;
-    stays_fenced(&world, &follower, "UPDATE feed_head SET epoch = 'first'").await;
 }
 
 pub async fn a_head_that_went_backwards_fences_for_good(world: World) {
@@ -206,7 +197,7 @@ pub async fn a_stopped_replica_gives_its_lease_back(world: World) {
     assert!(!gate.is_live(world.clock.boot()));
     assert!(lease::list(&world.database).await.unwrap().is_empty());
     let propagation = feed.announce(world.write("a", &["1"]).await, Wait::Confirmed).await;
-    assert_eq!((propagation.confirmed, propagation.fenced), (0, 0));
+    assert_eq!((propagation.confirmed.len(), propagation.fenced.len()), (0, 0));
 }
 
 pub async fn messages_without_end_do_not_starve_the_heartbeat(world: World) {

@@ -24,7 +24,7 @@ pub async fn a_replica_follows_over_grpc(world: World) {
     // A gap, so that it must ask.
     world.write("a", &["2"]).await.position();
     let propagation = feed.announce(world.write("a", &["3"]).await, Wait::Confirmed).await;
-    assert_eq!(propagation.confirmed, 1);
+    assert_eq!(propagation.confirmed.len(), 1);
     assert_eq!(follower.view.now().applied, [2, 3]);
     let replicas = ChangeFeedClient::new(channel).list_replicas(wire::ListReplicasRequest {}).await;
     let replicas = replicas.unwrap().into_inner();

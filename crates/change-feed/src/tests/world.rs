@@ -6,7 +6,6 @@ use bus::Bus;
 use database::Database;
 use database::migrations::CHANGE_FEED;
 use model::{Clock, SystemClock};
-use prost::Message as _;
 use proto::change_feed::{self as wire, Broadcast, Entry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub const FEED: &str = "tests";
 /// A lease whose end, and whose heartbeat, no test sees.
 pub const LONG: Settings = Settings {
-    lease: Duration::from_mins(3),
+    lease: Duration::from_mins(1),
     deadline: Duration::from_secs(20),
     keep_entries: Duration::from_hours(1),
 };
@@ -81,7 +80,14 @@ impl World {
             entries: entries.to_vec(),
             position: entries.last().map_or(0, |entry| entry.position),
         };
-        self.bus.publish(&crate::subject(FEED), message.encode_to_vec().into()).await.unwrap();
+        let key = crate::log::head(&self.database).await.unwrap().broadcast_key;
+        self.broadcast_with(&key.0, &message).await;
+    }
+
+    /// Sealed with that key.
+    pub async fn broadcast_with(&self, key: &[u8], message: &Broadcast) {
+        let sealed = crate::broadcast::BroadcastKey::new(key).unwrap().seal(message);
+        self.bus.publish(&crate::subject(FEED), sealed).await.unwrap();
     }
 
     pub async fn epoch(&self) -> String {
@@ -102,6 +108,7 @@ impl World {
             clock: self.clock.clone(),
             view: view.clone(),
             gate: gate.clone(),
+            staleness: crate::replica::never_stale(),
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(replica.follow(stop.clone()));
@@ -172,16 +179,19 @@ fn text(entry: &Entry) -> String {
 }
 
 impl View for Known {
+    const KINDS: &'static [&'static str] = &["a", "b", "c"];
+
     fn load(&self, objects: Vec<Entry>) {
         self.0.send_modify(|known| {
             known.loads += 1;
-            known.states = objects.iter().map(|entry| (entry.object.clone(), text(entry))).collect();
+            let objects = objects.iter().filter(|entry| !entry.object.starts_with("history/"));
+            known.states = objects.map(|entry| (entry.object.clone(), text(entry))).collect();
         });
     }
 
     fn apply(&self, entries: &[Entry]) {
         self.0.send_modify(|known| {
-            for entry in entries {
+            for entry in entries.iter().filter(|entry| !entry.object.starts_with("history/")) {
                 known.applied.push(entry.position);
                 known.states.insert(entry.object.clone(), text(entry));
             }
@@ -196,6 +206,7 @@ pub fn heartbeat(number: u8, applied: u64) -> wire::HeartbeatRequest {
         incarnation: format!("{number:032x}"),
         applied,
         version: "1".into(),
+        staleness_ms: 0,
     }
 }
 

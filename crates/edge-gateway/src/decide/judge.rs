@@ -1,7 +1,8 @@
 //! The judgement of one request at one application, without waiting.
 
 use super::{
-    ANONYMOUS, Admission, Fresh, Gatekeeper, Now, Seen, changed_meanwhile, credential_header, facts, is_open,
+    ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, changed_meanwhile, credential_header, facts,
+    is_open,
 };
 use crate::exchange::Exchanged;
 use crate::knowledge::Knowledge;
@@ -30,14 +31,19 @@ impl Gatekeeper {
         let at = At {
             application,
             organization: snapshot.organization(&application.account),
-            facts: facts(seen),
+            facts: facts(seen.address, seen.country),
             now: self.clock.now(),
         };
         let At { facts, now, .. } = at;
         if let Some(Fresh { exchanged: Exchanged::Bypass, positions, .. }) = fresh {
             // The evaluator's word counts as long as nothing has changed that it may not have seen.
-            let stands = is_open(application, &facts) || self.knowledge.positions() == positions;
-            return Now::Decided(if stands { Ok(ANONYMOUS) } else { Err(changed_meanwhile()) });
+            return Now::Decided(if is_open(application, &facts) {
+                Ok(ANONYMOUS)
+            } else if self.knowledge.positions() == positions {
+                Ok(Admission { basis: Basis::Word(positions), ..ANONYMOUS })
+            } else {
+                Err(changed_meanwhile())
+            });
         }
         let fresh = fresh.map(|fresh| fresh.exchanged);
         match credential {
@@ -45,7 +51,7 @@ impl Gatekeeper {
                 let session = self.verified(token, snapshot, now);
                 let admitted = session.and_then(|session| {
                     self.admit(&session, &at)?;
-                    Ok(Admission { assertion: Some(session.assertion.clone()), ..ANONYMOUS })
+                    Ok(Admission { basis: Basis::Session(session), ..ANONYMOUS })
                 });
                 Now::Decided(admitted.or_else(|refusal| {
                     if is_open(application, &facts) { Ok(ANONYMOUS) } else { Err(refusal) }
@@ -60,7 +66,9 @@ impl Gatekeeper {
             Credential::None => match application.policies.evaluate(&facts).outcome {
                 Outcome::Bypass => Now::Decided(Ok(ANONYMOUS)),
                 Outcome::ServiceAuth | Outcome::Allow => self.judge_kept(None, &at, fresh),
-                _ if is_open_preflight(seen, application) => Now::Decided(Ok(ANONYMOUS)),
+                _ if is_open_preflight(seen, application) => {
+                    Now::Decided(Ok(Admission { basis: Basis::Preflight, ..ANONYMOUS }))
+                }
                 Outcome::Deny => Now::Decided(Err(Refusal::denied(
                     "POLICY_DENIED",
                     "an Access policy blocks this request",
@@ -88,11 +96,7 @@ impl Gatekeeper {
                 let is_given = lives_on && pair.is_some() && !is_strict;
                 let cookie =
                     is_given.then(|| session.cookie(at.application, self.exchange.is_https)).flatten();
-                Now::Decided(Ok(Admission {
-                    assertion: Some(session.assertion.clone()),
-                    cookie,
-                    ..ANONYMOUS
-                }))
+                Now::Decided(Ok(Admission { basis: Basis::Session(session), cookie, ..ANONYMOUS }))
             }
             // What was kept is no longer good: the credential itself may still be.
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED && fresh.is_none() => {
@@ -103,8 +107,18 @@ impl Gatekeeper {
         }
     }
 
-    /// The whole judgement of a session for one request. Says whether it outlives the request.
+    /// The whole judgement of a session for one request, which counts as a use. Says whether it outlives the request.
     fn admit(&self, session: &Session, at: &At<'_>) -> Result<bool, Refusal> {
+        let admitted = self.judge_session(session, at);
+        let claims = &session.claims;
+        if let Some(token) = claims.token.filter(|_| admitted.is_ok()) {
+            self.usage.count(token, claims.secret_version, &session.uses, at.now);
+        }
+        admitted
+    }
+
+    /// The same, and nothing is counted.
+    pub(super) fn judge_session(&self, session: &Session, at: &At<'_>) -> Result<bool, Refusal> {
         let (claims, At { application, organization, facts, now }) = (&session.claims, *at);
         claims.check_audience(&application.aud).map_err(rejected)?;
         if organization.is_none_or(|organization| organization.issuer != claims.issuer) {
@@ -125,9 +139,6 @@ impl Gatekeeper {
                 .map_err(revoked)?;
         }
         let verdict = application.policies.evaluate(&facts.with_service_token(claims.token));
-        if let Some(token) = claims.token.filter(|_| verdict.outcome.is_admitted()) {
-            self.usage.count(token, claims.secret_version, &session.uses, now);
-        }
         match (verdict.outcome, verdict.policy) {
             (Outcome::ServiceAuth | Outcome::Allow, Some(decided)) => {
                 Ok(!application.session_duration(decided).is_zero())
@@ -170,11 +181,11 @@ impl Gatekeeper {
 
 /// Where a session is judged, and by what.
 #[derive(Clone, Copy)]
-struct At<'s> {
-    application: &'s Application,
-    organization: Option<&'s Organization>,
-    facts: Facts<'s>,
-    now: Timestamp,
+pub(super) struct At<'s> {
+    pub application: &'s Application,
+    pub organization: Option<&'s Organization>,
+    pub facts: Facts<'s>,
+    pub now: Timestamp,
 }
 
 fn is_open_preflight(seen: &Seen<'_>, application: &Application) -> bool {

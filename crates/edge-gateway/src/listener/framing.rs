@@ -2,7 +2,10 @@
 //!
 //! The HTTP library behind is lenient where RFC 9112 lets it be: a bare line feed ends a line, a fragment is dropped,
 //! of `Content-Length` and `Transfer-Encoding` one is ignored. What leads proxies to see two requests where there is
-//! one is refused here. Nothing is changed or kept, but a line that is cut in two.
+//! one is refused here. Nothing is changed or kept, but a line that is cut in two. What follows a request for another
+//! protocol is not read at all: it may never be HTTP.
+
+use crate::request::upgrade;
 
 /// Longest line of a head, and of the trailers.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -26,6 +29,18 @@ pub struct Framing {
     lengths: usize,
     length: u64,
     codings: usize,
+    /// Heads that have begun.
+    requests: u64,
+    upgrade: Upgrade,
+}
+
+/// What one head says of another protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Upgrade {
+    is_http_11: bool,
+    is_named_by_connection: bool,
+    lines: usize,
+    is_good: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +55,22 @@ enum State {
     Chunk(u64),
     ChunkEnd,
     Trailers,
+    /// Another protocol was asked for: what follows is not ours to read.
+    Asked,
     Broken,
 }
 
 impl Default for Framing {
     fn default() -> Self {
-        Self { state: State::Opening(0), line: Vec::new(), lengths: 0, length: 0, codings: 0 }
+        Self {
+            state: State::Opening(0),
+            line: Vec::new(),
+            lengths: 0,
+            length: 0,
+            codings: 0,
+            requests: 0,
+            upgrade: Upgrade::default(),
+        }
     }
 }
 
@@ -55,24 +80,30 @@ impl Framing {
         matches!(self.state, State::Opening(_))
     }
 
-    /// Takes the next bytes.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+    /// Which request of this connection, counted from 1, asks for another protocol, and was the last to be read.
+    pub fn asked(&self) -> Option<u64> {
+        (self.state == State::Asked).then_some(self.requests)
+    }
+
+    /// Takes the next bytes. How many of them are HTTP: all, unless another protocol was asked for.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             match self.state {
-                State::Http2 => return Ok(()),
+                State::Http2 => return Ok(bytes.len()),
+                State::Asked => return Ok(at),
                 State::Broken => return Err(Broken { at }),
                 State::Opening(seen) => {
                     let wanted = PREFACE.iter().skip(seen);
                     let same = rest.iter().zip(wanted).take_while(|(given, wanted)| given == wanted).count();
                     if seen + same == PREFACE.len() {
                         self.state = State::Http2;
-                        return Ok(());
+                        return Ok(bytes.len());
                     }
                     at += same;
                     if at == bytes.len() {
                         self.state = State::Opening(seen + same);
-                        return Ok(());
+                        return Ok(at);
                     }
                     // HTTP/1, and what looked like a preface is the beginning of a line.
                     self.state = State::RequestLine;
@@ -93,7 +124,7 @@ impl Framing {
                 }
             }
         }
-        Ok(())
+        Ok(at)
     }
 
     fn skip(&mut self, left: u64, here: usize, then: State, still: fn(u64) -> State) -> usize {
@@ -135,9 +166,13 @@ impl Framing {
             State::RequestLine if line.is_empty() => Some(State::RequestLine),
             State::RequestLine => {
                 (self.lengths, self.length, self.codings) = (0, 0, 0);
+                self.requests += 1;
+                self.upgrade =
+                    Upgrade { is_http_11: line.ends_with(b" HTTP/1.1"), ..Upgrade::default() };
                 (!line.contains(&b'#')).then_some(State::Headers)
             }
             State::Headers if line.is_empty() => Some(match (self.codings, self.length) {
+                (0, 0) if self.upgrade.is_asked() => State::Asked,
                 (0, 0) => State::RequestLine,
                 (0, length) => State::Body(length),
                 _ => State::ChunkSize,
@@ -150,7 +185,12 @@ impl Framing {
             }
             State::ChunkEnd => line.is_empty().then_some(State::ChunkSize),
             State::Trailers => Some(if line.is_empty() { State::RequestLine } else { State::Trailers }),
-            State::Opening(_) | State::Http2 | State::Body(_) | State::Chunk(_) | State::Broken => None,
+            State::Opening(_)
+            | State::Http2
+            | State::Body(_)
+            | State::Chunk(_)
+            | State::Asked
+            | State::Broken => None,
         }
     }
 
@@ -172,8 +212,22 @@ impl Framing {
                 && self.codings == 1
                 && self.lengths == 0;
         }
+        if name.eq_ignore_ascii_case(b"connection") {
+            self.upgrade.is_named_by_connection |= upgrade::is_named(value);
+        }
+        if name.eq_ignore_ascii_case(b"upgrade") {
+            self.upgrade.lines += 1;
+            self.upgrade.is_good = upgrade::is_protocol(value.trim_ascii());
+        }
         // A name cut short, or a line folded into the one before.
         !name.iter().any(u8::is_ascii_whitespace)
+    }
+}
+
+impl Upgrade {
+    /// In HTTP/1.1, named by `Connection`, to exactly one protocol.
+    const fn is_asked(self) -> bool {
+        self.is_http_11 && self.is_named_by_connection && self.lines == 1 && self.is_good
     }
 }
 

@@ -14,9 +14,10 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 
 /// Prefixes, with `-` for every separator, of headers that a client may not send on: identity, and what a proxy
 /// would say about the client.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "cf-access-",
     "cf-client-cert-",
+    "sallyport-",
     "x-auth-",
     "x-authenticated-",
     "x-client-cert",
@@ -109,7 +110,7 @@ pub fn overrides_method(headers: &HeaderMap) -> bool {
 
 fn is_ours(name: &str) -> bool {
     // The first letters rule almost every header out.
-    let could_be = matches!(name.as_bytes().first(), Some(b'c' | b'f' | b'r' | b't' | b'x'));
+    let could_be = matches!(name.as_bytes().first(), Some(b'c' | b'f' | b'r' | b's' | b't' | b'x'));
     let is_whole = |whole: &&str| whole.len() == name.len() && is_spelled(name, whole);
     could_be
         && (OURS.iter().any(|prefix| is_spelled(name, prefix)) || OURS_WHOLE.iter().any(&is_whole))
@@ -159,6 +160,7 @@ mod tests {
             ("X_Auth_User", "x"),
             ("CF-IPCountry", "x"),
             ("X-Auth-Token", "x"),
+            ("Sallyport_Fallback", "x"),
             ("Accept", "x"),
             ("Forwarded-Elsewhere", "x"),
             ("Authorization", "x"),

@@ -7,20 +7,33 @@
 //! | `world` | the services |
 //! | `link` | from the gateway to each service; can be cut |
 //! | `upstream` | the application: keeps what arrives, answers what it is told |
+//! | `changes` | what an operator changes |
 //! | `client` | raw requests and answers |
 //! | `corpus` | every case of `tests/corpus` |
 //! | `http2` | HTTP/2 in clear text |
 //! | `leases` | what a gateway admits that has lost touch |
+//! | `failure_modes` | what it admits nevertheless, where an application says so |
 //! | `flights` | many first requests at once |
+//! | `time` | the gateway's clock |
 //! | `patience` | the slow, the silent and the many |
 //! | `streams` | large bodies |
+//! | `upgrade` | another protocol on the same connection |
+//! | `grpc` | applications that speak HTTP/2 |
+//! | `rides` | open streams, and what ends them |
+//! | `passengers` | one open stream of each kind |
 
+#[cfg(test)]
+mod changes;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod failure_modes;
+#[cfg(test)]
 mod flights;
+#[cfg(test)]
+mod grpc;
 #[cfg(test)]
 mod http2;
 #[cfg(test)]
@@ -28,9 +41,17 @@ mod leases;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod passengers;
+#[cfg(test)]
 mod patience;
 #[cfg(test)]
+mod rides;
+#[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod upgrade;
+#[cfg(test)]
+mod time;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

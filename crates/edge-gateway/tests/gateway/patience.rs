@@ -11,6 +11,7 @@ async fn patient(client_timeout_s: u32, max_connections: u32) -> World {
         upstream_timeout_s: number(1),
         client_timeout_s: number(client_timeout_s),
         max_connections: number(max_connections),
+        ..Limits::default()
     };
     let world = World::begin(Beginning { limits, ..Beginning::default() }).await;
     world.until_ready().await;

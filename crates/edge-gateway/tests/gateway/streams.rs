@@ -6,13 +6,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-const LENGTH: usize = 100 * 1024 * 1024;
+pub const LENGTH: usize = 100 * 1024 * 1024;
 /// What may be on the way: buffers here, there and in the kernel.
-const ON_THE_WAY: usize = 24 * 1024 * 1024;
+pub const ON_THE_WAY: usize = 24 * 1024 * 1024;
 static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
 /// Writes as much as is taken; how much that was before nothing more was.
-async fn push(stream: &mut TcpStream, most: usize) -> usize {
+pub async fn push(stream: &mut TcpStream, most: usize) -> usize {
     let mut written = 0;
     while written < most {
         let piece = &PIECE[..PIECE.len().min(most - written)];
@@ -23,7 +23,7 @@ async fn push(stream: &mut TcpStream, most: usize) -> usize {
     written
 }
 
-async fn drain(stream: &mut TcpStream, length: usize) {
+pub async fn drain(stream: &mut TcpStream, length: usize) {
     let mut buffer = vec![0; 1024 * 1024];
     let mut left = length;
     while left > 0 {
@@ -33,7 +33,7 @@ async fn drain(stream: &mut TcpStream, length: usize) {
     }
 }
 
-async fn head(stream: &mut TcpStream) -> String {
+pub async fn head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
@@ -41,11 +41,17 @@ async fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
+/// From now on connections to the application are had from here.
+pub fn hand_over(world: &World) -> UnboundedReceiver<TcpStream> {
+    let (to, applications) = mpsc::unbounded_channel();
+    world.upstream.behave(Manner::HandedOver(to));
+    applications
+}
+
 /// A client's connection, and how the application's are had.
 async fn sides() -> (World, TcpStream, UnboundedReceiver<TcpStream>) {
     let world = World::open().await;
-    let (to, applications) = mpsc::unbounded_channel();
-    world.upstream.behave(Manner::HandedOver(to));
+    let applications = hand_over(&world);
     let client = TcpStream::connect(world.gateway).await.unwrap();
     (world, client, applications)
 }

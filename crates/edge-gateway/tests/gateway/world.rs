@@ -2,15 +2,19 @@
 
 use crate::client::Client;
 use crate::link::{Link, Mode};
+use crate::time::Time;
 use crate::upstream::Upstream;
 use database::Database;
 use edge_gateway::config::{Limits, Proxy};
 use model::{AccountId, Clock, SystemClock};
+use proto::change_feed::ListReplicasRequest;
+use proto::change_feed::change_feed_client::ChangeFeedClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::policy_evaluator::rule::Selector;
 use proto::policy_evaluator::{
     ApplicationSpec, CreateApplicationRequest, Decision, Empty, PolicyLink, PolicyLinks, PolicySpec,
-    PutOrganizationRequest, Rule, policy_link,
+    FailureMode, ListApplicationsRequest, PutOrganizationRequest, Rule, SetFailureModeRequest, failure_mode,
+    policy_link,
 };
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
@@ -32,11 +36,13 @@ const OPERATOR: &str = "operator";
 pub struct Beginning {
     pub links: Mode,
     pub limits: Limits,
+    /// Applications of their own, by host.
+    pub upstreams: Vec<edge_gateway::config::Upstream>,
 }
 
 impl Default for Beginning {
     fn default() -> Self {
-        Self { links: Mode::Open, limits: Limits::default() }
+        Self { links: Mode::Open, limits: Limits::default(), upstreams: Vec::new() }
     }
 }
 
@@ -45,12 +51,17 @@ pub struct World {
     pub upstream: Upstream,
     pub registry: TokenRegistryClient<GrpcChannel>,
     pub policies: PolicyEvaluatorClient<GrpcChannel>,
+    pub sessions: SessionIssuerClient<GrpcChannel>,
     /// To the registry, the evaluator and the issuer.
     pub links: [Arc<Link>; 3],
-    account: AccountId,
+    /// Of the registry, the evaluator and the issuer.
+    feeds: [ChangeFeedClient<GrpcChannel>; 3],
+    /// As the gateway sees it.
+    pub time: Arc<Time>,
+    pub account: AccountId,
     ready: Ready,
     _running: DropGuard,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A Client ID and Client Secret.
@@ -115,18 +126,20 @@ impl World {
             key_encryption_key: Zeroizing::new(vec![2; 32]),
             token_registry: TokenRegistryClient::new(registry("session-issuer")),
             policy_evaluator: PolicyEvaluatorClient::new(evaluator("session-issuer")),
+            key_set_cache_lifetime: Duration::ZERO,
             name: "session-issuer".to_owned(),
         });
         let issuer = serve(issuer.await.unwrap(), session_issuer::default_callers(), &links[2]);
-        let _: SessionIssuerClient<GrpcChannel> = SessionIssuerClient::new(issuer(OPERATOR));
+        let sessions = SessionIssuerClient::new(issuer(OPERATOR));
 
         let upstream = Upstream::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = listener.local_addr().unwrap();
+        let time = Arc::<Time>::default();
         let deps = edge_gateway::Deps {
             listener,
             bus,
-            clock,
+            clock: time.clone(),
             token_registry: registry("edge-gateway"),
             policy_evaluator: evaluator("edge-gateway"),
             session_issuer: issuer("edge-gateway"),
@@ -134,6 +147,7 @@ impl World {
         };
         let proxy = Proxy {
             upstream: Some(format!("http://{}", upstream.address)),
+            upstreams: beginning.upstreams,
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             country_header: Some("CF-IPCountry".to_owned()),
             ..Proxy::default()
@@ -147,11 +161,14 @@ impl World {
             upstream,
             registry: TokenRegistryClient::new(registry(OPERATOR)),
             policies: PolicyEvaluatorClient::new(evaluator(OPERATOR)),
+            sessions,
             links,
+            feeds: [registry(OPERATOR), evaluator(OPERATOR), issuer(OPERATOR)].map(ChangeFeedClient::new),
+            time,
             account: AccountId::random(),
             ready,
             _running: stop.drop_guard(),
-            _folder: folder,
+            folder,
         };
         world.organize().await;
         world
@@ -172,7 +189,7 @@ impl World {
     /// `app.localhost`: any token. `app.localhost/admin`: nobody. `open.localhost`: everybody. `inside.localhost`:
     /// everybody on this machine. `country.localhost`: everybody but from Norway. `header.localhost`: any token in one
     /// header. `waved.localhost`: any token, without a session. `preflight.localhost`: any token, and preflight
-    /// requests.
+    /// requests. `grpc.localhost` and `calls.localhost`: any token.
     pub async fn protect(&self) {
         let any = || Selector::AnyValidServiceToken(Empty {});
         let service = || policy(Decision::NonIdentity, any());
@@ -197,6 +214,8 @@ impl World {
             ("header.localhost", service(), in_header),
             ("waved.localhost", policy(Decision::Bypass, any()), ApplicationSpec::default()),
             ("preflight.localhost", service(), preflight),
+            ("grpc.localhost", service(), ApplicationSpec::default()),
+            ("calls.localhost", service(), ApplicationSpec::default()),
         ] {
             let link =
                 PolicyLink { policy: Some(policy_link::Policy::Inline(policy)), ..PolicyLink::default() };
@@ -214,6 +233,56 @@ impl World {
             };
             self.policies.clone().create_application(request).await.unwrap();
         }
+    }
+
+    /// What an application's requests meet at a gateway that is cut off. Returns when the gateway knows, if it can.
+    pub async fn set_failure_mode(&self, domain: &str, mode: failure_mode::Mode) {
+        let (account_id, mut policies) = (self.account.to_string(), self.policies.clone());
+        let domain = domain.to_owned();
+        let request =
+            ListApplicationsRequest { account_id: account_id.clone(), domain, ..Default::default() };
+        let found = policies.list_applications(request).await.unwrap().into_inner().applications;
+        let request = SetFailureModeRequest {
+            account_id,
+            application_id: found[0].id.clone(),
+            failure_mode: Some(FailureMode { mode: Some(mode) }),
+            ..Default::default()
+        };
+        policies.set_failure_mode(request).await.unwrap();
+    }
+
+    /// Until these feeds were told by the gateway how stale it may be, and it has their answer.
+    pub async fn until_told(&self, feeds: &[usize], staleness_ms: i64) {
+        let contact = async |feed: usize| {
+            let request = ListReplicasRequest::default();
+            let answer = self.feeds[feed].clone().list_replicas(request).await.unwrap().into_inner();
+            let said = answer.replicas.into_iter().filter(|it| it.replica == "edge-gateway" && it.is_live);
+            said.filter(|it| it.staleness_ms == staleness_ms).map(|it| it.last_contact_at_ms).max()
+        };
+        let told = async {
+            for feed in feeds {
+                let mut first = None;
+                loop {
+                    match (first, contact(*feed).await) {
+                        (None, contact) => first = contact,
+                        (Some(first), Some(next)) if next > first => break,
+                        (Some(_), _) => {}
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), told).await.unwrap();
+    }
+
+    /// The evaluator's database comes back with a shorter history.
+    pub async fn lose_history_of_policies(&self) {
+        let database = database(self.folder.path(), "policy-evaluator").await;
+        database::with!(&database, |pool| {
+            let renamed = database::sqlx::query("UPDATE feed_head SET epoch = 'another', position = 0");
+            renamed.execute(pool).await.unwrap();
+        });
+        database.close().await;
     }
 
     pub async fn token(&self) -> Pair {
@@ -258,7 +327,7 @@ impl World {
     }
 }
 
-fn policy(decision: Decision, selector: Selector) -> PolicySpec {
+pub fn policy(decision: Decision, selector: Selector) -> PolicySpec {
     PolicySpec {
         name: "a policy".to_owned(),
         decision: decision.into(),

@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod failure_mode;
 mod links;
 mod read;
 mod update;

@@ -1,5 +1,5 @@
 use super::{Rpc, check_id, read};
-use crate::store::{find_application, no_such_application};
+use crate::store::{find_application_state, no_such_application};
 use change_feed::Gate;
 use directory::{Application, Directory, convert};
 use model::{ApplicationId, Clock, Error, GroupId};
@@ -79,9 +79,10 @@ impl Rpc {
         // Before everything else: what is read afterwards is of this position or a later one.
         let as_of = change_feed::log::head(&self.database).await?.position;
         let (application, groups, organization) = read!(&self.database, |tables| {
-            let found = find_application(tables, "", id).await?.ok_or_else(no_such_application)?;
-            let groups = tables.all_groups(&found.account_id).await?;
-            let organization = tables.organization(&found.account_id).await?;
+            let found = find_application_state(tables, "", id).await?.ok_or_else(no_such_application)?;
+            let account = found.application.as_ref().map(|it| it.account_id.as_str()).unwrap_or_default();
+            let groups = tables.all_groups(account).await?;
+            let organization = tables.organization(account).await?;
             (found, groups, organization)
         });
         // A group that cannot be read counts as missing: rules that name it are in doubt.

@@ -11,6 +11,7 @@ database::row! {
         spec: Vec<u8>,
         created_at_ms: i64,
         updated_at_ms: i64,
+        failure_mode: Option<Vec<u8>>,
     }
 }
 
@@ -70,9 +71,14 @@ impl ApplicationRow {
         decode(&self.spec)
     }
 
+    /// None: nothing is written, so closed.
+    pub fn failure_mode(&self) -> Result<Option<wire::FailureMode>, Error> {
+        self.failure_mode.as_deref().map(decode).transpose()
+    }
+
     pub fn into_wire(self, policies: Vec<PolicyRow>) -> Result<wire::Application, Error> {
         let spec = self.spec()?;
-        let Self { id, account_id, aud, spec: _, created_at_ms, updated_at_ms } = self;
+        let Self { id, account_id, aud, spec: _, created_at_ms, updated_at_ms, failure_mode: _ } = self;
         let policies = policies.into_iter().map(PolicyRow::into_wire).collect::<Result<_, _>>()?;
         Ok(wire::Application {
             id,

@@ -10,6 +10,8 @@ pub enum Write {
     PutApplication { id: String, account: String, aud: String, name: String, spec: Vec<u8>, at_ms: i64 },
     /// Replaces the domains: canonical patterns.
     SetDomains { application: String, patterns: Vec<String> },
+    /// An encoded message.
+    SetFailureMode { application: String, mode: Vec<u8> },
     /// With its domains and links, and the policies that it owns.
     DeleteApplication { id: String },
     /// Creates, or changes the spec.
@@ -76,6 +78,13 @@ macro_rules! writes {
                                 pattern, application,
                             );
                         }
+                    }
+                    Write::SetFailureMode { application, mode } => {
+                        execute!(
+                            self,
+                            "UPDATE applications SET failure_mode = $2 WHERE id = $1",
+                            application, mode,
+                        );
                     }
                     Write::DeleteApplication { id } => {
                         execute!(self, "DELETE FROM application_policies WHERE application_id = $1", id);

@@ -88,6 +88,7 @@ pub async fn another_account_sees_and_changes_nothing(world: &World) {
         get_application(GetApplicationRequest { id: aud.clone() }),
         update_application(UpdateApplicationRequest { id: app.clone(), spec: spec.clone() }),
         delete_application(DeleteApplicationRequest { id: app.clone() }),
+        get_failure_mode(GetFailureModeRequest { application_id: app.clone() }),
         get_policy(GetPolicyRequest { id: reusable.clone() }),
         get_policy(GetPolicyRequest { application_id: app.clone(), id: reusable.clone() }),
         create_policy(CreatePolicyRequest { application_id: app.clone(), spec: own.clone() }),

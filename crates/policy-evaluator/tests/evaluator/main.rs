@@ -7,6 +7,7 @@
 
 mod applications;
 mod evaluation;
+mod failure_modes;
 mod groups;
 mod input;
 mod organizations;
@@ -72,6 +73,10 @@ facts! {
     input::every_bad_input_is_refused_by_its_field,
     input::another_account_sees_and_changes_nothing,
     input::callers_may_call_what_their_work_needs,
+    failure_modes::it_is_closed_until_it_is_written_and_confirmed_like_any_edit,
+    failure_modes::no_other_edit_sees_or_resets_it,
+    failure_modes::what_is_not_clearly_meant_is_refused_by_its_field,
+    failure_modes::only_its_owner_may_set_it_through_the_management_plane,
     tokens::an_unknown_token_is_refused_on_the_rule_that_names_it,
     tokens::a_named_token_is_not_deleted_until_it_is_named_no_more,
     tokens::a_refused_change_leaves_no_reference,

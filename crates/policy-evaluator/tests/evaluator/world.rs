@@ -90,7 +90,7 @@ impl World {
         };
         loop {
             let answer = self.evaluator.clone().put_organization(team.clone()).await.unwrap().into_inner();
-            if answer.propagation.unwrap().confirmed == 1 {
+            if answer.propagation.unwrap().confirmed.len() == 1 {
                 return;
             }
         }

@@ -35,6 +35,14 @@ fn removed(key: &SigningKey, position: u64) -> Entry {
     Entry { position, object: format!("key/{}", key.kid()), state: Vec::new(), removed: true }
 }
 
+/// As the issuer tells it: the name and nothing else.
+fn revoked_key(key: &SigningKey, position: u64) -> Entry {
+    let bare =
+        wire::SigningKey { kid: key.kid().to_string(), r#use: Use::Revoked.into(), ..Default::default() };
+    let state = wire::KeyState { account_id: ACCOUNT.to_string(), key: Some(bare) };
+    Entry { position, object: format!("key/{}", key.kid()), state: state.encode_to_vec(), removed: false }
+}
+
 fn session(key: &SigningKey) -> String {
     let claims = Claims {
         audience: "ab".repeat(32).parse().unwrap(),
@@ -123,6 +131,40 @@ fn a_removed_key_verifies_nothing_and_never_comes_back() {
         assert_eq!(view.judge_key(SIGNER.kid()), Err(Refusal::SessionKeyUnknown));
         assert_eq!(view.verify(&jwt, |_| Some(ISSUER), NOW), Err(Rejection::KeyUnknown));
     }
+}
+
+#[test]
+fn a_revoked_key_ends_every_session_under_it_and_never_comes_back() {
+    let view = Sessions::default();
+    let (known, jwt) = (published(&SIGNER, Use::Current, 2), session(&SIGNER));
+    view.apply(&[known.clone(), published(&OTHER, Use::Next, 3)]);
+    view.apply(&[published(&OTHER, Use::Current, 4), revoked_key(&SIGNER, 5)]);
+    let check = |refusal, rejection| {
+        assert_eq!(view.judge_key(SIGNER.kid()), Err(refusal));
+        assert_eq!(view.verify(&jwt, |_| Some(ISSUER), NOW), Err(rejection));
+        assert!(view.find_key(SIGNER.kid()).is_none());
+        let kids: Vec<_> = view.key_set(ACCOUNT).iter().map(|key| key.kid()).collect();
+        assert_eq!(kids, [OTHER.kid()]);
+    };
+    check(Refusal::SessionKeyRevoked, Rejection::KeyRevoked);
+    // Late, again, or of a database that was written to after it.
+    for late in [known.clone(), published(&SIGNER, Use::Previous, 4), published(&SIGNER, Use::Current, 9)] {
+        view.apply(std::slice::from_ref(&late));
+        view.load(vec![published(&OTHER, Use::Current, 4), late]);
+        check(Refusal::SessionKeyRevoked, Rejection::KeyRevoked);
+    }
+    // Forgotten by the issuer once nothing under it can be alive: unknown then, and no less refused.
+    view.apply(&[removed(&SIGNER, 10), revoked_key(&SIGNER, 5), known]);
+    check(Refusal::SessionKeyUnknown, Rejection::KeyUnknown);
+}
+
+#[test]
+fn a_key_is_known_to_be_revoked_from_a_load_alone() {
+    let view = Sessions::default();
+    view.load(vec![published(&OTHER, Use::Current, 4), revoked_key(&SIGNER, 5)]);
+    assert_eq!(view.judge_key(SIGNER.kid()), Err(Refusal::SessionKeyRevoked));
+    assert_eq!(view.judge_key(OTHER.kid()), Ok(()));
+    assert_eq!(view.verify(&session(&SIGNER), |_| Some(ISSUER), NOW), Err(Rejection::KeyRevoked));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The embedded topology.
 
-use crate::dev::places::{Places, bind_both};
+use crate::dev::places::{Places, bind, bind_both};
 use crate::dev::state::State;
 use crate::dev::{Options, announce, upstream};
 use crate::embedded::{self, Embedded, Keys};
@@ -8,16 +8,22 @@ use anyhow::{Context as _, Result};
 use model::SystemClock;
 use proto::policy_evaluator::PutOrganizationRequest;
 use service_kit::assembly;
-use service_kit::operations::Ready;
+use service_kit::operations::{self, Ready};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -> Result<()> {
     let (gateway, admin) = bind_both(options.gateway, options.admin, &mut state).await?;
+    let operations = match options.operations {
+        Some(asked) => Some(bind(asked, None, "--operations").await?),
+        None => None,
+    };
     let places = Places {
         gateways: vec![gateway.local_addr()?],
         admin: admin.local_addr()?,
+        operations: operations.as_ref().map(TcpListener::local_addr).transpose()?,
         outbox: state.folder("outbox")?,
         data_dir: state.data_dir.clone(),
     };
@@ -39,7 +45,8 @@ pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -
         outbox: places.outbox.clone(),
         clock: Arc::new(SystemClock),
     });
-    let Embedded { workers, ready, mut operator } = assembled.await?;
+    let Embedded { mut workers, ready, mut operator } = assembled.await?;
+    workers.extend(operations.map(|listener| operations::serve(listener, ready.clone())));
     let running = tokio::spawn(assembly::run(workers, stop.clone()));
     let organization = PutOrganizationRequest {
         account_id: state.memory.account_id.clone(),

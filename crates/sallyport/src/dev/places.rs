@@ -11,6 +11,8 @@ pub struct Places {
     /// The first is the team domain's.
     pub gateways: Vec<SocketAddr>,
     pub admin: SocketAddr,
+    /// Of the one process there is; `None`: nowhere, or each process has its own.
+    pub operations: Option<SocketAddr>,
     pub outbox: PathBuf,
     pub data_dir: PathBuf,
 }

@@ -35,6 +35,9 @@ impl Report<'_> {
         if let Some(object) = object.as_object_mut().filter(|_| self.is_distributed) {
             object.insert("gateways".to_owned(), json!(gateways));
         }
+        if let (Some(object), Some(operations)) = (object.as_object_mut(), self.places.operations) {
+            object.insert("operations".to_owned(), json!(format!("http://{operations}")));
+        }
         let mut out = std::io::stdout().lock();
         writeln!(out, "{object}")?;
         out.flush()?;
@@ -68,6 +71,9 @@ impl Report<'_> {
             ("data", self.places.data_dir.display().to_string()),
         ] {
             writeln!(out, "  {name:<14} {value}")?;
+        }
+        if let Some(operations) = self.places.operations {
+            writeln!(out, "  {:<14} http://{operations}/metrics", "metrics")?;
         }
         let secret = client_secret.as_deref().unwrap_or("$CLIENT_SECRET");
         let bearer = format!("-H 'Authorization: Bearer {api_token}'");

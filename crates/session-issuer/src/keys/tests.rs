@@ -6,12 +6,6 @@ use change_feed::Source;
 use model::SessionId;
 use proto::change_feed as feed;
 
-const DAY: Duration = Duration::from_hours(24);
-
-fn just_before(duration: Duration) -> Duration {
-    duration.saturating_sub(Duration::from_millis(1))
-}
-
 fn uses(keys: &[StoredKey]) -> Vec<KeyUse> {
     keys.iter().map(|key| key.usage).collect()
 }
@@ -25,7 +19,7 @@ async fn the_first_need_makes_two_keys_and_the_current_one_signs() {
     let keys = issuer.store.list_keys(account).await.unwrap();
     assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Next]);
     assert_eq!(keys[0].kid, signer.kid());
-    assert!(keys.iter().all(|key| key.is_confirmed));
+    assert!(keys.iter().all(StoredKey::is_confirmed));
     assert_eq!(keys[0].jwk_json, signer.jwk().to_json());
     assert!(keys[0].certificate_pem.starts_with("-----BEGIN CERTIFICATE-----"));
     // Another account's are its own.
@@ -67,6 +61,7 @@ async fn enforcement_point(feed: &Arc<Feed>) -> String {
         incarnation: incarnation.clone(),
         applied: 0,
         version: String::new(),
+        staleness_ms: 0,
     };
     Source::heartbeat(feed, request).await.unwrap();
     incarnation
@@ -96,13 +91,31 @@ async fn a_key_signs_only_after_every_enforcement_point_knows_it() {
     assert!(tokio::time::timeout(wait, &mut first).await.is_err());
     assert!(tokio::time::timeout(wait, another.signer(account)).await.is_err());
     let keys = issuer.store.list_keys(account).await.unwrap();
-    assert!(keys.iter().all(|key| !key.is_confirmed));
+    assert!(keys.iter().all(|key| !key.is_confirmed()));
 
     acknowledge_all(&issuer, &edge).await;
     let signer = first.await.unwrap().unwrap();
     assert_eq!(signer.kid(), keys[0].kid);
     let keys = issuer.store.list_keys(account).await.unwrap();
-    assert!(keys.iter().all(|key| key.is_confirmed));
+    assert!(keys.iter().all(StoredKey::is_confirmed));
+}
+
+#[tokio::test]
+async fn a_key_that_a_revocation_promotes_signs_only_once_it_is_known() {
+    let world = World::real_time().await;
+    let (issuer, account) = (Arc::new(world.issuer().await), AccountId::random());
+    issuer.signer(account).await.unwrap();
+    let edge = enforcement_point(&issuer.feed).await;
+    // The second one promotes what the first one has published and nobody has confirmed.
+    issuer.keys.revoke(account, None, Wait::None).await.unwrap();
+    let promoted = issuer.keys.revoke(account, None, Wait::None).await.unwrap().signing_kid;
+    let mut signer = tokio::spawn({
+        let issuer = issuer.clone();
+        async move { issuer.signer(account).await }
+    });
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut signer).await.is_err());
+    acknowledge_all(&issuer, &edge).await;
+    assert_eq!(signer.await.unwrap().unwrap().kid(), promoted);
 }
 
 #[tokio::test]
@@ -117,7 +130,7 @@ async fn what_a_dead_issuer_published_is_confirmed_by_the_next() {
 
     let issuer = world.issuer().await;
     assert_eq!(issuer.signer(account).await.unwrap().kid(), current.kid);
-    assert!(issuer.store.list_keys(account).await.unwrap().iter().all(|key| key.is_confirmed));
+    assert!(issuer.store.list_keys(account).await.unwrap().iter().all(StoredKey::is_confirmed));
 }
 
 #[tokio::test]
@@ -126,79 +139,37 @@ async fn a_rotation_signs_with_the_key_that_was_published_before() {
     let (issuer, account) = (world.issuer().await, AccountId::random());
     let before = issuer.signer(account).await.unwrap();
     let next = issuer.store.list_keys(account).await.unwrap()[1].kid;
-    issuer.keys.rotate(account, Wait::Confirmed).await.unwrap();
+    issuer.keys.rotate(account, false, Wait::Confirmed).await.unwrap();
     assert_eq!(issuer.signer(account).await.unwrap().kid(), next);
     let keys = issuer.store.list_keys(account).await.unwrap();
-    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Previous]);
-    assert_eq!(keys[1].kid, before.kid());
+    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Next, KeyUse::Previous]);
+    assert_eq!(keys[2].kid, before.kid());
 
-    // Again within the grace: a next one is published and confirmed first, and both previous ones stay.
-    issuer.keys.rotate(account, Wait::Confirmed).await.unwrap();
+    // Again within the grace: both previous ones stay.
+    issuer.keys.rotate(account, false, Wait::Confirmed).await.unwrap();
     let keys = issuer.store.list_keys(account).await.unwrap();
-    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Previous, KeyUse::Previous]);
+    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Next, KeyUse::Previous, KeyUse::Previous]);
     assert_eq!(issuer.signer(account).await.unwrap().kid(), keys[0].kid);
-    assert!(keys[0].is_confirmed);
+    assert!(keys.iter().all(StoredKey::is_confirmed));
 }
 
 #[tokio::test]
-async fn rotating_again_within_the_grace_waits_for_the_new_key_to_be_known() {
+async fn a_rotation_waits_for_the_next_key_to_be_known() {
     let world = World::real_time().await;
     let (issuer, account) = (Arc::new(world.issuer().await), AccountId::random());
     issuer.signer(account).await.unwrap();
-    issuer.keys.rotate(account, Wait::None).await.unwrap();
+    issuer.keys.rotate(account, false, Wait::None).await.unwrap();
     let signing = issuer.signer(account).await.unwrap().kid();
     let edge = enforcement_point(&issuer.feed).await;
     let mut rotation = tokio::spawn({
         let issuer = issuer.clone();
-        async move { issuer.keys.rotate(account, Wait::None).await }
+        async move { issuer.keys.rotate(account, false, Wait::None).await }
     });
-    while issuer.store.list_keys(account).await.unwrap().len() < 3 {
-        tokio::task::yield_now().await;
-    }
     assert!(tokio::time::timeout(Duration::from_millis(300), &mut rotation).await.is_err());
     assert_eq!(issuer.signer(account).await.unwrap().kid(), signing);
     acknowledge_all(&issuer, &edge).await;
     rotation.await.unwrap().unwrap();
     assert_ne!(issuer.signer(account).await.unwrap().kid(), signing);
-}
-
-#[tokio::test]
-async fn after_the_grace_the_set_has_two_keys_again() {
-    let (world, clock) = World::manual().await;
-    let (issuer, account) = (world.issuer().await, AccountId::random());
-    issuer.signer(account).await.unwrap();
-    issuer.keys.rotate(account, Wait::None).await.unwrap();
-    let current = issuer.signer(account).await.unwrap().kid();
-    clock.advance(just_before(7 * DAY));
-    issuer.keys.keep_up().await.unwrap();
-    let keys = issuer.store.list_keys(account).await.unwrap();
-    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Previous]);
-    clock.advance(Duration::from_millis(1));
-    issuer.keys.keep_up().await.unwrap();
-    let keys = issuer.store.list_keys(account).await.unwrap();
-    assert_eq!(uses(&keys), [KeyUse::Current, KeyUse::Next]);
-    assert!(keys[0].kid == current && keys[1].is_confirmed);
-}
-
-#[tokio::test]
-async fn keys_rotate_by_themselves_when_their_interval_is_over() {
-    let (world, clock) = World::manual().await;
-    let (issuer, other, account) = (world.issuer().await, world.issuer().await, AccountId::random());
-    let first = issuer.signer(account).await.unwrap().kid();
-    issuer.store.set_interval(account, 21).await.unwrap();
-    clock.advance(just_before(21 * DAY));
-    issuer.keys.keep_up().await.unwrap();
-    assert_eq!(issuer.signer(account).await.unwrap().kid(), first);
-    clock.advance(Duration::from_millis(1));
-    let (one, two) = tokio::join!(issuer.keys.keep_up(), other.keys.keep_up());
-    assert!(one.is_ok() || two.is_ok());
-    let second = issuer.signer(account).await.unwrap().kid();
-    assert_ne!(second, first);
-    assert_eq!(issuer.keys.settings(account).await.unwrap().last_rotation_at, world.clock.now());
-    // Once, though two issuers looked; and not again before the next interval.
-    assert_eq!(issuer.store.list_keys(account).await.unwrap().len(), 2);
-    issuer.keys.keep_up().await.unwrap();
-    assert_eq!(issuer.signer(account).await.unwrap().kid(), second);
 }
 
 #[tokio::test]
@@ -210,8 +181,8 @@ async fn the_signer_follows_a_rotation_at_another_issuer() {
     assert_eq!(other.signer(account).await.unwrap().kid(), first);
     // Known to memory now: the database is not asked.
     assert_eq!(issuer.keys.known_signer(account).unwrap().kid(), first);
-    let propagation = other.keys.rotate(account, Wait::Confirmed).await.unwrap();
-    assert_eq!((propagation.confirmed, propagation.fenced), (2, 0));
+    let propagation = other.keys.rotate(account, false, Wait::Confirmed).await.unwrap();
+    assert_eq!((propagation.confirmed.len(), propagation.fenced.len()), (2, 0));
     assert!(issuer.keys.known_signer(account).is_none());
     let second = issuer.signer(account).await.unwrap().kid();
     assert_ne!(second, first);
@@ -223,7 +194,7 @@ async fn a_retired_key_is_forgotten() {
     let (world, clock) = World::manual().await;
     let (issuer, account) = (world.following_issuer().await, AccountId::random());
     let kid = issuer.signer(account).await.unwrap().kid();
-    issuer.keys.rotate(account, Wait::Confirmed).await.unwrap();
+    issuer.keys.rotate(account, false, Wait::Confirmed).await.unwrap();
     issuer.keys.keep_up().await.unwrap();
     assert!(issuer.keys.parsed.read().contains_key(&kid));
     clock.advance(GRACE);

@@ -3,6 +3,8 @@
 use super::Keys;
 use change_feed::Wait;
 use model::{AccountId, Error};
+use revocation::KeyUse;
+use session_token::KeyId;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -48,32 +50,23 @@ impl Keys {
         Ok(())
     }
 
-    /// The next key, once the current one is alone.
+    /// The next key, if there is none: of an account from before every rotation brought one.
     async fn follow_up(&self, account: AccountId) -> Result<(), Error> {
         let turn = self.turn(account);
         let _turn = turn.lock().await;
-        if self.store.list_keys(account).await?.len() != 1 {
+        if self.store.list_keys(account).await?.iter().any(|key| key.usage == KeyUse::Next) {
             return Ok(());
         }
         let settings = self.settings(account).await?;
         self.add_next(account, &settings.team_domain).await
     }
 
-    async fn rotate_if_due(&self, account: AccountId) -> Result<(), Error> {
-        let turn = self.turn(account);
-        let _turn = turn.lock().await;
-        let settings = self.settings(account).await?;
-        let interval = Duration::from_hours(u64::from(settings.interval_days) * 24);
-        if settings.last_rotation_at.after(interval) > self.now() {
-            return Ok(());
-        }
-        self.rotate_since(account, &settings, Wait::None).await.map(drop)
-    }
-
-    /// Parsed keys that are no longer published.
+    /// What is known of keys that are no longer published.
     fn forget(&self) {
         if self.following.is_live() {
-            self.parsed.write().retain(|kid, _| self.following.view.find_key(*kid).is_some());
+            let is_published = |kid: &KeyId| self.following.view.find_key(*kid).is_some();
+            self.parsed.write().retain(|kid, _| is_published(kid));
+            self.kept_for.write().retain(|kid, _| is_published(kid));
         }
     }
 }

@@ -84,6 +84,7 @@ impl Rpc {
         let until = token.map(|token| Timestamp::from_millis(token.valid_until_ms));
         let expires_at_s =
             session::expiry(now, verdict.session_duration_s, until).ok_or_else(expired_token)?;
+        self.keys.keep_for(signer.kid(), session::life(now, expires_at_s)).await?;
         let token_id = token.map(|token| token.token_id.parse::<TokenId>().map_err(Error::internal));
         let claims = Claims {
             audience: verdict.aud.parse().map_err(Error::internal)?,

@@ -1,28 +1,32 @@
 //! Signing keys: at most one `current` and one `next` an account, and the `previous` ones whose grace runs.
+//!
+//! A change takes the feed's head first. So changes come one after the other, and what is recorded of a key is never
+//! older than what was recorded of it before.
 
 use super::Store;
-use super::stored_key::{KeyRow, NewKey, StoredKey, object};
-use change_feed::{Appended, Change, FeedConnection};
+use super::stored_key::{KeyRow, NewKey, StoredKey};
+use change_feed::{Appended, FeedConnection};
 use database::failed;
 use database::sqlx;
 use model::{AccountId, Error, ErrorKind, Timestamp};
 use session_token::KeyId;
+use std::time::Duration;
 
 macro_rules! key_columns {
     () => {
-        "kid, account_id, jwk, certificate_pem, key_use, created_at_ms, confirmed_at_ms"
+        "kid, account_id, jwk, certificate_pem, key_use, created_at_ms, confirmed_at_ms, revoked_at_ms"
     };
 }
 
-const SELECT: &str = concat!("SELECT ", key_columns!(), " FROM signing_keys WHERE kid = $1");
+pub(super) const SELECT: &str = concat!("SELECT ", key_columns!(), " FROM signing_keys WHERE kid = $1");
 
-const INSERT: &str = "INSERT INTO signing_keys
+pub(super) const INSERT: &str = "INSERT INTO signing_keys
     (kid, account_id, jwk, certificate_pem, private_key_encrypted, key_use, created_at_ms, activated_at_ms)
     VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $6 = 'current' THEN $7 END)";
 
 /// Inserts a key and records it, in a transaction of either database.
 macro_rules! insert {
-    ($tx:ident, $appended:ident, $account:expr, $key:expr, $key_use:literal, $now:expr) => {
+    ($tx:ident, $appended:ident, $account:expr, $key:expr, $key_use:expr, $now:expr) => {
         sqlx::query(INSERT)
             .bind($key.kid.to_string())
             .bind($account.to_string())
@@ -41,14 +45,18 @@ macro_rules! insert {
 /// Records a key as it is now.
 macro_rules! record {
     ($tx:ident, $appended:ident, $kid:expr, $now:expr) => {
-        let row: KeyRow =
-            sqlx::query_as(SELECT).bind($kid.to_string()).fetch_one(&mut *$tx).await.map_err(failed)?;
-        $tx.record(&mut $appended, StoredKey::try_from(row)?.into(), $now).await?;
+        let row: Option<KeyRow> =
+            sqlx::query_as(SELECT).bind($kid.to_string()).fetch_optional(&mut *$tx).await.map_err(failed)?;
+        if let Some(row) = row {
+            $tx.record(&mut $appended, StoredKey::try_from(row)?.into(), $now).await?;
+        }
     };
 }
 
+pub(super) use {insert, key_columns, record};
+
 /// Another issuer was faster.
-fn lost_race() -> Error {
+pub(super) fn lost_race() -> Error {
     Error::new(
         ErrorKind::Conflict,
         "KEY_ROTATION_CONFLICT",
@@ -57,13 +65,14 @@ fn lost_race() -> Error {
 }
 
 impl Store {
-    /// An account's keys, the signing key first; empty if it has none yet.
+    /// The keys of an account's key set, the signing key first; empty if it has none yet.
     pub async fn list_keys(&self, account: AccountId) -> Result<Vec<StoredKey>, Error> {
         let rows: Vec<KeyRow> = database::with!(&self.database, |pool| {
             sqlx::query_as(concat!(
                 "SELECT ",
                 key_columns!(),
-                " FROM signing_keys WHERE account_id = $1 ORDER BY created_at_ms DESC, kid"
+                " FROM signing_keys WHERE account_id = $1 AND revoked_at_ms IS NULL
+                 ORDER BY created_at_ms DESC, kid"
             ))
             .bind(account.to_string())
             .fetch_all(pool)
@@ -75,14 +84,16 @@ impl Store {
         Ok(keys)
     }
 
-    /// A private key, sealed.
+    /// A private key, sealed. None: it is retired or revoked.
     pub async fn find_sealed(&self, kid: KeyId) -> Result<Option<Vec<u8>>, Error> {
         database::with!(&self.database, |pool| {
-            sqlx::query_scalar("SELECT private_key_encrypted FROM signing_keys WHERE kid = $1")
-                .bind(kid.to_string())
-                .fetch_optional(pool)
-                .await
-                .map_err(failed)
+            sqlx::query_scalar(
+                "SELECT private_key_encrypted FROM signing_keys WHERE kid = $1 AND revoked_at_ms IS NULL",
+            )
+            .bind(kid.to_string())
+            .fetch_optional(pool)
+            .await
+            .map_err(failed)
         })
     }
 
@@ -100,6 +111,7 @@ impl Store {
         let mut appended = Appended::default();
         let now = self.clock.now();
         database::transaction!(&self.database, |tx| {
+            tx.next_position().await?;
             sqlx::query(
                 "INSERT INTO key_settings
                  (account_id, key_rotation_interval_days, last_key_rotation_at_ms, team_domain)
@@ -126,16 +138,18 @@ impl Store {
         let mut appended = Appended::default();
         let now = self.clock.now();
         database::transaction!(&self.database, |tx| {
+            tx.next_position().await?;
             insert!(tx, appended, account, next, "next", now);
         });
         Ok(appended)
     }
 
-    /// Records keys once more as they are, to be confirmed again.
+    /// Records keys once more as they are, to be confirmed again. Those that are gone are left out.
     pub async fn record_again(&self, kids: &[KeyId]) -> Result<Appended, Error> {
         let mut appended = Appended::default();
         let now = self.clock.now();
         database::transaction!(&self.database, |tx| {
+            tx.next_position().await?;
             for kid in kids {
                 record!(tx, appended, kid, now);
             }
@@ -161,7 +175,8 @@ impl Store {
         Ok(())
     }
 
-    /// `next` signs from now on, and what signed before stays in the key set until `retire_at`.
+    /// `next` signs from now on, `following` is the next one, and what signed before stays in the key set for its
+    /// grace, or for as long as it has promised.
     ///
     /// # Errors
     /// `Conflict` unless `next` is the account's confirmed next key and the last rotation is the one that was `seen`.
@@ -169,12 +184,13 @@ impl Store {
         &self,
         account: AccountId,
         next: KeyId,
+        following: &NewKey,
         seen: Timestamp,
-        retire_at: Timestamp,
     ) -> Result<Appended, Error> {
         let mut appended = Appended::default();
         let now = self.clock.now();
         database::transaction!(&self.database, |tx| {
+            tx.next_position().await?;
             // Two rotations in one millisecond are two.
             let rotated_at = now.as_millis().max(seen.as_millis() + 1);
             let settings = sqlx::query(
@@ -189,11 +205,13 @@ impl Store {
             }
             // Before the next one takes its place: only one is current.
             let before: Vec<String> = sqlx::query_scalar(
-                "UPDATE signing_keys SET key_use = 'previous', retire_at_ms = $2
+                "UPDATE signing_keys SET key_use = 'previous',
+                 retire_at_ms = $2 + CASE WHEN longest_session_ms > $3 THEN longest_session_ms ELSE $3 END
                  WHERE account_id = $1 AND key_use = 'current' RETURNING kid",
             )
             .bind(account.to_string())
-            .bind(retire_at.as_millis())
+            .bind(now.as_millis())
+            .bind(millis(GRACE))
             .fetch_all(&mut *tx)
             .await
             .map_err(failed)?;
@@ -209,6 +227,7 @@ impl Store {
             }
             // The new signing key first: nobody sees the account without one.
             record!(tx, appended, next, now);
+            insert!(tx, appended, account, following, "next", now);
             for kid in before {
                 record!(tx, appended, kid, now);
             }
@@ -216,64 +235,33 @@ impl Store {
         Ok(appended)
     }
 
-    /// Previous keys whose grace is over.
-    pub async fn list_retiring(&self) -> Result<Vec<KeyId>, Error> {
-        let kids: Vec<String> = database::with!(&self.database, |pool| {
-            sqlx::query_scalar(
-                "SELECT kid FROM signing_keys WHERE retire_at_ms IS NOT NULL AND retire_at_ms <= $1
-                 ORDER BY retire_at_ms LIMIT 100",
-            )
-            .bind(self.clock.now().as_millis())
-            .fetch_all(pool)
-            .await
-            .map_err(failed)?
-        });
-        kids.iter().map(|kid| kid.parse()).collect()
-    }
-
-    /// Forgets a previous key whose grace is over; nothing is appended if another issuer did it.
-    pub async fn retire(&self, kid: KeyId) -> Result<Appended, Error> {
-        let mut appended = Appended::default();
-        let now = self.clock.now();
-        database::transaction!(&self.database, |tx| {
-            let deleted = sqlx::query(
-                "DELETE FROM signing_keys WHERE kid = $1 AND key_use = 'previous' AND retire_at_ms <= $2",
+    /// Keeps a key in the key set for `longest` after it signs last: some sessions under it live that long.
+    pub async fn keep_for(&self, kid: KeyId, longest: Duration) -> Result<(), Error> {
+        let retire_at = self.clock.now().after(longest);
+        // Of a key that was rotated away meanwhile the end moves.
+        database::with!(&self.database, |pool| {
+            sqlx::query(
+                "UPDATE signing_keys SET longest_session_ms = $2,
+                 retire_at_ms = CASE WHEN retire_at_ms < $3 THEN $3 ELSE retire_at_ms END
+                 WHERE kid = $1 AND longest_session_ms < $2 AND revoked_at_ms IS NULL",
             )
             .bind(kid.to_string())
-            .bind(now.as_millis());
-            if deleted.execute(&mut *tx).await.map_err(failed)?.rows_affected() == 1 {
-                let change = Change { object: object(kid), state: None, keep_until: None };
-                tx.record(&mut appended, change, now).await?;
-            }
-        });
-        Ok(appended)
-    }
-
-    /// Accounts whose key set has the current key alone.
-    pub async fn list_without_next(&self) -> Result<Vec<AccountId>, Error> {
-        self.accounts(
-            "SELECT account_id FROM signing_keys GROUP BY account_id HAVING COUNT(*) = 1
-             ORDER BY account_id LIMIT 100",
-        )
-        .await
-    }
-
-    /// Accounts with a key that was published and not confirmed.
-    pub async fn list_unconfirmed(&self) -> Result<Vec<AccountId>, Error> {
-        self.accounts(
-            "SELECT DISTINCT account_id FROM signing_keys WHERE confirmed_at_ms IS NULL
-             ORDER BY account_id LIMIT 100",
-        )
-        .await
-    }
-
-    async fn accounts(&self, statement: &'static str) -> Result<Vec<AccountId>, Error> {
-        let accounts: Vec<String> = database::with!(&self.database, |pool| {
-            sqlx::query_scalar(statement).fetch_all(pool).await.map_err(failed)?
-        });
-        accounts.iter().map(|account| account.parse()).collect()
+            .bind(millis(longest))
+            .bind(retire_at.as_millis())
+            .execute(pool)
+            .await
+            .map(drop)
+            .map_err(failed)
+        })
     }
 }
 
+/// How long a key stays in the key set after it signed last, unless a longer session lives under it.
+pub const GRACE: Duration = Duration::from_hours(7 * 24);
+
 /// Six weeks.
 const DEFAULT_INTERVAL_DAYS: i64 = 42;
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -4,6 +4,7 @@ use super::Store;
 use database::failed;
 use database::sqlx;
 use model::{AccountId, Error, Timestamp};
+use std::time::Duration;
 
 database::row! {
     struct SettingsRow {
@@ -22,6 +23,13 @@ pub struct Settings {
     pub last_rotation_at: Timestamp,
     /// Common name of its keys' certificates.
     pub team_domain: String,
+}
+
+impl Settings {
+    /// When the key has signed for as long as it should.
+    pub fn due_at(&self) -> Timestamp {
+        self.last_rotation_at.after(Duration::from_hours(u64::from(self.interval_days) * 24))
+    }
 }
 
 impl TryFrom<SettingsRow> for Settings {
@@ -64,21 +72,5 @@ impl Store {
                 .map(drop)
                 .map_err(failed)
         })
-    }
-
-    /// Accounts whose key has signed for as long as it should.
-    pub async fn due_for_rotation(&self) -> Result<Vec<AccountId>, Error> {
-        let accounts: Vec<String> = database::with!(&self.database, |pool| {
-            sqlx::query_scalar(
-                "SELECT account_id FROM key_settings
-                 WHERE last_key_rotation_at_ms + key_rotation_interval_days * 86400000 <= $1
-                 ORDER BY last_key_rotation_at_ms LIMIT 100",
-            )
-            .bind(self.clock.now().as_millis())
-            .fetch_all(pool)
-            .await
-            .map_err(failed)?
-        });
-        accounts.iter().map(|account| account.parse()).collect()
     }
 }

@@ -4,6 +4,7 @@ use change_feed::Change;
 use model::{AccountId, Error, Timestamp};
 use prost::Message as _;
 use proto::session_issuer as wire;
+use proto::session_issuer::signing_key::Use;
 use revocation::KeyUse;
 use session_token::KeyId;
 
@@ -25,6 +26,7 @@ database::row! {
         key_use: String,
         created_at_ms: i64,
         confirmed_at_ms: Option<i64>,
+        revoked_at_ms: Option<i64>,
     }
 }
 
@@ -37,15 +39,32 @@ pub struct StoredKey {
     pub certificate_pem: String,
     pub usage: KeyUse,
     pub created_at: Timestamp,
-    /// Every enforcement point knows it: it may sign.
-    pub is_confirmed: bool,
+    /// When every enforcement point knew it; it signs nothing before.
+    pub confirmed_at: Option<Timestamp>,
+    /// It is not in the key set any more, and its private part is gone.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl StoredKey {
+    pub const fn is_confirmed(&self) -> bool {
+        self.confirmed_at.is_some()
+    }
 }
 
 impl TryFrom<KeyRow> for StoredKey {
     type Error = Error;
 
     fn try_from(row: KeyRow) -> Result<Self, Error> {
-        let KeyRow { kid, account_id, jwk, certificate_pem, key_use, created_at_ms, confirmed_at_ms } = row;
+        let KeyRow {
+            kid,
+            account_id,
+            jwk,
+            certificate_pem,
+            key_use,
+            created_at_ms,
+            confirmed_at_ms,
+            revoked_at_ms,
+        } = row;
         let usage = match key_use.as_str() {
             "current" => KeyUse::Current,
             "next" => KeyUse::Next,
@@ -59,20 +78,32 @@ impl TryFrom<KeyRow> for StoredKey {
             certificate_pem,
             usage,
             created_at: Timestamp::from_millis(created_at_ms),
-            is_confirmed: confirmed_at_ms.is_some(),
+            confirmed_at: confirmed_at_ms.map(Timestamp::from_millis),
+            revoked_at: revoked_at_ms.map(Timestamp::from_millis),
         })
     }
 }
 
 impl From<StoredKey> for wire::SigningKey {
     fn from(key: StoredKey) -> Self {
-        let StoredKey { kid, account: _, jwk_json, certificate_pem, usage, created_at, is_confirmed: _ } =
-            key;
+        let StoredKey {
+            kid,
+            account: _,
+            jwk_json,
+            certificate_pem,
+            usage,
+            created_at,
+            confirmed_at: _,
+            revoked_at,
+        } = key;
+        if revoked_at.is_some() {
+            return Self { kid: kid.to_string(), r#use: Use::Revoked.into(), ..Self::default() };
+        }
         Self {
             kid: kid.to_string(),
             jwk_json,
             certificate_pem,
-            r#use: wire::signing_key::Use::from(usage).into(),
+            r#use: Use::from(usage).into(),
             created_at_ms: created_at.as_millis(),
         }
     }

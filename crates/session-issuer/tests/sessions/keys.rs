@@ -1,35 +1,132 @@
 use crate::world::{Token, World};
-use model::{AccountId, ErrorKind};
+use model::{AccountId, Clock, Error, ErrorKind};
 use proto::session_issuer as wire;
 use proto::session_issuer::signing_key::Use;
 use service_kit::status::from_status;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tonic::Response;
 
 fn uses(keys: &[wire::SigningKey]) -> Vec<Use> {
     keys.iter().map(wire::SigningKey::r#use).collect()
+}
+
+impl World {
+    async fn rotate(&self, force: bool) -> Result<wire::RotateKeyResponse, Error> {
+        let request =
+            wire::RotateKeyRequest { account_id: self.account.to_string(), force, ..Default::default() };
+        self.issuer.clone().rotate_key(request).await.map(Response::into_inner).map_err(from_status)
+    }
+
+    async fn revoke_key(&self, kid: &str) -> Result<wire::RevokeKeyResponse, Error> {
+        let request = wire::RevokeKeyRequest {
+            account_id: self.account.to_string(),
+            kid: kid.to_owned(),
+            ..Default::default()
+        };
+        self.issuer.clone().revoke_key(request).await.map(Response::into_inner).map_err(from_status)
+    }
 }
 
 #[tokio::test]
 async fn sessions_survive_a_rotation_and_new_ones_are_signed_with_the_next_key() {
     let world = World::start().await;
     let (application, token) = world.opened().await;
-    let before = world.exchange(&application, &token).await.unwrap();
     let keys = world.key_set().await;
     assert_eq!(uses(&keys), [Use::Current, Use::Next]);
+    let refused = world.rotate(false).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.reason()), (ErrorKind::NotReady, "KEY_NEXT_TOO_YOUNG"));
+    world.clock.advance(Duration::from_hours(1));
+    let before = world.exchange(&application, &token).await.unwrap();
 
-    let request =
-        wire::RotateKeyRequest { account_id: world.account.to_string(), ..wire::RotateKeyRequest::default() };
-    let answer = world.issuer.clone().rotate_key(request).await.unwrap().into_inner();
+    let answer = world.rotate(false).await.unwrap();
     assert!(answer.propagation.unwrap().position > 0);
     assert!(answer.settings.unwrap().last_key_rotation_at_ms >= world.now_s() * 1000);
 
     let rotated = world.key_set().await;
-    assert_eq!(uses(&rotated), [Use::Current, Use::Previous]);
-    assert_eq!((&rotated[0].kid, &rotated[1].kid), (&keys[1].kid, &keys[0].kid));
+    assert_eq!(uses(&rotated), [Use::Current, Use::Next, Use::Previous]);
+    assert_eq!((&rotated[0].kid, &rotated[2].kid), (&keys[1].kid, &keys[0].kid));
     let after = world.exchange(&application, &token).await.unwrap();
     assert_eq!(after.session.unwrap().kid, keys[1].kid);
     for session in [before.session_jwt, after.session_jwt] {
         assert_eq!(world.why_inactive(&session).await, "");
     }
+}
+
+#[tokio::test]
+async fn a_session_that_lives_longer_than_the_grace_outlives_it() {
+    let world = World::start().await;
+    let (short, token) = world.opened().await;
+    let any = crate::world::policy(proto::policy_evaluator::Decision::NonIdentity, crate::world::ANY_TOKEN);
+    let long = world.application("240h", vec![any]).await;
+    let brief = world.exchange(&short, &token).await.unwrap().session.unwrap();
+    world.rotate(true).await.unwrap();
+    let session = world.exchange(&long, &token).await.unwrap();
+    world.rotate(true).await.unwrap();
+    world.clock.advance(Duration::from_hours(8 * 24));
+    world.start_another_issuer().await;
+    let mut kids = BTreeSet::from([brief.kid.clone()]);
+    while kids.contains(&brief.kid) {
+        kids = world.key_set().await.into_iter().map(|key| key.kid).collect();
+        tokio::task::yield_now().await;
+    }
+    // Whoever took that key out of the set looked at this one too.
+    assert!(kids.contains(&session.session.unwrap().kid));
+    assert_eq!(world.why_inactive(&session.session_jwt).await, "");
+}
+
+#[tokio::test]
+async fn a_revoked_key_ends_its_sessions_and_new_ones_start_with_the_next_key() {
+    let world = World::start().await;
+    let (application, token) = world.opened().await;
+    let session = world.exchange(&application, &token).await.unwrap();
+    let keys = world.key_set().await;
+    assert_eq!(world.why_inactive(&session.session_jwt).await, "");
+
+    let revoked = world.revoke_key("").await.unwrap();
+    assert_eq!((&revoked.kid, &revoked.signing_kid), (&keys[0].kid, &keys[1].kid));
+    assert_eq!(revoked.revoked_at_ms, world.clock.now().as_millis());
+    // The next key was published when the first one was, a moment ago: that is said.
+    let hour = Duration::from_hours(1);
+    assert_eq!(revoked.dropped_outside_at_ms, world.clock.now().after(hour).as_millis());
+    assert_eq!(revoked.signing_kid_known_outside_at_ms, world.clock.now().after(hour).as_millis());
+    let propagation = revoked.propagation.unwrap();
+    assert_eq!((propagation.confirmed.len(), propagation.not_confirmed.len()), (1, 0));
+
+    assert_eq!(world.why_inactive(&session.session_jwt).await, "SESSION_KEY_REVOKED");
+    let now = world.key_set().await;
+    assert_eq!((uses(&now), &now[0].kid), (vec![Use::Current, Use::Next], &keys[1].kid));
+    assert!(now.iter().all(|key| key.kid != keys[0].kid));
+    let fresh = world.exchange(&application, &token).await.unwrap();
+    assert_eq!(fresh.session.unwrap().kid, keys[1].kid);
+    assert_eq!(world.why_inactive(&fresh.session_jwt).await, "");
+
+    let again = world.revoke_key(&keys[0].kid).await.unwrap();
+    assert_eq!((again.kid, again.signing_kid), (keys[0].kid.clone(), keys[1].kid.clone()));
+    let repeated = again.propagation.unwrap();
+    assert!(repeated.position > propagation.position && repeated.confirmed.len() == 1);
+    assert_eq!(world.key_set().await, now);
+
+    for unknown in ["x".to_owned(), "0".repeat(64)] {
+        assert_eq!(world.revoke_key(&unknown).await.unwrap_err().kind(), ErrorKind::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_while_a_credential_is_judged_does_not_sign_its_session() {
+    let world = World::start().await;
+    let (application, token) = world.opened().await;
+    let first = world.exchange(&application, &token).await.unwrap().session.unwrap().kid;
+    let door = world.registry_door.acquire_many(1_000).await.unwrap();
+    let exchange = world.exchange(&application, &token);
+    tokio::pin!(exchange);
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut exchange).await.is_err());
+    // The registry is away as long as the door is shut: nobody else is needed to end a key.
+    let revoked = world.revoke_key(&first).await.unwrap();
+    drop(door);
+    let answer = exchange.await.unwrap();
+    assert_eq!(answer.session.unwrap().kid, revoked.signing_kid);
+    assert_eq!(world.why_inactive(&answer.session_jwt).await, "");
 }
 
 #[tokio::test]
@@ -77,8 +174,11 @@ async fn each_caller_may_do_its_own_work_alone() {
     };
     let error = world.issuer.clone().exchange(request).await.map_err(from_status).unwrap_err();
     assert_eq!(error.reason(), "CALLER_NOT_ALLOWED");
-    let request =
-        wire::RotateKeyRequest { account_id: world.account.to_string(), ..wire::RotateKeyRequest::default() };
+    let account_id = world.account.to_string();
+    let request = wire::RotateKeyRequest { account_id: account_id.clone(), ..Default::default() };
     let error = world.edge.clone().rotate_key(request).await.map_err(from_status).unwrap_err();
+    assert_eq!(error.reason(), "CALLER_NOT_ALLOWED");
+    let request = wire::RevokeKeyRequest { account_id, ..Default::default() };
+    let error = world.edge.clone().revoke_key(request).await.map_err(from_status).unwrap_err();
     assert_eq!(error.reason(), "CALLER_NOT_ALLOWED");
 }

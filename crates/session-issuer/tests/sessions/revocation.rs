@@ -16,7 +16,7 @@ impl World {
         let answer = self.issuer.clone().revoke_application_sessions(request).await.unwrap().into_inner();
         let propagation = answer.propagation.unwrap();
         // The issuer's own replica is the only follower here.
-        assert_eq!((propagation.confirmed, propagation.not_confirmed.len()), (1, 0));
+        assert_eq!((propagation.confirmed.len(), propagation.not_confirmed.len()), (1, 0));
     }
 
     async fn revoke_token(&self, token_id: &str) {

@@ -1,5 +1,6 @@
 //! The issuer with its real neighbours in one process: SQLite files, memory cache and bus, a clock moved by hand.
 
+use bus::Bus;
 use database::Database;
 use model::{AccountId, Clock, Error, ManualClock, SessionId, Timestamp};
 use proto::policy_evaluator as policy;
@@ -32,8 +33,10 @@ pub struct World {
     pub policies: PolicyEvaluatorClient<GrpcChannel>,
     /// Each call of the issuer to the registry takes a permit and gives it back.
     pub registry_door: Arc<Semaphore>,
+    bus: Arc<dyn Bus>,
+    stop: CancellationToken,
     _running: DropGuard,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// A token and its secret.
@@ -100,11 +103,12 @@ impl World {
         let registry_door = Arc::new(Semaphore::new(1_000));
         let issuer = session_issuer::Deps {
             database: sqlite(directory.path(), "sessions.db").await,
-            bus,
+            bus: bus.clone(),
             clock: clock.clone(),
             key_encryption_key: vec![2; 32].into(),
             token_registry: to_registry(&behind(&registry_door, registry.clone()), "session-issuer"),
             policy_evaluator: to_policies("session-issuer"),
+            key_set_cache_lifetime: session_issuer::config::default_key_set_cache_lifetime(),
             name: "test".to_owned(),
         };
         let issuer = run(session_issuer::build(issuer).await.unwrap(), &stop);
@@ -120,11 +124,29 @@ impl World {
             registry: to_registry(&registry, "admin-api"),
             policies: to_policies("admin-api"),
             registry_door,
+            bus,
+            stop: stop.clone(),
             _running: stop.drop_guard(),
-            _directory: directory,
+            directory,
         };
         world.organization(world.account).await;
         world
+    }
+
+    /// On the same database; its upkeep begins at once.
+    pub async fn start_another_issuer(&self) {
+        let issuer = session_issuer::Deps {
+            database: sqlite(self.directory.path(), "sessions.db").await,
+            bus: self.bus.clone(),
+            clock: self.clock.clone(),
+            key_encryption_key: vec![2; 32].into(),
+            token_registry: self.registry.clone(),
+            policy_evaluator: self.policies.clone(),
+            key_set_cache_lifetime: session_issuer::config::default_key_set_cache_lifetime(),
+            name: "another".to_owned(),
+        };
+        let stop = self.stop.child_token();
+        run(session_issuer::build(issuer).await.unwrap(), &stop);
     }
 
     pub async fn organization(&self, account: AccountId) {

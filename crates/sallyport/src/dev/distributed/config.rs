@@ -7,6 +7,7 @@ use crate::embedded::OPERATOR;
 use anyhow::{Context as _, Result};
 use edge_gateway::config::Proxy;
 use service_kit::Callers;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use toml::{Table, Value, toml};
@@ -35,6 +36,33 @@ pub struct Configs {
     pub redis: String,
     pub nats: String,
     pub services: Vec<Service>,
+    pub routes: Routes,
+}
+
+/// Who reaches whom by another address than the callee's own: through a proxy in between.
+#[derive(Default)]
+pub struct Routes(BTreeMap<(String, String), SocketAddr>);
+
+impl Routes {
+    /// `caller` is a process, `callee` a kind of service or a server.
+    pub fn set(&mut self, caller: &str, callee: &str, address: SocketAddr) {
+        self.0.insert((caller.to_owned(), callee.to_owned()), address);
+    }
+
+    /// The URL as `caller` uses it.
+    fn apply(&self, caller: &str, callee: &str, url: &str) -> String {
+        match (self.0.get(&(caller.to_owned(), callee.to_owned())), address_in(url)) {
+            (Some(address), Some(own)) => url.replacen(&own.to_string(), &address.to_string(), 1),
+            _ => url.to_owned(),
+        }
+    }
+}
+
+/// The `host:port` of a URL.
+pub fn address_in(url: &str) -> Option<SocketAddr> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    authority.rsplit('@').next()?.parse().ok()
 }
 
 impl Configs {
@@ -44,17 +72,19 @@ impl Configs {
         service.map(|service| format!("https://{}", service.listen)).with_context(|| format!("no {kind}"))
     }
 
-    fn peers(&self) -> Result<Table> {
+    /// The services as `caller` reaches them.
+    fn peers(&self, caller: &str) -> Result<Table> {
         let mut peers = Table::new();
         for kind in ["token-registry", "policy-evaluator", "session-issuer", "notifier"] {
-            peers.insert(kind.replace('-', "_"), self.url(kind)?.into());
+            let url = self.routes.apply(caller, kind, &self.url(kind)?);
+            peers.insert(kind.replace('-', "_"), url.into());
         }
         Ok(peers)
     }
 
     /// `services.json`: where each service listens, for programs that call them.
     pub fn write_index(&self) -> Result<()> {
-        write_private(&self.folder.join("services.json"), &serde_json::to_vec_pretty(&self.peers()?)?)
+        write_private(&self.folder.join("services.json"), &serde_json::to_vec_pretty(&self.peers("")?)?)
     }
 
     /// Writes one process's file.
@@ -71,7 +101,7 @@ impl Configs {
         tls.insert("certificate".into(), path(files.certificate));
         tls.insert("key".into(), path(files.key));
         file.insert("tls".into(), tls.into());
-        file.insert("peers".into(), self.peers()?.into());
+        file.insert("peers".into(), self.peers(&service.name)?.into());
         file.insert(service.table(), table.clone().into());
         let config = self.folder.join(format!("{}.toml", service.name));
         write_private(&config, toml::to_string(&file)?.as_bytes())?;
@@ -97,7 +127,7 @@ impl Configs {
         let mut table = addresses(service);
         table.insert("listen".into(), listen.to_string().into());
         table.insert("name".into(), name.into());
-        table.insert("bus".into(), self.nats.clone().into());
+        table.insert("bus".into(), self.routes.apply(name, "nats", &self.nats).into());
         let Proxy {
             upstream,
             upstreams: _,
@@ -140,17 +170,19 @@ pub fn backend(
 ) -> Result<Table> {
     let mut table = addresses(service);
     let mut put = |key: &str, value: String| table.insert(key.to_owned(), value.into());
-    put("database", database.to_owned());
+    let route = |callee: &str, url: &str| configs.routes.apply(&service.name, callee, url);
+    put("database", route("postgresql", database));
     let key = |name: &str| anyhow::Ok(state.key_file(name)?.display().to_string());
     let callers: Callers = match service.kind {
         "token-registry" => {
-            put("cache", configs.redis.clone());
+            put("cache", route("redis", &configs.redis));
             put("pepper", key("pepper")?);
             token_registry::default_callers()
         }
         "policy-evaluator" => policy_evaluator::default_callers(),
         "session-issuer" => {
             put("key_encryption_key", key("key-encryption")?);
+            put("key_set_cache_lifetime", format!("{}s", crate::dev::KEY_SET_CACHE_LIFETIME.as_secs()));
             session_issuer::default_callers()
         }
         _ => {
@@ -164,9 +196,25 @@ pub fn backend(
     if service.kind == "notifier" {
         table.insert("allow_private_webhooks".into(), true.into());
     } else {
-        table.insert("bus".into(), configs.nats.clone().into());
+        table.insert("bus".into(), route("nats", &configs.nats).into());
         table.insert("name".into(), service.name.clone().into());
     }
     table.insert("callers".into(), Value::try_from(callers.and(OPERATOR, &["*"]))?);
     Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_changes_the_address_alone_and_only_for_its_caller() {
+        let mut routes = Routes::default();
+        routes.set("token-registry", "postgresql", "127.0.0.1:9".parse().unwrap());
+        let url = "postgres://role:127.0.0.1@127.0.0.1:5432/database";
+        let routed = "postgres://role:127.0.0.1@127.0.0.1:9/database";
+        assert_eq!(routes.apply("token-registry", "postgresql", url), routed);
+        assert_eq!(routes.apply("notifier", "postgresql", url), url);
+        assert_eq!(routes.apply("token-registry", "redis", url), url);
+    }
 }

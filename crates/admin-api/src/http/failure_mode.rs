@@ -1,0 +1,35 @@
+//! `apps/{app_id}/failure_mode` of our own API: no call of the public contract sees or resets it.
+
+use super::answer::Answer;
+use super::authenticate::Account;
+use super::body::Body;
+use super::request::{Target, WaitFor};
+use super::{App, Outcome, Router, answered, present};
+use crate::wire::failure_mode;
+use axum::extract::State;
+use axum::routing::get;
+use proto::policy_evaluator::{GetFailureModeRequest, SetFailureModeRequest};
+
+pub fn routes() -> Router {
+    Router::new().route("/apps/{app_id}/failure_mode", get(read).put(update))
+}
+
+async fn read(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
+    let request = GetFailureModeRequest { account_id, application_id: target.app_id };
+    let found = answered(app.policy_evaluator.get_failure_mode(request).await)?;
+    Ok(Answer::ok(failure_mode::view(present(found.failure_mode)?)))
+}
+
+async fn update(
+    State(mut app): State<App>,
+    Account(account_id): Account,
+    target: Target,
+    WaitFor(wait): WaitFor,
+    Body(mut fields): Body,
+) -> Outcome {
+    let failure_mode = Some(failure_mode::read(&mut fields)?);
+    let application_id = target.app_id;
+    let request = SetFailureModeRequest { account_id, application_id, failure_mode, wait: wait.into() };
+    let updated = answered(app.policy_evaluator.set_failure_mode(request).await)?;
+    Ok(Answer::ok(failure_mode::view(present(updated.failure_mode)?)).propagated(updated.propagation))
+}

@@ -1,0 +1,216 @@
+//! The distributed topology as a value: for `sallyport dev --distributed`, and for programs that disturb it.
+
+use super::config::{self, Configs, Routes, Service};
+use crate::dev::pki;
+use crate::dev::places::{Places, bind_both};
+use crate::dev::processes::Processes;
+use crate::dev::state::State;
+use crate::embedded::OPERATOR;
+use anyhow::{Context as _, Result};
+use edge_gateway::config::Proxy;
+use local_servers::Servers;
+use proto::policy_evaluator::PutOrganizationRequest;
+use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
+use reqwest::Client;
+use service_kit::GrpcChannel;
+use service_kit::config::Tls;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// Callers of the services, each with a certificate.
+const CALLERS: [&str; 7] = [
+    "token-registry",
+    "policy-evaluator",
+    "session-issuer",
+    "notifier",
+    "admin-api",
+    "edge-gateway",
+    OPERATOR,
+];
+
+/// Those with a database, in the order in which they are started.
+const BACKENDS: [&str; 4] = ["token_registry", "policy_evaluator", "session_issuer", "notifier"];
+
+/// How much of it there is, and where its doors are.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The first gateway's address; port 0 picks a free one.
+    pub gateway: SocketAddr,
+    /// The management API's; port 0 picks a free one.
+    pub admin: SocketAddr,
+    pub gateways: u8,
+    pub notifiers: u8,
+    /// What the processes log.
+    pub log: String,
+}
+
+/// Every process and server, and what is needed to start one again.
+pub struct Stack {
+    pub state: State,
+    pub servers: Servers,
+    pub processes: Processes,
+    pub places: Places,
+    configs: Configs,
+}
+
+impl Stack {
+    /// Chooses where everything listens; starts nothing yet. `servers` are running.
+    pub async fn prepare(plan: &Plan, mut state: State, servers: Servers) -> Result<Self> {
+        let pki = pki::prepare(&state, &CALLERS)?;
+        let (places, services) = choose_places(plan, &mut state).await?;
+        let configs = Configs {
+            folder: state.folder("run")?,
+            pki,
+            log: plan.log.clone(),
+            redis: servers.redis.url().to_owned(),
+            nats: servers.nats.url().to_owned(),
+            services,
+            routes: Routes::default(),
+        };
+        configs.write_index()?;
+        Ok(Self { state, servers, processes: Processes::default(), places, configs })
+    }
+
+    /// Where the processes of this kind listen for their callers, or where a server does: `token-registry`,
+    /// `postgresql`, `redis`, `nats`.
+    pub fn address(&self, callee: &str) -> Result<SocketAddr> {
+        let url = match callee {
+            "postgresql" => self.servers.postgres.url().to_owned(),
+            "redis" => self.servers.redis.url().to_owned(),
+            "nats" => self.servers.nats.url().to_owned(),
+            kind => self.configs.url(kind)?,
+        };
+        config::address_in(&url).with_context(|| format!("{callee} has no address"))
+    }
+
+    /// From its next start, the process `caller` reaches `callee` at `address` and not directly.
+    pub fn route(&mut self, caller: &str, callee: &str, address: SocketAddr) {
+        self.configs.routes.set(caller, callee, address);
+    }
+
+    /// Names of the processes, in the order in which they start.
+    pub fn names(&self) -> Vec<String> {
+        self.configs.services.iter().map(|service| service.name.clone()).collect()
+    }
+
+    /// Starts every process, callee first, and returns when all are ready.
+    pub async fn start(&mut self, proxy: &Proxy) -> Result<()> {
+        let Self { state, servers, processes, places, configs } = self;
+        for database in BACKENDS {
+            let url = servers.postgres.create_database(database, database, None).await?;
+            for service in configs.services.iter().filter(|service| service.table() == database) {
+                let table = config::backend(state, configs, service, &url, places)?;
+                processes.start(&service.name, service.kind, &configs.write(service, &table)?)?;
+            }
+            configs.until_ready(|service| service.table() == database).await?;
+        }
+        let file = configs.admin(state, places)?;
+        processes.start("admin-api", "admin-api", &file)?;
+        for (index, address) in places.gateways.iter().enumerate() {
+            let name = format!("edge-gateway-{}", index + 1);
+            let file = configs.gateway(&name, *address, proxy)?;
+            processes.start(&name, "edge-gateway", &file)?;
+        }
+        configs.until_ready(|service| matches!(service.kind, "admin-api" | "edge-gateway")).await?;
+        set_team_domain(state, configs, places).await
+    }
+
+    /// Until the process of this name says that it is ready; an error after 30 s.
+    pub async fn until_ready(&self, name: &str) -> Result<()> {
+        self.configs.until_ready(|service| service.name == name).await
+    }
+
+    /// Stops everything, and says what did not stop by itself.
+    pub async fn stop(&mut self) -> Result<()> {
+        let stopped = self.processes.stop().await;
+        stopped.and(self.servers.stop().await)
+    }
+}
+
+/// Free ports for everything. They are held together and then given up together, so that no two are the same.
+async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Service>)> {
+    let (gateway, admin) = bind_both(plan.gateway, plan.admin, state).await?;
+    let mut held = Vec::new();
+    let mut free = async || {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, local_servers::free_port()?)).await?;
+        let address = listener.local_addr()?;
+        held.push(listener);
+        anyhow::Ok(address)
+    };
+    let mut gateways = vec![gateway.local_addr()?];
+    let mut services = Vec::new();
+    let notifiers = usize::from(plan.notifiers);
+    for (kind, count) in
+        [("token-registry", 1), ("policy-evaluator", 1), ("session-issuer", 1), ("notifier", notifiers)]
+    {
+        for index in 1..=count {
+            let name = if count == 1 { kind.to_owned() } else { format!("{kind}-{index}") };
+            services.push(Service { kind, name, listen: free().await?, operations: free().await? });
+        }
+    }
+    let admin_address = admin.local_addr()?;
+    services.push(Service {
+        kind: "admin-api",
+        name: "admin-api".into(),
+        listen: admin_address,
+        operations: free().await?,
+    });
+    for index in 1..=usize::from(plan.gateways) {
+        if index > 1 {
+            gateways.push(free().await?);
+        }
+        let listen = gateways.last().copied().context("a gateway")?;
+        services.push(Service {
+            kind: "edge-gateway",
+            name: format!("edge-gateway-{index}"),
+            listen,
+            operations: free().await?,
+        });
+    }
+    let places = Places {
+        gateways,
+        admin: admin_address,
+        operations: None,
+        outbox: state.folder("outbox")?,
+        data_dir: state.data_dir.clone(),
+    };
+    Ok((places, services))
+}
+
+async fn set_team_domain(state: &State, configs: &Configs, places: &Places) -> Result<()> {
+    let files = pki::files(&configs.pki, OPERATOR);
+    let tls = Tls { authority: files.authority, certificate: files.certificate, key: files.key };
+    let channel = GrpcChannel::remote("policy-evaluator", &configs.url("policy-evaluator")?, &tls)?;
+    let organization = PutOrganizationRequest {
+        account_id: state.memory.account_id.clone(),
+        name: Some("Development".to_owned()),
+        auth_domain: Some(places.auth_domain()),
+        issuer: Some(places.issuer()),
+        ..PutOrganizationRequest::default()
+    };
+    PolicyEvaluatorClient::new(channel)
+        .put_organization(organization)
+        .await
+        .context("setting the team domain")?;
+    Ok(())
+}
+
+impl Configs {
+    /// Until every one of these processes answers that it is ready.
+    async fn until_ready(&self, which: impl Fn(&Service) -> bool) -> Result<()> {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(1)).build()?;
+        for service in self.services.iter().filter(|service| which(service)) {
+            let url = format!("http://{}/readyz", service.operations);
+            let wait = async {
+                while !client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            let waited = tokio::time::timeout(Duration::from_secs(30), wait).await;
+            waited
+                .with_context(|| format!("{} was not ready within 30 s; see its log above", service.name))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,2 @@
+-- A FailureMode message; NULL: closed.
+ALTER TABLE applications ADD COLUMN failure_mode BLOB;
