@@ -58,7 +58,7 @@ prove: build servers ## The live proof: everything is broken in turn while 100,0
 
 prove-short: build-debug servers ## The same in five minutes, with the faults that say most
 	cargo build --locked -p prove
-	$(TARGET)/debug/prove --short --minutes 4 --revocations 2000 --lives 36 --pause 200 $(ARGUMENTS)
+	$(TARGET)/debug/prove --short --minutes 4 --revocations 2000 --lives 24 --pause 200 $(ARGUMENTS)
 
 bench: toolchain ## Each path beside its floor, in one run
 	cargo build --profile dist --locked -p bench -p sallyport

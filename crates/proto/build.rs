@@ -1,7 +1,7 @@
 //! Compiles `proto/` without a protoc on the machine.
 
 use prost::Message as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const FILES: [&str; 5] = [
     "sallyport/change_feed/v1/change_feed.proto",
@@ -26,7 +26,8 @@ const SECRET_BEARING: [&str; 9] = [
 
 #[expect(clippy::disallowed_methods, reason = "a build script has no other configuration")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // Asked when it runs: a built script may serve another copy of the workspace.
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo:rerun-if-changed={}", root.display());
     let descriptors = protox::compile(FILES, [&root])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

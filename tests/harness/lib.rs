@@ -7,6 +7,7 @@
 //! | [`rest`] | the management plane |
 //! | [`gateway`] | requests through a gateway, and what came of them |
 //! | [`http`] | the client below both: it sends exactly the headers and the path that it is told |
+//! | [`stream`] | an answer that goes on and on |
 //! | [`upstream`] | the application behind the gateway, which tells what it received |
 //! | [`process`] [`machine`] | the program, its children and its sockets; what it left behind |
 //! | [`secrets`] | every secret that was seen, and the search for them where none may be |
@@ -29,6 +30,7 @@ pub mod process;
 pub mod python;
 pub mod rest;
 pub mod secrets;
+pub mod stream;
 pub mod upstream;
 pub mod wait;
 pub mod world;

@@ -3,12 +3,17 @@
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::IntervalStream;
 
 /// In every answer of an upstream, and in no other.
 pub const MARK: &str = "x-answered-by";
@@ -59,7 +64,9 @@ type Requests = Arc<Mutex<Vec<Seen>>>;
 impl Upstream {
     pub async fn start() -> Self {
         let seen = Requests::default();
-        let router = Router::new().fallback(answer).with_state(seen.clone());
+        let events = axum::routing::get(async || events());
+        let router =
+            Router::new().route(crate::stream::PATH, events).fallback(answer).with_state(seen.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let serving = async move { axum::serve(listener, router).await.expect("the upstream serves") };
@@ -84,6 +91,12 @@ impl Drop for Upstream {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// One every 50 ms, without end.
+fn events() -> impl IntoResponse {
+    let ticks = IntervalStream::new(tokio::time::interval(Duration::from_millis(50)));
+    Sse::new(ticks.map(|_| Ok::<_, Infallible>(Event::default().data("tick"))))
 }
 
 /// A query of `status=418` asks for that status.

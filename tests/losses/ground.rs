@@ -1,5 +1,6 @@
 //! The installation that loses things, and what is asked of it.
 
+use crate::full_disk::SmallDisk;
 use crate::rows::Loss;
 use harness::http::{Call, Client};
 use harness::rest::Rest;
@@ -9,6 +10,7 @@ use http::Method;
 use local_servers::Server;
 use prove::site::Site;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -114,8 +116,40 @@ impl Ground {
     }
 
     pub async fn make_token(&self) -> u16 {
-        let call = self.rest.call(Method::POST, "access/service_tokens").json(&json!({"name": self.name()}));
-        self.status(&call).await
+        self.make_named_token().await.1
+    }
+
+    pub async fn make_named_token(&self) -> (String, u16) {
+        let name = self.name();
+        let call = self.rest.call(Method::POST, "access/service_tokens").json(&json!({"name": name}));
+        let status = self.status(&call).await;
+        (name, status)
+    }
+
+    /// Of every token that there is.
+    pub async fn token_names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for page in 1.. {
+            let path = format!("access/service_tokens?per_page=1000&page={page}");
+            let tokens = self.rest.get(&path).await.result(200);
+            let before = names.len();
+            let list = tokens.as_array().unwrap();
+            names.extend(list.iter().map(|token| token.get("name").unwrap().as_str().unwrap().to_owned()));
+            if names.len() == before {
+                break;
+            }
+        }
+        names
+    }
+
+    /// Puts PostgreSQL's files onto a disk with little room; none where nothing can be mounted.
+    pub async fn small_disk_for_postgres(&mut self) -> Option<SmallDisk> {
+        let folder = self.site.stack.state.data_dir.join("servers/postgres");
+        let server = &mut self.site.stack.servers.postgres.server;
+        server.stop().await.unwrap();
+        let disk = SmallDisk::holding(&folder, 24 * 1024);
+        server.restart().await.unwrap();
+        disk
     }
 
     pub async fn revoke_sessions(&self, known: &Known) -> u16 {

@@ -2,6 +2,7 @@
 //! or held, and what requests meet then, by failure mode, is compared with the table.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fact that cannot be looked at has failed")]
 
+mod full_disk;
 mod ground;
 mod rows;
 
@@ -12,10 +13,7 @@ use rows::{Loss, Row};
 /// One installation for all rows: each thing is lost and comes back, one after the other.
 #[test]
 fn what_is_away_costs_what_the_table_says() {
-    // The servers' programs are looked for in the workspace.
-    std::env::set_current_dir(harness::root()).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
+    run(async {
         let mut ground = Ground::start().await;
         let mut differences = Vec::new();
         for row in rows::ALL {
@@ -24,6 +22,18 @@ fn what_is_away_costs_what_the_table_says() {
         ground.stop().await;
         assert_eq!(differences, Vec::<String>::new());
     });
+}
+
+#[test]
+fn a_full_disk_under_postgresql_refuses_changes_and_loses_none() {
+    run(full_disk::refuses_changes_and_loses_none());
+}
+
+fn run(facts: impl Future<Output = ()>) {
+    // The servers' programs are looked for in the workspace.
+    std::env::set_current_dir(harness::root()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(facts);
 }
 
 /// What is not as the row says.

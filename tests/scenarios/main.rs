@@ -25,6 +25,7 @@ mod matching;
 mod operator;
 mod policies;
 mod policy_edits;
+mod propagation;
 mod revocation;
 mod rotation;
 mod selectors;
@@ -51,6 +52,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("lifecycle", lifecycle::all()),
         ("rotation", rotation::all()),
         ("revocation", revocation::all()),
+        ("propagation", propagation::all()),
         ("management", management::all()),
         ("bad_input", bad_input::all()),
         ("grpc", grpc::all()),

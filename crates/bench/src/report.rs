@@ -26,6 +26,7 @@ pub struct Row {
     pub per_second: f64,
     pub p50_us: f64,
     pub p99_us: f64,
+    pub max_us: f64,
     /// Processor time of the server for each request; not known everywhere.
     pub server_cpu_us: Option<f64>,
     /// Throughput by the floor's.
@@ -34,13 +35,14 @@ pub struct Row {
 
 impl Row {
     pub fn new(role: Role, series: &Series, floor: Option<&Series>) -> Self {
-        let [p50_us, p99_us] = series.percentiles_us();
+        let [p50_us, p99_us, max_us] = series.percentiles_us();
         Self {
             role,
             label: series.label.clone(),
             per_second: series.per_second(),
             p50_us,
             p99_us,
+            max_us,
             server_cpu_us: series.cpu_us(),
             ratio: floor.filter(|_| role != Role::Floor).map(|floor| series.ratio(floor)),
         }
@@ -58,7 +60,7 @@ impl Row {
 pub struct Section {
     pub name: &'static str,
     pub title: String,
-    pub notes: Vec<&'static str>,
+    pub notes: Vec<String>,
     pub rows: Vec<Row>,
 }
 
@@ -66,10 +68,11 @@ impl Section {
     /// `width`: of the labels.
     fn write(&self, text: &mut String, width: usize) -> std::fmt::Result {
         let Self { name: _, title, notes, rows } = self;
-        let (width, second, p50, p99, cpu) = (width + 7, "per second", "p50 µs", "p99 µs", "cpu µs");
+        let (width, second, cpu) = (width + 7, "per second", "cpu µs");
+        let [p50, p99, max] = ["p50 µs", "p99 µs", "max µs"];
         writeln!(text, "\n{title}")?;
-        writeln!(text, "  {:width$}{second:>12}{p50:>10}{p99:>10}{cpu:>9}{:>8}", "", "ratio")?;
-        for Row { role, label, per_second, p50_us, p99_us, server_cpu_us, ratio } in rows {
+        writeln!(text, "  {:width$}{second:>12}{p50:>10}{p99:>10}{max:>11}{cpu:>9}{:>8}", "", "ratio")?;
+        for Row { role, label, per_second, p50_us, p99_us, max_us, server_cpu_us, ratio } in rows {
             let role = match role {
                 Role::Floor => "floor",
                 Role::Path => "path",
@@ -78,8 +81,9 @@ impl Section {
             let label = format!("{role:<7}{label}");
             let cpu = server_cpu_us.map_or_else(|| "-".to_owned(), short);
             let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-            let (rate, p50, p99) = (grouped(*per_second), short(*p50_us), short(*p99_us));
-            writeln!(text, "  {label:width$}{rate:>12}{p50:>10}{p99:>10}{cpu:>9}{ratio:>8}")?;
+            let rate = grouped(*per_second);
+            let [p50, p99, max] = [p50_us, p99_us, max_us].map(|us| short(*us));
+            writeln!(text, "  {label:width$}{rate:>12}{p50:>10}{p99:>10}{max:>11}{cpu:>9}{ratio:>8}")?;
         }
         for note in notes {
             writeln!(text, "  {note}")?;
@@ -104,6 +108,14 @@ impl Figure {
     }
 }
 
+/// Numbers that belong together.
+#[derive(Serialize)]
+pub struct Figures {
+    pub name: &'static str,
+    pub title: String,
+    pub figures: Vec<Figure>,
+}
+
 /// Everything that was measured.
 #[derive(Serialize)]
 pub struct Report {
@@ -112,7 +124,7 @@ pub struct Report {
     pub connections: u16,
     pub is_release: bool,
     pub sections: Vec<Section>,
-    pub sizes: Vec<Figure>,
+    pub figures: Vec<Figures>,
 }
 
 impl Report {
@@ -123,7 +135,7 @@ impl Report {
             connections: arguments.connections,
             is_release: !cfg!(debug_assertions),
             sections: Vec::new(),
-            sizes: Vec::new(),
+            figures: Vec::new(),
         }
     }
 
@@ -138,12 +150,12 @@ impl Report {
     }
 
     fn text(&self) -> Result<String, std::fmt::Error> {
-        let Self { cores, rounds, connections: _, is_release, sections, sizes } = self;
+        let Self { cores, rounds, connections: _, is_release, sections, figures } = self;
         let mut text = String::new();
         let build = if *is_release { "release build" } else { "DEBUG BUILD" };
         writeln!(
             text,
-            "Sallyport, {build}, {cores} cores. Server, upstream and load share them, in one process."
+            "Sallyport, {build}, {cores} cores. Servers, upstream and load share them."
         )?;
         writeln!(
             text,
@@ -154,17 +166,17 @@ impl Report {
             "ratio = median over the rounds of path / floor. cpu = processor time of the server a request."
         )?;
         let labels = sections.iter().flat_map(|section| &section.rows).map(|row| row.label.len());
-        let width = labels.chain(sizes.iter().map(|figure| figure.label.len())).max().unwrap_or_default();
+        let width = labels.chain(figures.iter().flat_map(|it| &it.figures).map(|figure| figure.label.len())).max().unwrap_or_default();
         for section in sections {
             section.write(&mut text, width)?;
         }
-        if !sizes.is_empty() {
-            writeln!(text, "\nSize and start of `sallyport dev`, a process of its own")?;
-        }
-        for Figure { label, unit, value, expected } in sizes {
-            let expected =
-                if expected.is_empty() { String::new() } else { format!("   expected: {expected}") };
-            writeln!(text, "  {label:<width$}{:>14} {unit}{expected}", short(*value))?;
+        for Figures { name: _, title, figures } in figures {
+            writeln!(text, "\n{title}")?;
+            for Figure { label, unit, value, expected } in figures {
+                let expected =
+                    if expected.is_empty() { String::new() } else { format!("   expected: {expected}") };
+                writeln!(text, "  {label:<width$}{:>14} {unit}{expected}", short(*value))?;
+            }
         }
         Ok(text)
     }

@@ -63,11 +63,11 @@ impl Series {
         median(&ratios)
     }
 
-    /// The median and the 99th percentile, in microseconds, over all rounds.
-    pub fn percentiles_us(&self) -> [f64; 2] {
+    /// The median, the 99th percentile and the maximum, in microseconds, over all rounds.
+    pub fn percentiles_us(&self) -> [f64; 3] {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
-        [50, 99].map(|percent| f64::from(percentile(&sorted, percent)) / 1e3)
+        [50, 99, 100].map(|percent| f64::from(percentile(&sorted, percent)) / 1e3)
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
         let path = series(&[(1000, 80), (1000, 8), (1000, 80)]);
         assert!((path.ratio(&floor) - 0.8).abs() < 1e-9);
         assert!((path.per_second() - 80.0).abs() < 1e-9);
-        assert_eq!(path.percentiles_us().map(|us| us.to_string()), ["2", "2"]);
+        assert_eq!(path.percentiles_us().map(|us| us.to_string()), ["2", "2", "2"]);
     }
 
     #[test]
@@ -129,6 +129,6 @@ mod tests {
         let turn = Turn { elapsed: Duration::from_secs(1), latencies: vec![64_000; 10] };
         series.take(64, || Ok::<_, Infallible>(turn)).unwrap();
         assert!((series.per_second() - 640.0).abs() < 1e-9);
-        assert_eq!(series.percentiles_us().map(|us| us.to_string()), ["1", "1"]);
+        assert_eq!(series.percentiles_us().map(|us| us.to_string()), ["1", "1", "1"]);
     }
 }

@@ -1,12 +1,12 @@
 //! How large `sallyport dev` is and how fast it starts, as its user sees it: the built program, an existing data directory.
 
-use crate::report::Figure;
+use crate::memory;
+use crate::report::{Figure, Figures};
 use crate::series::{median, now};
 use crate::{MANY, many, registry};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -34,7 +34,7 @@ struct Start {
     private_mb: f64,
 }
 
-pub fn measure() -> Result<Vec<Figure>> {
+pub fn measure() -> Result<Figures> {
     let program = program()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -47,7 +47,8 @@ pub fn measure() -> Result<Vec<Figure>> {
         let account = first.ready.account_id.parse()?;
         registry::fill(&folder.path().join("databases"), account, MANY).await?;
         figures.extend(later_starts(&program, folder.path(), &format!("{} tokens", many())).await?);
-        Ok(figures)
+        let title = "Size and start of `sallyport dev`, a process of its own".to_owned();
+        Ok(Figures { name: "size", title, figures })
     })
 }
 
@@ -89,20 +90,10 @@ async fn start(program: &Path, data_dir: &Path, idle: Duration) -> Result<Start>
     let line = line.context("it was not ready in time")??.context("it ended before it was ready")?;
     let ready_ms = now().since(begun).as_secs_f64() * 1e3;
     sleep(idle).await;
-    let memory = |field| memory_mb(&child, field);
-    let (resident_mb, private_mb) = (memory("VmRSS:")?, memory("RssAnon:")?);
+    let id = child.id().context("it has ended")?;
+    let [resident_mb, private_mb] = [memory::bytes(id, "VmRSS")? / 1e6, memory::bytes(id, "RssAnon")? / 1e6];
     stop(child).await?;
     Ok(Start { ready: serde_json::from_str(&line)?, ready_ms, resident_mb, private_mb })
-}
-
-/// Of `/proc/PID/status`, which counts in KiB.
-fn memory_mb(child: &Child, field: &str) -> Result<f64> {
-    let id = child.id().context("it has ended")?;
-    let status = fs::read_to_string(format!("/proc/{id}/status")).context("reading its memory")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field));
-    let kib: u32 =
-        line.and_then(|line| line.split_whitespace().next()).context("no memory is shown")?.parse()?;
-    Ok(f64::from(kib) * 1024.0 / 1e6)
 }
 
 async fn stop(mut child: Child) -> Result<()> {

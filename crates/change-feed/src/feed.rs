@@ -2,6 +2,7 @@
 
 mod clocks;
 mod confirm;
+mod measure;
 
 use crate::broadcast::BroadcastKey;
 use crate::log::{Appended, Head};
@@ -62,6 +63,8 @@ const POLL: Duration = Duration::from_millis(10);
 const SLOWEST_POLL: Duration = Duration::from_millis(100);
 /// A revocation may have to wait for one whole lease.
 pub(crate) const LONGEST_LEASE: Duration = Duration::from_mins(1);
+const MEASURE: Duration = Duration::from_secs(10);
+const MEASURES_PER_MINUTE: u32 = 6;
 /// Leases that ran out are shown to the operator for this long.
 const KEEP_LEASES: Duration = Duration::from_hours(1);
 /// What its seal adds is far less than what is left.
@@ -115,7 +118,7 @@ impl Feed {
         }
         let Head { broadcast_key, .. } = store.open().await?;
         // Whether the database's clock stepped while nobody looked is not known: for one lease it is not believed.
-        let clocks = Clocks::suspecting(clock.boot(), settings.lease);
+        let clocks = Clocks::suspecting(name, clock.boot(), settings.lease);
         let broadcast_key = BroadcastKey::new(&broadcast_key.0)?;
         Ok(Self { name, store, bus, clock, settings, broadcast_key, clocks, acknowledged: Notify::new() })
     }
@@ -180,7 +183,7 @@ impl Feed {
         let elapsed = self.clock.boot().since(started);
         propagation.elapsed_ms = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
         if wait == Wait::Confirmed {
-            measure(self.name, &propagation, elapsed);
+            measure::propagation(self.name, &propagation, elapsed);
         }
         propagation
     }
@@ -278,11 +281,19 @@ impl Feed {
         Ok(wire::ListReplicasResponse { head, replicas, now_ms: now.as_millis() })
     }
 
-    /// Forgets, every minute, what nobody can need any more.
+    /// Forgets, every minute, what nobody can need any more; measures, more often, who follows.
     pub async fn keep_compact(&self, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(Duration::from_mins(1));
-        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            if let Err(error) = self.compact().await {
+        let mut ticks = tokio::time::interval(MEASURE);
+        for tick in 0_u32.. {
+            if stop.run_until_cancelled(ticks.tick()).await.is_none() {
+                return;
+            }
+            if let Ok(answer) = self.replicas().await {
+                measure::followers(self.name, &answer);
+            }
+            if tick % MEASURES_PER_MINUTE == 0
+                && let Err(error) = self.compact().await
+            {
                 tracing::warn!(feed = self.name, %error, "compacting failed; trying again in a minute");
             }
         }
@@ -300,21 +311,6 @@ impl Feed {
             Timestamp::from_millis(now.saturating_sub(age))
         };
         self.store.compact(ago(self.settings.keep_entries), ago(KEEP_LEASES)).await
-    }
-}
-
-fn measure(feed: &'static str, propagation: &wire::Propagation, elapsed: Duration) {
-    let outcome = if !propagation.not_confirmed.is_empty() {
-        "not_confirmed"
-    } else if !propagation.fenced.is_empty() {
-        "fenced"
-    } else {
-        "confirmed"
-    };
-    metrics::histogram!("sallyport_feed_propagation_seconds", "feed" => feed, "outcome" => outcome)
-        .record(elapsed.as_secs_f64());
-    if let Ok(fenced @ 1..) = u64::try_from(propagation.fenced.len()) {
-        metrics::counter!("sallyport_feed_replicas_fenced_total", "feed" => feed).increment(fenced);
     }
 }
 

@@ -19,7 +19,7 @@ pub enum FailureMode {
     Open,
 }
 
-/// How long after the end of its lease an enforcement point may still judge by what it knew then: a second to fifteen
+/// How long after the end of its lease an enforcement point may at most judge by what it knew then: a second to fifteen
 /// minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MaxStaleness(Duration);

@@ -82,8 +82,7 @@ enum Now<'a> {
 
 pub const ANONYMOUS: Admission =
     Admission { basis: Basis::Open, cookie: None, credential_header: None, fallback: None };
-const UNJUDGED: Admission =
-    Admission { basis: Basis::Unjudged, fallback: Some(Fallback::Open), ..ANONYMOUS };
+const UNJUDGED: Admission = Admission { basis: Basis::Unjudged, fallback: Some(Fallback::Open), ..ANONYMOUS };
 
 impl Gatekeeper {
     pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {

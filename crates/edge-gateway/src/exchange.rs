@@ -2,6 +2,7 @@
 
 mod flights;
 
+use crate::measure;
 use crate::refusal::Refusal;
 use crate::request::credential::Pair;
 use crate::session::{Key, Session};
@@ -71,7 +72,12 @@ impl Exchange {
         verify: impl Fn(&str) -> Option<session_token::Verified>,
     ) -> Result<Exchanged, Refusal> {
         let seat = self.flights.join(question);
-        seat.answer(|| self.call(question, pair, application, verify)).await
+        seat.answer(async || {
+            let outcome = self.call(question, pair, application, verify).await;
+            measure::exchanged(&outcome);
+            outcome
+        })
+        .await
     }
 
     async fn call(

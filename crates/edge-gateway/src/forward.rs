@@ -14,18 +14,16 @@ use crate::request::{cookie, credential, headers, upgrade};
 use crate::rides::{Ride, Ticket};
 use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use http_body_util::Either;
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
+use tunnel::Change;
 use upload::{Failure, Patience, Upload};
 
 pub use download::Download;
@@ -66,12 +64,6 @@ pub struct Onward<'u> {
     pub may_upgrade: bool,
 }
 
-/// What is asked for beside an answer: another protocol.
-struct Change {
-    protocol: HeaderValue,
-    client: OnUpgrade,
-}
-
 /// An answer for the client, and the tunnel that follows it.
 type Answered = (Response<Body>, Option<Tunnel>);
 
@@ -103,8 +95,7 @@ impl Upstreams {
         let unknown = || bad_gateway("UPSTREAM_UNKNOWN", "no upstream is configured for this host");
         let upstream = self.by_host.get(&*target.host).or(self.default.as_ref()).ok_or_else(unknown)?;
         let authority = target.authority();
-        let path = path_and_query(target, given).ok_or_else(unknown)?;
-        let uri = upstream.uri(&authority, path).ok_or_else(unknown)?;
+        let uri = upstream.uri(target, &authority, given).ok_or_else(unknown)?;
         let host = HeaderValue::try_from(authority).map_err(|_| unknown())?;
         Ok(Onward { upstream, uri, host, address, country, fallback: None, ticket: None, may_upgrade: false })
     }
@@ -125,11 +116,14 @@ impl Upstreams {
         let mut ticket = onward.ticket.take();
         let upload_ride = if body.is_end_stream() { None } else { ticket.take().map(Ticket::board) };
         let takes_line = parts.version != Version::HTTP_2;
-        let change = change(&mut parts, &onward);
-        let assertion = if let Basis::Session(session) = &basis { Some(session.assertion.clone()) } else { None };
+        let upstream = onward.upstream;
+        // Only what the listener has seen to be asked for, and only of an application that could do it.
+        let may_change = onward.may_upgrade && !upstream.is_http2();
+        let change = if may_change { Change::asked(&mut parts) } else { None };
+        let assertion =
+            if let Basis::Session(session) = &basis { Some(session.assertion.clone()) } else { None };
         // What was not judged may be for anybody.
         let is_personal = assertion.is_some() || fallback.is_some();
-        let upstream = onward.upstream;
         let body = Upload::new(body, self.client_patience_for(&parts.headers, upstream), upload_ride.clone());
         self.rewrite(&mut parts, onward, assertion, change.as_ref());
         let answered = self.answered(upstream, Request::from_parts(parts, body), upload_ride.as_ref()).await;
@@ -162,11 +156,12 @@ impl Upstreams {
         if let Some(cookie) = cookie {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
-        let tunnel = tunnel.map(|(protocol, client, application)| {
-            upgrade::put(response.headers_mut(), protocol);
-            Tunnel { client, application, ride: ride.clone() }
-        });
-        (response.map(|body| Either::Left(Download::new(body, ride))), tunnel)
+        let Some((protocol, client, application)) = tunnel else {
+            return (response.map(|body| Either::Left(Download::new(body, ride))), None);
+        };
+        upgrade::put(response.headers_mut(), protocol);
+        let response = response.map(|body| Either::Left(Download::new(body, None)));
+        (response, Some(Tunnel { client, application, ride }))
     }
 
     /// A gRPC call is a stream from its first byte on: either side may be silent for long.
@@ -197,7 +192,7 @@ impl Upstreams {
             let waited = tokio::time::timeout(patience, &mut answer);
             let waited = match ride {
                 Some(ride) => tokio::select! {
-                    refusal = ride.ended() => return Err(refusal.clone()),
+                    because = ride.ended() => return Err(because.clone()),
                     waited = waited => waited,
                 },
                 None => waited.await,
@@ -285,35 +280,6 @@ impl Upstreams {
         parts.version = if upstream.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 };
         parts.uri = uri;
         parts.extensions = Extensions::new();
-    }
-}
-
-/// Only what the listener has seen to be asked for, and only of an application that could do it.
-fn change(parts: &mut Parts, onward: &Onward<'_>) -> Option<Change> {
-    if !onward.may_upgrade || onward.upstream.is_http2() {
-        return None;
-    }
-    let protocol = upgrade::protocol(&parts.headers)?.clone();
-    Some(Change { protocol, client: parts.extensions.remove()? })
-}
-
-impl Change {
-    /// None unless the application changes to the protocol that was asked for.
-    fn agreed(self, response: &mut Response<Incoming>) -> Option<(HeaderValue, OnUpgrade, OnUpgrade)> {
-        let Self { protocol, client } = self;
-        let theirs = upgrade::protocol(response.headers())?;
-        let agrees = response.status() == StatusCode::SWITCHING_PROTOCOLS
-            && theirs.as_bytes().eq_ignore_ascii_case(protocol.as_bytes());
-        agrees.then(|| (protocol, client, hyper::upgrade::on(response)))
-    }
-}
-
-/// What the client sent, taken over as it is where it was canonical already.
-fn path_and_query(target: &Target<'_>, given: &Uri) -> Option<PathAndQuery> {
-    match (&target.path, target.query) {
-        (Cow::Borrowed(_), _) => given.path_and_query().cloned(),
-        (Cow::Owned(path), Some(query)) => format!("{path}?{query}").parse().ok(),
-        (Cow::Owned(path), None) => path.parse().ok(),
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `forward` | the way to the application and back |
 //! | `rides` | open streams, and the end of those that would no longer be let through |
 //! | `answer` | refusals and cookies |
+//! | `measure` | what the operator sees of the decisions |
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
@@ -26,6 +27,7 @@ mod fallbacks;
 mod forward;
 mod knowledge;
 mod listener;
+mod measure;
 mod refusal;
 pub mod request;
 pub mod rides;

@@ -5,10 +5,10 @@ mod handshake;
 mod wire;
 
 use crate::answer::{self, Body};
-use crate::decide::{ANONYMOUS, Gatekeeper, Refused, Seen};
-use crate::decide::Grounds;
+use crate::decide::{ANONYMOUS, Admission, Gatekeeper, Grounds, Refused, Seen};
 use crate::endpoints;
 use crate::forward::{Onward, Upstreams};
+use crate::measure::{self, Measures};
 use crate::refusal::Refusal;
 use crate::request::canonical::{self, Target};
 use crate::request::client::Origin;
@@ -44,6 +44,7 @@ const HEADERS: usize = 100;
 pub struct Gateway {
     pub gatekeeper: Arc<Gatekeeper>,
     pub rides: Arc<Rides>,
+    pub measures: Measures,
     pub origin: Origin,
     pub upstreams: Upstreams,
     pub is_unguarded: bool,
@@ -76,8 +77,9 @@ impl Gateway {
                 (answer::refusal(&refusal, application.as_deref()), None)
             }
         };
-        let handshake = connection.handshake.clone();
+        let handshake = &connection.handshake;
         if let Some(tunnel) = tunnel {
+            let handshake = handshake.clone();
             tokio::spawn(tunnel.carry(move || handshake.open_tunnel()));
         } else if asks {
             // What the client has sent since could be read in two ways: nothing is.
@@ -101,18 +103,27 @@ impl Gateway {
         let country = self.origin.country(peer, address, &parts.headers).map_err(nowhere)?;
         let seen = Seen { target: &target, method: &parts.method, headers: &parts.headers, address, country };
         let decided_at = self.rides.changes();
-        let admission = if self.is_unguarded { ANONYMOUS } else { self.gatekeeper.decide(&seen).await? };
+        let admission = if self.is_unguarded { ANONYMOUS } else { self.decide(&seen).await? };
         let country_said = self
             .origin
             .country_header
             .clone()
             .zip(country.and_then(|country| HeaderValue::try_from(country.to_string()).ok()));
-        let mut onward = self.upstreams.onward(&target, &parts.uri, address, country_said).map_err(nowhere)?;
+        let mut onward =
+            self.upstreams.onward(&target, &parts.uri, address, country_said).map_err(nowhere)?;
         onward.ticket = (!self.is_unguarded).then(|| {
             let grounds = Grounds::new(&target, address, country, admission.basis.clone());
             Ticket { line: connection.line.clone(), grounds, decided_at }
         });
         Ok(Judged::Onward(Box::new(onward), admission))
+    }
+
+    async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
+        let clock = &*self.gatekeeper.clock;
+        let begun = Measures::begin(clock);
+        let outcome = self.gatekeeper.decide(seen).await;
+        self.measures.decided(&outcome, begun, clock);
+        outcome
     }
 
     /// Accepts connections until told to stop, then lets the open ones finish.
@@ -180,11 +191,12 @@ impl Gateway {
 
 /// What becomes of a request that is not refused.
 enum Judged<'u> {
-    Onward(Box<Onward<'u>>, crate::decide::Admission),
+    Onward(Box<Onward<'u>>, Admission),
     Answered(Response<Body>),
 }
 
 /// Refused at no application.
 fn nowhere(refusal: Refusal) -> Refused {
+    measure::refused(&refusal);
     Refused { refusal, application: None::<Arc<Application>> }
 }

@@ -1,8 +1,8 @@
 //! Open streams, each riding on what it was let through on.
 //!
 //! Whatever is still open once its request was let through (an upload, the application's answer, a tunnel) is a ride. It
-//! is judged again, by the rule of requests, after every change and every [`TICK`]; one that would no longer be let
-//! through ends. The tick is for what changes with time alone: sessions and secrets expire, leases run out.
+//! is judged again, by the rule of requests, after every change and every 200 ms; one that would no longer be let
+//! through ends. The latter is for what changes with time alone: sessions and secrets expire, leases run out.
 //!
 //! | module | holds |
 //! |---|---|
@@ -134,6 +134,7 @@ impl Rides {
         let (host, reason) = (&*seat.grounds.host, refusal.reason.clone());
         if seat.end(refusal) {
             self.counter(cause).fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("sallyport_streams_ended_total", "reason" => cause.name()).increment(1);
             tracing::debug!(host, %reason, ?cause, "an open stream was ended");
         }
     }
@@ -159,10 +160,12 @@ impl Rides {
 
     /// Until `stop`; then nothing rides on.
     pub async fn keep_judging(self: Arc<Self>, stop: CancellationToken) {
+        let open = metrics::gauge!("sallyport_streams_open");
         stop.run_until_cancelled(async {
             loop {
                 let next = Instant::now() + TICK;
                 let took = self.round().await;
+                open.set(f64::from(u32::try_from(self.open()).unwrap_or(u32::MAX)));
                 tokio::time::sleep((took * REST).min(TICK)).await;
                 let _ = tokio::time::timeout_at(next, self.changes.wait()).await;
             }
@@ -178,6 +181,14 @@ impl Rides {
 }
 
 impl Cause {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Credential => "credential",
+            Self::Policy => "policy",
+            Self::Lease => "lease",
+        }
+    }
+
     fn of(refusal: &Refusal) -> Self {
         match refusal.status {
             http::StatusCode::SERVICE_UNAVAILABLE => Self::Lease,

@@ -6,6 +6,7 @@ use crate::fallbacks::Fallbacks;
 use crate::forward::Upstreams;
 use crate::knowledge::Knowledge;
 use crate::listener::Gateway;
+use crate::measure::Measures;
 use crate::request::client::Origin;
 use crate::rides::Rides;
 use crate::session::remember;
@@ -54,6 +55,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let gateway = Arc::new(Gateway {
         gatekeeper,
         rides: rides.clone(),
+        measures: Measures::new(),
         origin: Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries },
         upstreams: Upstreams::new(proxy, limits),
         is_unguarded: proxy.is_unguarded,

@@ -2,6 +2,7 @@
 
 use crate::clocks::MachineClock;
 use crate::tables::{Tables, Transaction};
+use crate::trace::Moment;
 use crate::world::World;
 use crate::wiring::Mutant;
 use async_trait::async_trait;
@@ -94,9 +95,9 @@ impl SimulatedStore {
             (state.slow, state.is_away, state.failing)
         };
         let chance = &self.world.chance;
-        tokio::time::sleep(chance.delay(slow)).await;
+        self.world.nap(chance.delay(slow)).await;
         if is_away {
-            tokio::time::sleep(chance.millis(0..1_000)).await;
+            self.world.nap(chance.millis(0..1_000)).await;
             return Err(self.unavailable());
         }
         if chance.permille(failing) { Err(self.unavailable()) } else { Ok(()) }
@@ -154,6 +155,11 @@ impl SimulatedStore {
         .await
     }
 
+    /// The head's position, and when it was read.
+    pub async fn position(&self) -> Result<(u64, Moment), Error> {
+        self.read(|transaction| (transaction.head().position, self.world.moment())).await
+    }
+
     pub async fn select<T: Send>(&self, read: impl FnOnce(&Tables) -> T + Send) -> Result<T, Error> {
         self.read(|transaction| read(transaction.tables)).await
     }
@@ -181,7 +187,7 @@ impl Store for Connection {
     }
 
     async fn head(&self) -> Result<Head, Error> {
-        self.read(Transaction::head).await
+        self.read(|transaction| transaction.head()).await
     }
 
     async fn grant(&self, request: &HeartbeatRequest, now: Timestamp, length: Duration) -> Result<(), Error> {
@@ -205,6 +211,11 @@ impl Store for Connection {
     }
 
     async fn leases(&self) -> Result<Vec<Lease>, Error> {
+        if self.world.wiring.is(Mutant::LeasesReadFromStandby) {
+            self.reach().await?;
+            let state = self.state.lock();
+            return Ok(state.behind.front().unwrap_or(&state.tables).leases());
+        }
         self.read(|transaction| transaction.tables.leases()).await
     }
 

@@ -29,6 +29,8 @@ pub enum Mutant {
     LeasesReadFromStandby,
     /// Who sends on the bus knows the key.
     StrangerHasKey,
+    /// Gateways that admit on what they knew, where the database's clock steps and leases are lost with a history.
+    StaleBeyondPromise,
     /// A standby takes over that has not got the beginning of the history before.
     StandbyBehindResumption,
 }
@@ -46,7 +48,7 @@ impl Wiring {
 }
 
 impl Mutant {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::DriftBeyondMargin,
         Self::ClockStopsSuspended,
         Self::LeaseAfterHead,
@@ -59,6 +61,7 @@ impl Mutant {
         Self::AcknowledgedByProxy,
         Self::LeasesReadFromStandby,
         Self::StrangerHasKey,
+        Self::StaleBeyondPromise,
         Self::StandbyBehindResumption,
     ];
 }

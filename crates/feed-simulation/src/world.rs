@@ -4,7 +4,8 @@ use crate::chance::Chance;
 use crate::checker::Checker;
 use crate::profile::{Faults, Profile};
 use crate::trace::{Moment, Trace};
-use crate::wiring::Wiring;
+use crate::view::SeenByAll;
+use crate::wiring::{Mutant, Wiring};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub struct World {
     pub chance: Chance,
     pub trace: Trace,
     pub checker: Checker,
+    pub seen: SeenByAll,
     pub wiring: Wiring,
     pub faults: Faults,
     pub lease: Duration,
@@ -40,6 +42,7 @@ impl World {
             chance,
             trace: Trace::new(start, is_kept),
             checker: Checker::new(lease),
+            seen: SeenByAll::default(),
             wiring,
             faults: profile.faults(),
             lease,
@@ -74,6 +77,32 @@ impl World {
             self.injected.fetch_add(1, Ordering::Relaxed);
         }
         befalls
+    }
+
+    /// Whether gateways may admit on what they knew. What a confirmation says of those is judged by the database's
+    /// clock and by its leases: it does not survive a step of the one or the loss of the other.
+    pub fn may_be_stale(&self) -> bool {
+        let is_sure = self.faults.database_clock == 0 && self.faults.failover == 0;
+        is_sure || self.wiring.is(Mutant::StaleBeyondPromise)
+    }
+
+    /// How fast a machine's clock is, in millionths.
+    pub fn drift(&self) -> i64 {
+        self.chance.around(self.faults.drift)
+    }
+
+    pub fn gateway_drift(&self) -> i64 {
+        let drift = self.drift();
+        if self.wiring.is(Mutant::DriftBeyondMargin) { -330_000 } else { drift }
+    }
+
+    /// Shorter when all faults are over.
+    pub async fn nap(&self, duration: Duration) {
+        if self.is_healed() {
+            tokio::time::sleep(duration.min(Duration::from_millis(5))).await;
+        } else {
+            let _ = tokio::time::timeout(duration, self.healed.notified()).await;
+        }
     }
 
     pub fn heal(&self) {

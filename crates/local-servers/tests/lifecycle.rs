@@ -232,6 +232,27 @@ async fn a_frozen_server_answers_only_when_thawed() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_frozen_postgres_answers_nobody_not_even_on_an_open_connection() -> Outcome {
+    let postgres = Postgres::throwaway(&Search::workspace()).await?;
+    let mut psql = tokio::process::Command::new("psql")
+        .args(["-X", "-At", postgres.url()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut input = psql.stdin.take().unwrap();
+    let mut answers = BufReader::new(psql.stdout.take().unwrap()).lines();
+    input.write_all(b"SELECT 1;\n").await?;
+    assert_eq!(answers.next_line().await?.as_deref(), Some("1"));
+    postgres.server.freeze()?;
+    input.write_all(b"SELECT 2;\n").await?;
+    assert!(tokio::time::timeout(Duration::from_millis(100), answers.next_line()).await.is_err());
+    postgres.server.thaw()?;
+    assert_eq!(answers.next_line().await?.as_deref(), Some("2"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn nats_has_jetstream_and_asks_for_its_password() -> Outcome {
     let nats = Nats::throwaway(&Search::workspace()).await?;
     let mut stream = BufReader::new(TcpStream::connect(address(nats.url())).await?);

@@ -55,7 +55,8 @@ impl Client {
     ) -> Result<Reply, String> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = format!("http://{address}{path}").parse().map_err(|_| "a bad path".to_owned())?;
+        *request.uri_mut() =
+            format!("http://{address}{path}").parse().map_err(|_| "a bad path".to_owned())?;
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).map_err(|_| "a bad header".to_owned())?;
             request.headers_mut().append(name, value);

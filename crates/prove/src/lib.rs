@@ -9,6 +9,7 @@
 //! | [`load`] | tokens and applications that are made, changed and deleted, and clients that use them |
 //! | [`recorder`] | the judge: what it saw, and what that says about the guarantees |
 //! | [`run`] | the faults in turn |
+//! | [`machine`] | how busy the machine was with other work |
 //! | [`report`] | the table |
 //!
 //! The judge knows the load's acts and requests, never the product's state, and calls wrong only what no order of
@@ -19,6 +20,7 @@ pub mod faults;
 pub mod http;
 pub mod link;
 pub mod load;
+pub mod machine;
 pub mod recorder;
 pub mod report;
 pub mod run;

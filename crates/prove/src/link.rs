@@ -143,17 +143,10 @@ async fn pump(from: OwnedReadHalf, to: OwnedWriteHalf, mode: watch::Receiver<Mod
 async fn read(mut from: OwnedReadHalf, chunks: mpsc::Sender<(Instant, Vec<u8>)>) {
     loop {
         let mut chunk = Vec::with_capacity(CHUNK);
-        match from.read_buf(&mut chunk).await {
-            Ok(1..) => {
-                if chunks.send((Instant::now(), chunk)).await.is_err() {
-                    return;
-                }
-            }
-            // The end travels like a chunk: it arrives after what was sent before it.
-            Ok(0) | Err(_) => {
-                let _ = chunks.send((Instant::now(), Vec::new())).await;
-                return;
-            }
+        // The end travels like a chunk: it arrives after what was sent before it.
+        let is_over = !matches!(from.read_buf(&mut chunk).await, Ok(1..));
+        if chunks.send((Instant::now(), chunk)).await.is_err() || is_over {
+            return;
         }
     }
 }

@@ -38,11 +38,14 @@ use tokio_util::sync::CancellationToken;
 const MANAGEMENT_PATIENCE: Duration = Duration::from_secs(20);
 const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
 
+/// One life in so many is an application's: a policy edit costs several calls, one edit after the other.
+const APPLICATIONS: usize = 10;
+
 /// How much is done at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Volume {
     pub seed: u64,
-    /// Lives at a time; one in six is an application's.
+    /// Lives at a time; one in [`APPLICATIONS`] is an application's.
     pub lives: usize,
     /// Acts a second, at most.
     pub acts_per_second: f64,
@@ -102,7 +105,7 @@ impl World {
     pub fn start(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
         for stream in 0..self.volume.lives {
             let chance = Chance::new(self.volume.seed, u64::try_from(stream).unwrap_or_default() + 1);
-            if stream % 6 == 5 {
+            if stream % APPLICATIONS == APPLICATIONS - 1 {
                 tasks.spawn(applications::live(Arc::clone(self), chance));
             } else {
                 tasks.spawn(tokens::live(Arc::clone(self), chance));

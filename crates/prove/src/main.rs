@@ -45,14 +45,20 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 72)]
     lives: usize,
     /// Between two requests of each one's client, on average, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 100)]
+    #[arg(long, value_name = "MS", default_value_t = 250)]
     pause: u64,
     /// Writes the table there too, for documents.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// How much later than promised something may be seen, in seconds: more than 1 for a machine that has other work.
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    margin: f64,
     /// Keeps the processes' logs there.
     #[arg(long, value_name = "DIR")]
     logs: Option<PathBuf>,
+    /// Writes every act and request there as JSON lines, for another judge.
+    #[arg(long, value_name = "FILE")]
+    seen: Option<PathBuf>,
 }
 
 /// For each revocation so many acts, some of which an outage swallows.
@@ -64,8 +70,10 @@ impl Arguments {
         let acts_per_second = self.approximate_revocations() * ACTS / duration.as_secs_f64().max(1.0);
         let pause = Duration::from_millis(self.pause.max(1));
         let volume = Volume { seed: self.seed, lives: self.lives.clamp(1, 1_000), acts_per_second, pause };
-        let (faults, revocations, logs) = (self.chosen()?, self.revocations, self.logs.clone());
-        Ok(Settings { faults, revocations, duration, volume, logs })
+        let margin = Duration::try_from_secs_f64(self.margin).context("--margin")?;
+        let (faults, revocations) = (self.chosen()?, self.revocations);
+        let (logs, seen) = (self.logs.clone(), self.seen.clone());
+        Ok(Settings { faults, revocations, duration, volume, margin, logs, seen })
     }
 
     fn approximate_revocations(&self) -> f64 {
@@ -121,8 +129,7 @@ fn prove(arguments: &Arguments) -> Result<ExitCode> {
     if outcome.revocations < settings.revocations {
         say(&format!("only {} of {} revocations were reached", outcome.revocations, settings.revocations));
     }
-    let is_proved =
-        outcome.is_clean() && !outcome.interrupted && outcome.revocations >= settings.revocations;
+    let is_proved = outcome.is_clean() && !outcome.interrupted && outcome.revocations >= settings.revocations;
     Ok(if is_proved { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -130,8 +137,7 @@ fn prove(arguments: &Arguments) -> Result<ExitCode> {
 fn stop_on_signal() -> Result<CancellationToken> {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

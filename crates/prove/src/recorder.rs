@@ -6,6 +6,7 @@
 //! | [`history`] | what was done to one token, and what is certain about a credential at a time |
 //! | [`tally`] | what is counted under each fault |
 //! | [`duty`] | how soon an act must be answered, given what is broken |
+//! | [`log`] | what was seen, for another judge |
 //!
 //! | guarantee | the finding that breaks it |
 //! |---|---|
@@ -16,6 +17,7 @@
 
 pub mod duty;
 pub mod history;
+pub mod log;
 pub mod moment;
 pub mod tally;
 
@@ -24,6 +26,7 @@ mod tests;
 
 use duty::{Breakage, Duty};
 use history::{Act, Answer, Certainty, Credential, History, Session};
+use log::Log;
 use moment::{Moment, Stopwatch};
 use parking_lot::Mutex;
 use std::fmt;
@@ -92,6 +95,8 @@ const KEPT: usize = 50;
 /// Judges as the events come in.
 pub struct Recorder {
     pub clock: Stopwatch,
+    log: Log,
+    margin: Duration,
     state: Mutex<State>,
 }
 
@@ -103,11 +108,11 @@ struct State {
 }
 
 impl Recorder {
-    /// For so many faults.
-    pub fn new(faults: usize) -> Self {
+    /// For so many faults. `margin`: how much later than promised something may be seen on a busy machine.
+    pub fn new(faults: usize, margin: Duration, log: Log) -> Self {
         let tallies = vec![Tally::default(); faults];
         let state = State { fault: 0, tallies, breakages: Vec::new(), violations: Vec::new() };
-        Self { clock: Stopwatch::start(), state: Mutex::new(state) }
+        Self { clock: Stopwatch::start(), log, margin, state: Mutex::new(state) }
     }
 
     /// From now on everything is counted under this fault, an index.
@@ -148,9 +153,10 @@ impl Recorder {
         let mut history = history.lock();
         let secret = history.answer(act, at, answer, has_secret);
         let done = history.done.get(act)?;
+        self.log.act(&names.token, done, secret);
         let took = at.since(done.invoked);
         let mut state = self.state.lock();
-        let verdict = Duty::of(done.act, done.invoked, at, &state.breakages).judge(answer, took);
+        let verdict = Duty::of(done.act, done.invoked, at, &state.breakages).judge(answer, took, self.margin);
         if let Some(tally) = state.tally() {
             tally.act(done.act, answer, took);
         }
@@ -167,6 +173,7 @@ impl Recorder {
 
     /// Judges one request.
     pub fn asked(&self, history: &Mutex<History>, names: &Names, asked: &Asked) {
+        self.log.request(&names.token, asked);
         let history = history.lock();
         let finding = judge(&history, asked);
         let mut state = self.state.lock();
@@ -179,9 +186,10 @@ impl Recorder {
         }
     }
 
-    /// Notes a session that an answer brought, unless one for the same secret came before. Its index.
-    pub fn session(&self, history: &Mutex<History>, session: Session) -> usize {
-        history.lock().add_session(session)
+    /// Notes a session that an answer brought.
+    pub fn session(&self, history: &mut History, names: &Names, session: Session) {
+        let index = history.add_session(session);
+        self.log.session(&names.token, index, &session);
     }
 
     /// Anything else that must not be.
@@ -253,7 +261,9 @@ impl fmt::Display for Evidence<'_> {
                 None => writeln!(f, ", no answer yet")?,
             }
         }
-        let Some(Asked { credential, gateway, sent, received, outcome }) = asked else { return Ok(()) };
+        let Some(Asked { credential, gateway, sent, received, outcome }) = asked else {
+            return write!(f, "  judged at its answer");
+        };
         if let Credential::Session(index) = credential
             && let Some(Session { secret, asked, received }) = history.sessions.get(*index)
         {

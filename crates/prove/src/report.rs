@@ -18,6 +18,9 @@ const HEAD: [&str; 10] = [
     "recovered in",
 ];
 
+/// Above this share of the processors, other work disturbs what is measured.
+const BUSY: f64 = 0.2;
+
 /// What a run was and where.
 pub struct Circumstances {
     pub date: String,
@@ -84,7 +87,8 @@ pub fn text(outcome: &Outcome) -> String {
     for row in &table {
         for (index, (width, cell)) in widths.iter().zip(row).enumerate() {
             // Names to the left, figures to the right.
-            let _ = if index == 0 { write!(text, "{cell:<width$}") } else { write!(text, "  {cell:>width$}") };
+            let _ =
+                if index == 0 { write!(text, "{cell:<width$}") } else { write!(text, "  {cell:>width$}") };
         }
         text.push('\n');
     }
@@ -120,6 +124,12 @@ fn verdict(outcome: &Outcome) -> String {
         total.requests,
         total.admitted,
     );
+    if let Some(others) = outcome.others {
+        let _ = write!(text, " Other work used {:.0} % of the processors.", others * 100.0);
+        if others > BUSY {
+            text += " That is much: times, and what is late, say little.";
+        }
+    }
     if outcome.interrupted {
         text += " INTERRUPTED: what was not reached was not proved.";
     }

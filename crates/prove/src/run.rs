@@ -5,11 +5,13 @@ use crate::faults::Fault;
 use crate::load::management::Api;
 use crate::load::residents::{RECOVERY, Residents};
 use crate::load::{Volume, World};
+use crate::machine::Ticks;
 use crate::recorder::duty::Breakage;
+use crate::recorder::log::Log;
 use crate::recorder::tally::Tally;
 use crate::recorder::{Finding, Recorder, Violation};
 use crate::site::Site;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,12 @@ pub struct Settings {
     /// as long again at most.
     pub duration: Duration,
     pub volume: Volume,
+    /// How much later than promised something may be seen on a busy machine.
+    pub margin: Duration,
+    /// Where the processes' logs go.
     pub logs: Option<PathBuf>,
+    /// Where everything that was seen goes.
+    pub seen: Option<PathBuf>,
 }
 
 /// What became of one fault.
@@ -44,6 +51,8 @@ pub struct Outcome {
     pub took: Duration,
     /// What is asked for again and again although it is dead: of so many.
     pub graves: (usize, usize),
+    /// How much of the machine's processors other work used, from 0 to 1; `None` if the kernel does not say.
+    pub others: Option<f64>,
     pub interrupted: bool,
 }
 
@@ -80,20 +89,21 @@ async fn on(settings: &Settings, site: &mut Site, stop: &CancellationToken) -> R
         token: memory.api_token.clone(),
     };
     // One more row for what comes after the last fault.
-    let recorder = Arc::new(Recorder::new(settings.faults.len() + 1));
+    let log = settings.seen.as_deref().map(Log::create).transpose().context("cannot write what is seen")?;
+    let log = log.unwrap_or_default();
+    let recorder = Arc::new(Recorder::new(settings.faults.len() + 1, settings.margin, log));
     let ended = CancellationToken::new();
     let gateways = site.stack.places.gateways.clone();
-    let world =
-        World::prepare(Arc::clone(&recorder), gateways, api, settings.volume, ended.clone()).await?;
+    let world = World::prepare(Arc::clone(&recorder), gateways, api, settings.volume, ended.clone()).await?;
     let residents = world.residents(RESIDENTS).await?;
-    let began = Instant::now();
+    let (began, ticks) = (Instant::now(), Ticks::read());
     // Tasks that are left when this is given up end with it.
     let mut tasks = JoinSet::new();
     world.start(&mut tasks);
     let through = Run { settings, world: &world, residents: &residents, began };
     let whole = stop.run_until_cancelled(through.faults(site)).await;
     let interrupted = whole.is_none();
-    let missing = whole.transpose()?.unwrap_or_default();
+    let missing = whole.unwrap_or_default();
     ended.cancel();
     say("waiting for what is under way");
     while let Some(ended) = tasks.join_next().await {
@@ -116,6 +126,7 @@ async fn on(settings: &Settings, site: &mut Site, stop: &CancellationToken) -> R
         revocations: recorder.revocations(),
         took: began.elapsed(),
         graves: world.graves.counts(),
+        others: ticks.zip(Ticks::read()).map(|(earlier, now)| now.others_since(earlier)),
         interrupted,
     })
 }
@@ -129,7 +140,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Why each fault was not tried, if it was not.
-    async fn faults(&self, site: &mut Site) -> Result<Vec<Option<String>>> {
+    async fn faults(&self, site: &mut Site) -> Vec<Option<String>> {
         let count = self.settings.faults.len();
         let slot = self.settings.duration / u32::try_from(count).unwrap_or(u32::MAX).max(1);
         tokio::time::sleep(SETTLE).await;
@@ -143,13 +154,16 @@ impl Run<'_> {
                 continue;
             }
             missing.push(None);
-            self.fault(site, index, fault).await?;
+            if let Err(error) = self.fault(site, index, fault).await {
+                let evidence = format!("{:?} could not be begun or healed: {error:#}", fault.name);
+                self.world.recorder.violation(Finding::Ended, evidence);
+            }
             tokio::time::sleep_until(end).await;
             self.progress(index, fault);
         }
         self.world.recorder.turn_to(count);
         self.reach_the_number().await;
-        Ok(missing)
+        missing
     }
 
     async fn fault(&self, site: &mut Site, index: usize, fault: &Fault) -> Result<()> {
@@ -164,11 +178,12 @@ impl Run<'_> {
         fault.heal(site, begun).await?;
         let recovered = self.residents.wait().await;
         recorder.healed(breakage, recorder.clock.now());
-        let in_time = recovered.filter(|within| *within <= RECOVERY);
+        let limit = RECOVERY + self.settings.margin;
+        let in_time = recovered.filter(|within| *within <= limit);
         recorder.recovered(recovered);
         if in_time.is_none() {
             let evidence = format!(
-                "after {:?} what is live was admitted everywhere again after {recovered:?}, and not within {RECOVERY:?}",
+                "after {:?} what is live was admitted everywhere again after {recovered:?}, and not within {limit:?}",
                 fault.name
             );
             recorder.violation(Finding::NotRecovered, evidence);

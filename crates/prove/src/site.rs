@@ -10,7 +10,6 @@ use sallyport::dev::state::{State, Topology};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use tempfile::TempDir;
 
 pub const GATEWAYS: [&str; 3] = ["edge-gateway-1", "edge-gateway-2", "edge-gateway-3"];
@@ -30,13 +29,6 @@ const CALLS: &[(&str, &[&str])] = &[
 
 /// Whose clock can be set, where the library for it is installed.
 pub const CLOCKS: [&str; 4] = ["token-registry", "session-issuer", "edge-gateway-3", "postgresql"];
-
-/// Debian's and Ubuntu's places of it, and Fedora's.
-const LIBFAKETIME: [&str; 3] = [
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib64/faketime/libfaketimeMT.so.1",
-];
 
 struct Between {
     caller: &'static str,
@@ -132,10 +124,8 @@ impl Site {
 }
 
 /// The library, and the folder of a file for each clock; nothing if the library is not there.
-fn prepare_clocks(folder: &Path) -> Result<Option<(&'static str, PathBuf)>> {
-    let Some(library) = LIBFAKETIME.into_iter().find(|library| Path::new(library).exists()) else {
-        return Ok(None);
-    };
+fn prepare_clocks(folder: &Path) -> Result<Option<(PathBuf, PathBuf)>> {
+    let Some(library) = libfaketime() else { return Ok(None) };
     let files = folder.join("clocks");
     std::fs::create_dir(&files)?;
     for name in CLOCKS {
@@ -143,6 +133,13 @@ fn prepare_clocks(folder: &Path) -> Result<Option<(&'static str, PathBuf)>> {
     }
     std::fs::set_permissions(&files, std::fs::Permissions::from_mode(0o755))?;
     Ok(Some((library, files)))
+}
+
+/// Debian's place is below the machine's own kind of libraries, Fedora's is not.
+fn libfaketime() -> Option<PathBuf> {
+    let kinds = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let places = kinds.chain([PathBuf::from("/usr/lib64")]);
+    places.map(|place| place.join("faketime/libfaketimeMT.so.1")).find(|library| library.exists())
 }
 
 /// Whole or not at all: it is read at any time.
@@ -153,15 +150,12 @@ fn set_clock(file: &Path, seconds: i64) -> Result<()> {
     Ok(std::fs::rename(beside, file)?)
 }
 
-fn clock_environment(library: &str, files: &Path, name: &str) -> [(&'static str, String); 4] {
+fn clock_environment(library: &Path, files: &Path, name: &str) -> [(&'static str, String); 4] {
     [
-        ("LD_PRELOAD", library.to_owned()),
+        ("LD_PRELOAD", library.display().to_string()),
         ("FAKETIME_TIMESTAMP_FILE", files.join(name).display().to_string()),
         ("FAKETIME_CACHE_DURATION", "1".to_owned()),
         // A step of the wall clock leaves the monotonic one alone.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
     ]
 }
-
-/// How long a fault may be waited for to be set right.
-pub const PATIENCE: Duration = Duration::from_secs(30);

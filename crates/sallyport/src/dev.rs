@@ -14,7 +14,7 @@
 
 mod all_in_one;
 pub mod distributed;
-mod pki;
+pub mod pki;
 pub mod places;
 pub mod processes;
 mod report;

@@ -122,18 +122,18 @@ pub const METRICS: &[Metric] = &[
     counter(
         "sallyport_requests_total",
         &["outcome", "reason"],
-        "Requests that were decided, by the stable reason.",
+        "Requests that were decided: outcome admitted (with identity), passed (without) or refused, with the stable reason.",
     ),
     seconds(
         "sallyport_decision_seconds",
         &[],
         DECISION,
-        "From a whole request head to the decision, an exchange included.",
+        "From a whole request head to the decision, an exchange included; one decision in 16 is timed.",
     ),
     counter(
         "sallyport_exchanges_total",
         &["outcome"],
-        "Credentials that were exchanged for a session, or refused.",
+        "Credentials that were asked about: outcome session, bypass, refused or unavailable.",
     ),
     counter(
         "sallyport_fallbacks_total",
@@ -145,7 +145,11 @@ pub const METRICS: &[Metric] = &[
         &[],
         "Streams that are open now: upgraded connections and unfinished answers.",
     ),
-    counter("sallyport_streams_ended_total", &["reason"], "Streams that ended, and why."),
+    counter(
+        "sallyport_streams_ended_total",
+        &["reason"],
+        "Streams that were ended because what they rode on is no longer good: reason credential, policy or lease.",
+    ),
     // Every gRPC server, also those in one process.
     counter(
         "sallyport_grpc_requests_total",

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use std::time::Duration;
 
 pub(super) struct Clocks {
+    feed: &'static str,
     seen: Mutex<Seen>,
 }
 
@@ -20,8 +21,8 @@ struct Seen {
 
 impl Clocks {
     /// Of a process that starts now.
-    pub fn suspecting(boot: BootTime, lease: Duration) -> Self {
-        Self { seen: Mutex::new(Seen { last: None, suspect_until: Some(boot.after(lease)) }) }
+    pub fn suspecting(feed: &'static str, boot: BootTime, lease: Duration) -> Self {
+        Self { feed, seen: Mutex::new(Seen { last: None, suspect_until: Some(boot.after(lease)) }) }
     }
 
     /// Takes one reading of both, in that order, and says whether the database's clock has stepped within a lease.
@@ -33,7 +34,9 @@ impl Clocks {
             let by_boot = i128::try_from(boot.since(last_boot).as_millis()).unwrap_or(i128::MAX);
             let tolerated = i128::try_from((lease / 10).as_millis()).unwrap_or_default();
             if (by_database - by_boot).abs() > tolerated {
+                metrics::counter!("sallyport_feed_clock_steps_total", "feed" => self.feed).increment(1);
                 tracing::warn!(
+                    feed = self.feed,
                     by_database,
                     by_boot,
                     "the database's clock has stepped; waiting whole leases"
@@ -59,7 +62,7 @@ mod tests {
     #[test]
     fn a_step_either_way_is_noticed_and_forgotten_a_lease_later() {
         for step in [60_000, -60_000] {
-            let clocks = Clocks::suspecting(BootTime::from_duration(Duration::ZERO), LEASE);
+            let clocks = Clocks::suspecting("tests", BootTime::from_duration(Duration::ZERO), LEASE);
             assert!(!reading(&clocks, 100_000, 10_000));
             assert!(!reading(&clocks, 101_000, 11_000));
             assert!(reading(&clocks, 102_000 + step, 12_000));
@@ -70,7 +73,7 @@ mod tests {
 
     #[test]
     fn at_the_start_nothing_is_believed_for_a_lease() {
-        let clocks = Clocks::suspecting(BootTime::from_duration(Duration::ZERO), LEASE);
+        let clocks = Clocks::suspecting("tests", BootTime::from_duration(Duration::ZERO), LEASE);
         assert!(reading(&clocks, 100_000, 0));
         assert!(reading(&clocks, 104_999, 4_999));
         assert!(!reading(&clocks, 105_000, 5_000));

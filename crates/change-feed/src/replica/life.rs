@@ -261,7 +261,9 @@ impl<'a, V: View> Life<'a, V> {
                     received?;
                 }
                 Some(None) => {
-                    self.count("sallyport_replica_broadcasts_rejected_total");
+                    let feed = self.replica.feed;
+                    metrics::counter!("sallyport_replica_broadcasts_rejected_total", "feed" => feed, "reason" => "not_the_owners")
+                        .increment(1);
                     tracing::warn!(
                         feed = self.replica.feed,
                         "a broadcast that is not the owner's was ignored"

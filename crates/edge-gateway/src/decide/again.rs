@@ -1,7 +1,7 @@
 //! The judgement of what was let through and is still open: the rule of requests, without asking anybody.
 
-use super::judge::At;
 use super::footing::Footing;
+use super::judge::At;
 use super::{Gatekeeper, facts, fenced, find, is_open};
 use crate::refusal::Refusal;
 use crate::request::canonical::Target;
@@ -97,7 +97,9 @@ impl Gatekeeper {
                 return if is_open { Ok(()) } else { Err(unjudged()) };
             }
             Basis::Preflight => application.settings.options_preflight_bypass || is_open(application, &facts),
-            Basis::Word(positions) => self.knowledge.positions() == *positions || is_open(application, &facts),
+            Basis::Word(positions) => {
+                self.knowledge.positions() == *positions || is_open(application, &facts)
+            }
         };
         let no_longer = || Refusal::denied("POLICY_DENIED", "no Access policy lets this pass any longer");
         if stands { Ok(()) } else { Err(no_longer()) }

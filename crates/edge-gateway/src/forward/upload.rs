@@ -105,8 +105,7 @@ impl Upload {
         });
         loop {
             ready!(waiting.sleep.as_mut().poll(context));
-            let is_answered =
-                self.progress.as_ref().is_some_and(|it| it.is_answered.load(Ordering::Relaxed));
+            let is_answered = self.progress.as_ref().is_some_and(|it| it.is_answered.load(Ordering::Relaxed));
             let end = waiting.since + after_it;
             if !is_answered || end <= Instant::now() {
                 return Poll::Ready(());

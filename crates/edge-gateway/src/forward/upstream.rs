@@ -1,6 +1,7 @@
 //! Where an application is reached, and in which version of HTTP.
 
 use super::upload::Upload;
+use crate::request::canonical::Target;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
@@ -8,6 +9,7 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -55,11 +57,17 @@ impl Upstream {
         }
     }
 
-    /// The target of a request. In HTTP/2 the authority is what `Host` is in HTTP/1: what was judged.
-    pub fn uri(&self, host: &str, path: PathAndQuery) -> Option<Uri> {
+    /// The target of a request. In HTTP/2 the authority is what `Host` is in HTTP/1: what was judged. `given`: what the
+    /// client sent, taken over as it is where it was canonical already.
+    pub fn uri(&self, target: &Target<'_>, host: &str, given: &Uri) -> Option<Uri> {
         let authority = match self {
             Self::Http1(address) => address.clone(),
             Self::Http2(_) => host.parse().ok()?,
+        };
+        let path: PathAndQuery = match (&target.path, target.query) {
+            (Cow::Borrowed(_), _) => given.path_and_query()?.clone(),
+            (Cow::Owned(path), Some(query)) => format!("{path}?{query}").parse().ok()?,
+            (Cow::Owned(path), None) => path.parse().ok()?,
         };
         Uri::builder().scheme(Scheme::HTTP).authority(authority).path_and_query(path).build().ok()
     }
@@ -89,14 +97,18 @@ impl Shared {
         }
     }
 
+    /// The connection there is, or another, however many wait for it.
     async fn sender(&self) -> Result<SendRequest<Upload>, Failure> {
-        let mut kept = self.sender.lock().await;
-        if let Some(sender) = kept.as_ref().filter(|sender| !sender.is_closed()) {
-            return Ok(sender.clone());
-        }
-        let sender = tokio::time::timeout(CONNECT, self.connect()).await??;
-        *kept = Some(sender.clone());
-        Ok(sender)
+        tokio::time::timeout(CONNECT, async {
+            let mut kept = self.sender.lock().await;
+            if let Some(sender) = kept.as_ref().filter(|sender| !sender.is_closed()) {
+                return Ok(sender.clone());
+            }
+            let sender = self.connect().await?;
+            *kept = Some(sender.clone());
+            Ok(sender)
+        })
+        .await?
     }
 
     async fn connect(&self) -> Result<SendRequest<Upload>, Failure> {

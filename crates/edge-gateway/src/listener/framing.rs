@@ -167,8 +167,7 @@ impl Framing {
             State::RequestLine => {
                 (self.lengths, self.length, self.codings) = (0, 0, 0);
                 self.requests += 1;
-                self.upgrade =
-                    Upgrade { is_http_11: line.ends_with(b" HTTP/1.1"), ..Upgrade::default() };
+                self.upgrade = Upgrade { is_http_11: line.ends_with(b" HTTP/1.1"), ..Upgrade::default() };
                 (!line.contains(&b'#')).then_some(State::Headers)
             }
             State::Headers if line.is_empty() => Some(match (self.codings, self.length) {

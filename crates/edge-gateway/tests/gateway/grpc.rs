@@ -40,7 +40,7 @@ async fn serve() -> (SocketAddr, HealthReporter) {
 
 pub async fn world(limits: Limits) -> (World, HealthReporter) {
     let (upstreams, reporter) = upstreams().await;
-    let world = World::begin(Beginning { upstreams, limits, ..Beginning::default() }).await;
+    let world = World::begin(Beginning { limits, upstreams, ..Beginning::default() }).await;
     world.until_ready().await;
     world.protect().await;
     (world, reporter)

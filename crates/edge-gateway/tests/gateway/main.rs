@@ -49,9 +49,9 @@ mod rides;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
-mod upgrade;
-#[cfg(test)]
 mod time;
+#[cfg(test)]
+mod upgrade;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

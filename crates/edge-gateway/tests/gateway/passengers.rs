@@ -43,7 +43,7 @@ pub enum Passenger {
     Call(Call),
 }
 
-/// How many events have been sent to whomever.
+/// How many events and messages have been sent by whomever.
 static EVENTS: AtomicU64 = AtomicU64::new(0);
 
 impl Passenger {
@@ -70,7 +70,7 @@ impl Passenger {
     async fn next(&mut self) -> Option<()> {
         match self {
             Self::WebSocket(stream) => {
-                let now = Message::text(format!("{:?}", std::time::Instant::now()));
+                let now = Message::text(EVENTS.fetch_add(1, Ordering::SeqCst).to_string());
                 stream.send(now.clone()).await.ok()?;
                 let echo = stream.next().await?.ok()?;
                 assert_eq!(echo, now);
@@ -116,11 +116,7 @@ impl Passenger {
     }
 }
 
-pub async fn web_socket(
-    world: &World,
-    host: &str,
-    pair: &Pair,
-) -> Result<WebSocketStream<TcpStream>, Error> {
+pub async fn web_socket(world: &World, host: &str, pair: &Pair) -> Result<WebSocketStream<TcpStream>, Error> {
     let mut request = format!("ws://{host}/socket").into_client_request()?;
     let headers = request.headers_mut();
     headers.insert("cf-access-client-id", pair.token.client_id.parse().unwrap());

@@ -205,8 +205,10 @@ async fn request(request: &str) -> (World, Pair, TcpStream, TcpStream) {
     (world, pair, client, application)
 }
 
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n";
 const GET: &str = "GET / HTTP/1.1\r\nHost: app.localhost\r\n{pair}\r\n";
-const UPLOAD: &str = "POST / HTTP/1.1\r\nHost: app.localhost\r\n{pair}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+const UPLOAD: &str =
+    "POST / HTTP/1.1\r\nHost: app.localhost\r\n{pair}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
 
 /// Until the other side is gone, however much it still says; what it said last.
 async fn until_gone(stream: &mut TcpStream) -> String {
@@ -239,7 +241,7 @@ async fn t6_an_upload_ends_before_there_is_an_answer() {
 #[tokio::test]
 async fn t6_an_upload_ends_that_goes_on_beside_its_answer() {
     let (world, pair, mut client, mut application) = request(UPLOAD).await;
-    application.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n").await.unwrap();
+    application.write_all(CHUNKED.as_bytes()).await.unwrap();
     assert!(head(&mut client).await.starts_with("HTTP/1.1 200"));
     world.delete(&pair.token).await;
     assert!(!until_gone(&mut client).await.ends_with("0\r\n\r\n"));
@@ -250,7 +252,7 @@ async fn t6_an_upload_ends_that_goes_on_beside_its_answer() {
 async fn t6_an_answer_that_begins_after_the_revocation_does_not_begin() {
     let (world, pair, mut client, mut application) = request(GET).await;
     world.delete(&pair.token).await;
-    application.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n").await.unwrap();
+    application.write_all(CHUNKED.as_bytes()).await.unwrap();
     let answer = head(&mut client).await;
     assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("TOKEN_DELETED"), "{answer}");
 }
@@ -258,8 +260,24 @@ async fn t6_an_answer_that_begins_after_the_revocation_does_not_begin() {
 #[tokio::test]
 async fn t6_streams_without_a_session_end_with_the_policy_that_let_them_pass() {
     let (world, _pair, mut client, mut application) = request(&GET.replace("app.", "open.")).await;
-    application.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n").await.unwrap();
+    application.write_all(CHUNKED.as_bytes()).await.unwrap();
     head(&mut client).await;
     world.edit("open.localhost", |_| {}, Some(Selector::Ip("192.0.2.1".to_owned()))).await;
+    assert!(!until_gone(&mut client).await.ends_with("0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn a_stream_let_pass_by_the_evaluators_word_ends_when_that_may_be_out_of_date() {
+    let (world, _pair, mut client, mut application) = request(&GET.replace("app.", "waved.")).await;
+    application.write_all(CHUNKED.as_bytes()).await.unwrap();
+    assert!(head(&mut client).await.starts_with("HTTP/1.1 200"));
+    // Several rounds pass in which nothing has changed.
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    application.write_all(b"4\r\nmore\r\n").await.unwrap();
+    let mut text = [0; 16];
+    client.read_exact(&mut text).await.unwrap();
+    assert_eq!(text, *b"2\r\nok\r\n4\r\nmore\r\n");
+    let other = world.token().await;
+    world.delete(&other.token).await;
     assert!(!until_gone(&mut client).await.ends_with("0\r\n\r\n"));
 }

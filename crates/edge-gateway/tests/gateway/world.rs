@@ -12,8 +12,8 @@ use proto::change_feed::change_feed_client::ChangeFeedClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::policy_evaluator::rule::Selector;
 use proto::policy_evaluator::{
-    ApplicationSpec, CreateApplicationRequest, Decision, Empty, PolicyLink, PolicyLinks, PolicySpec,
-    FailureMode, ListApplicationsRequest, PutOrganizationRequest, Rule, SetFailureModeRequest, failure_mode,
+    ApplicationSpec, CreateApplicationRequest, Decision, Empty, FailureMode, ListApplicationsRequest,
+    PolicyLink, PolicyLinks, PolicySpec, PutOrganizationRequest, Rule, SetFailureModeRequest, failure_mode,
     policy_link,
 };
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;

@@ -27,9 +27,9 @@ const SHORT: [&str; 14] = [
     "edge-gateway-3 is not heard",
     "cut everyone from nats",
     "redis restored from an older copy",
-    "nats broadcasts of another history",
     "nats broadcasts repeated",
-    "clock of postgresql",
+    "nats broadcasts forged",
+    "clock of session-issuer",
     "kill edge-gateway-1 while nats is cut",
 ];
 
@@ -41,14 +41,21 @@ pub fn all() -> Vec<Fault> {
     freezes(&mut all);
     links(&mut all);
     storms(&mut all);
-    for name in CLOCKS {
-        // Three steps of so long.
-        all.add(&format!("clock of {name}"), &[], SECOND * 6, Action::Clock(name));
-    }
     let behind_cut = Action::KillBehindCut("edge-gateway-1", Site::callers(), vec!["nats"]);
     all.add("kill edge-gateway-1 while nats is cut", &[], SECOND * 3, behind_cut);
     let behind_cut = Action::KillBehindCut("token-registry", GATEWAYS.to_vec(), vec!["session-issuer"]);
-    all.add("kill token-registry while gateways are cut from session-issuer", &[Part::Registry], SECOND * 3, behind_cut);
+    all.add(
+        "kill token-registry while gateways are cut from session-issuer",
+        &[Part::Registry],
+        SECOND * 3,
+        behind_cut,
+    );
+    // What it does to a gateway that believes it may be seen long after.
+    all.add("nats broadcasts forged", &[], LONG, Action::Nats(NatsStorm::Forged));
+    for name in CLOCKS {
+        // Ahead for so long, then behind, each half of it.
+        all.add(&format!("clock of {name}"), &[], SECOND * 8, Action::Clock(name));
+    }
     all.0
 }
 
@@ -139,7 +146,6 @@ fn storms(all: &mut List) {
         ("nats broadcasts malformed", NatsStorm::Malformed),
         ("nats broadcasts repeated", NatsStorm::Repeated),
         ("nats broadcasts of another history", NatsStorm::OtherHistory),
-        ("nats broadcasts forged", NatsStorm::Forged),
     ] {
         all.add(name, &[], LONG, Action::Nats(storm));
     }

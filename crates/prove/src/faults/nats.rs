@@ -14,11 +14,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const KEPT: usize = 200;
 const FLOOD: usize = 20;
 
-const SUBJECTS: [&str; 3] = [
-    "sallyport.feed.token-registry",
-    "sallyport.feed.policy-evaluator",
-    "sallyport.feed.session-issuer",
-];
+const SUBJECTS: [&str; 3] =
+    ["sallyport.feed.token-registry", "sallyport.feed.policy-evaluator", "sallyport.feed.session-issuer"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storm {

@@ -1,7 +1,7 @@
 //! What somebody can do to Redis who can reach it.
 
-use anyhow::{Context as _, Result, bail};
 use crate::chance::Chance;
+use anyhow::{Context as _, Result, bail};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -34,7 +34,9 @@ pub async fn rage(url: &str, storm: Storm, mut chance: Chance) -> Result<()> {
             }
             Storm::Garbage => {
                 let mut keys = redis.keys().await?;
-                keys.extend((0..20).map(|_| format!("sallyport:validated:{:064x}", chance.next()).into_bytes()));
+                keys.extend(
+                    (0..20).map(|_| format!("sallyport:validated:{:064x}", chance.next()).into_bytes()),
+                );
                 for key in keys {
                     let garbage: Vec<u8> = (0..12).flat_map(|_| chance.next().to_be_bytes()).collect();
                     redis.call(&[b"SET", &key, &garbage, b"PX", b"60000"]).await?;

@@ -33,12 +33,7 @@ pub async fn live(world: Arc<World>, mut chance: Chance) {
 }
 
 /// `None` when the run is over first.
-async fn live_once(
-    world: &World,
-    case: &Case,
-    application: &Application,
-    chance: &mut Chance,
-) -> Option<()> {
+async fn live_once(world: &World, case: &Case, application: &Application, chance: &mut Chance) -> Option<()> {
     world.enter(case, chance).await;
     for _ in 0..6 + chance.below(8) {
         match chance.below(10) {

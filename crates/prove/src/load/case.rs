@@ -1,9 +1,9 @@
 //! One token at one application.
 
 use crate::chance::Chance;
-use crate::recorder::Names;
 use crate::recorder::history::{Certainty, Credential, History, Session};
 use crate::recorder::moment::Moment;
+use crate::recorder::{Names, Recorder};
 use parking_lot::Mutex;
 
 /// Sessions of one case that are remembered.
@@ -37,11 +37,11 @@ impl Case {
     }
 
     /// Keeps a session unless it is known or there are many.
-    pub fn keep_session(&self, session: Session, text: &str) {
+    pub fn keep_session(&self, recorder: &Recorder, session: Session, text: &str) {
         let mut history = self.history.lock();
         let mut held = self.held.lock();
         if held.sessions.len() < SESSIONS && held.sessions.iter().all(|known| known != text) {
-            history.add_session(session);
+            recorder.session(&mut history, &self.names, session);
             held.sessions.push(text.to_owned());
         }
     }

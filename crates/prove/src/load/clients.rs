@@ -39,7 +39,7 @@ impl World {
         if let (Credential::Pair(secret), Ok(reply)) = (credential, &reply)
             && let Some(session) = session(reply)
         {
-            case.keep_session(Session { secret, asked: sent, received }, session);
+            case.keep_session(&self.recorder, Session { secret, asked: sent, received }, session);
         }
         let outcome = read(reply);
         let is_admitted = outcome == Outcome::Admitted;
@@ -95,4 +95,35 @@ fn session(reply: &Reply) -> Option<&str> {
     let lines = reply.headers.get_all("set-cookie");
     let line = lines.iter().find_map(|line| line.to_str().ok()?.strip_prefix("CF_Authorization="))?;
     line.split(';').next().filter(|session| !session.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, HeaderValue};
+
+    fn reply(status: u16, headers: &[(&'static str, &'static str)]) -> Reply {
+        let lines = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        Reply { status, headers: lines.collect::<HeaderMap>(), body: Bytes::new() }
+    }
+
+    #[test]
+    fn admitted_is_what_the_application_answered_and_nothing_else() {
+        assert_eq!(read(Ok(reply(200, &[("x-prove-admitted", "yes")]))), Outcome::Admitted);
+        assert_eq!(read(Ok(reply(404, &[("x-prove-admitted", "yes")]))), Outcome::Admitted);
+        assert_eq!(read(Ok(reply(200, &[]))), Outcome::Unavailable("200".to_owned()));
+        let refused = Outcome::Refused(401, "TOKEN_UNKNOWN".to_owned());
+        assert_eq!(read(Ok(reply(401, &[("cf-access-error", "TOKEN_UNKNOWN")]))), refused);
+        assert_eq!(read(Ok(reply(503, &[]))), Outcome::Unavailable("503".to_owned()));
+        assert_eq!(read(Err("reset".to_owned())), Outcome::Unavailable("reset".to_owned()));
+    }
+
+    #[test]
+    fn a_session_is_read_out_of_its_cookie() {
+        let line = "CF_Authorization=a.b.c; Path=/; HttpOnly";
+        assert_eq!(session(&reply(200, &[("set-cookie", line)])), Some("a.b.c"));
+        assert_eq!(session(&reply(200, &[("set-cookie", "other=1")])), None);
+    }
 }

@@ -61,8 +61,7 @@ impl Management {
 
     async fn send(&self, request: &Request) -> Result<Reply, String> {
         let Request { method, path, body } = request;
-        let headers =
-            [(AUTHORIZATION, self.authorization.as_str()), (CONTENT_TYPE, "application/json")];
+        let headers = [(AUTHORIZATION, self.authorization.as_str()), (CONTENT_TYPE, "application/json")];
         let headers = headers.get(..if body.is_some() { 2 } else { 1 }).unwrap_or_default();
         let path = format!("{}/{path}", self.path);
         let body = body.as_ref().map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
@@ -87,7 +86,8 @@ impl Management {
 
     /// Its id.
     pub async fn make_token(&self, name: &str) -> Result<String> {
-        let made = self.must(Request::new(Method::POST, "service_tokens", Some(json!({"name": name})))).await?;
+        let made =
+            self.must(Request::new(Method::POST, "service_tokens", Some(json!({"name": name})))).await?;
         text(&made, "id").context("no id")
     }
 }
@@ -161,13 +161,12 @@ impl World {
             }
             match self.act(case, act, &request).await.0 {
                 Answer::Confirmed | Answer::Unconfirmed => return Some(()),
-                Answer::Refused => {}
                 // It may have made a secret that nobody knows: only one without overlap makes an end of that.
                 Answer::Unknown if act == Act::RotateWithOverlap => {
                     act = Act::Rotate;
                     request.body = None;
                 }
-                Answer::Unknown => {}
+                Answer::Refused | Answer::Unknown => {}
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -218,5 +217,38 @@ impl World {
             include.push(named(&case.names.token));
         }
         json!({"name": "by name", "decision": "non_identity", "include": include})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, HeaderValue};
+
+    fn answered(act: Act, status: u16, propagation: Option<&'static str>) -> Answer {
+        let mut headers = HeaderMap::new();
+        if let Some(propagation) = propagation {
+            headers.insert("sallyport-propagation", HeaderValue::from_static(propagation));
+        }
+        read(act, &Ok(Reply { status, headers, body: Bytes::new() }))
+    }
+
+    #[test]
+    fn only_what_says_that_nobody_is_left_is_confirmed() {
+        let all = "position=3; confirmed=2; fenced=0; not_confirmed=0; elapsed_ms=2";
+        let one_left = "position=3; confirmed=2; fenced=0; not_confirmed=1; elapsed_ms=10000";
+        assert_eq!(answered(Act::Delete, 200, Some(all)), Answer::Confirmed);
+        assert_eq!(answered(Act::EndSessions, 202, Some(all)), Answer::Confirmed);
+        assert_eq!(answered(Act::Delete, 200, Some(one_left)), Answer::Unconfirmed);
+        assert_eq!(answered(Act::Delete, 200, Some("not_confirmed=01")), Answer::Unconfirmed);
+        assert_eq!(answered(Act::Delete, 200, None), Answer::Unconfirmed);
+        assert_eq!(answered(Act::Create, 201, None), Answer::Confirmed);
+    }
+
+    #[test]
+    fn an_error_of_the_server_or_none_at_all_says_nothing() {
+        assert_eq!(answered(Act::Delete, 409, None), Answer::Refused);
+        assert_eq!(answered(Act::Delete, 503, None), Answer::Unknown);
+        assert_eq!(read(Act::Delete, &Err("reset".to_owned())), Answer::Unknown);
     }
 }

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 /// A heartbeat is a third of a lease.
 const HEARTBEAT: Duration = Duration::from_millis(5_000 / 3);
-/// Two heartbeats, and what a busy machine takes to start a process.
-pub const RECOVERY: Duration = Duration::from_millis(2 * 5_000 / 3 + 2_000);
+/// Two heartbeats, and what it takes to start a process.
+pub const RECOVERY: Duration = Duration::from_millis(2 * 5_000 / 3 + 1_000);
 /// Longest wait for a recovery.
 const PATIENCE: Duration = Duration::from_secs(40);
 

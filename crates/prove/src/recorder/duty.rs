@@ -1,11 +1,11 @@
 //! How soon an act must be answered, given what is broken.
 
-use super::history::{Act, Answer, LEASE, MARGIN};
+use super::history::{Act, Answer, LEASE};
 use super::moment::Moment;
 use std::time::Duration;
 
-/// How long a change waits for its confirmation when its owner's database goes away in between.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// The longest that a call to an owner may take: to reach its database, and then ten seconds for the confirmation.
+const DEADLINE: Duration = Duration::from_secs(15);
 /// How long an owner or its database that was away may take to be itself again.
 const CONVALESCENCE: Duration = Duration::from_secs(5);
 
@@ -54,8 +54,8 @@ pub struct Breakage {
 
 impl Breakage {
     fn touches(&self, act: Act, invoked: Moment, answered: Moment) -> bool {
-        let overlaps = self.from <= answered
-            && self.until.is_none_or(|until| until.after(CONVALESCENCE) >= invoked);
+        let overlaps =
+            self.from <= answered && self.until.is_none_or(|until| until.after(CONVALESCENCE) >= invoked);
         overlaps && act.needs().iter().any(|part| self.parts.contains(part))
     }
 }
@@ -77,11 +77,12 @@ impl Duty {
     }
 
     /// The rule that was broken, if one was.
-    pub fn judge(self, answer: Answer, took: Duration) -> Result<(), String> {
-        let limit = match self {
-            Self::Lease => LEASE + MARGIN,
-            Self::Deadline => DEADLINE + MARGIN,
-        };
+    pub fn judge(self, answer: Answer, took: Duration, margin: Duration) -> Result<(), String> {
+        let limit = margin
+            + match self {
+                Self::Lease => LEASE,
+                Self::Deadline => DEADLINE,
+            };
         match (self, answer) {
             (Self::Lease, _) if took > limit => {
                 Err(format!("at most {limit:?} are allowed while its owner and database are well"))

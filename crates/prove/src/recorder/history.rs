@@ -211,9 +211,8 @@ impl History {
         let is_certain = |this: &dyn Fn(Act) -> bool, other: &dyn Fn(Act) -> bool| {
             let (index, last) = self.last(|done| this(done.act) && done.is_settled_by(span.sent))?;
             let mut others = self.done.iter().filter(|done| other(done.act));
-            let is_disturbed = others.any(|done| {
-                done.happens() && done.invoked < span.received && done.may_follow(last.invoked)
-            });
+            let is_disturbed = others
+                .any(|done| done.happens() && done.invoked < span.received && done.may_follow(last.invoked));
             (!is_disturbed).then_some(index)
         };
         if let Some(index) = is_certain(&off, &on) {
@@ -228,9 +227,9 @@ impl History {
             return Certainty::Open;
         };
         let mut later = self.done.iter().enumerate().skip(made + 1);
-        let stopped = later.clone().find(|(_, done)| {
-            done.is_settled_by(span.sent) && stops(done, secret) == Stops::Yes
-        });
+        let stopped = later
+            .clone()
+            .find(|(_, done)| done.is_settled_by(span.sent) && stops(done, secret) == Stops::Yes);
         if let Some((index, _)) = stopped {
             return Certainty::Dead(index);
         }
@@ -245,16 +244,14 @@ impl History {
     /// A session works until something ends it, for ever.
     fn session(&self, session: &Session, span: Span) -> Certainty {
         let ends = |done: &&Done| matches!(done.act, Act::Disable | Act::EndSessions);
-        let ended = self.last(|done| {
-            ends(&done) && done.is_settled_by(span.sent) && done.invoked >= session.received
-        });
+        let ended = self
+            .last(|done| ends(&done) && done.is_settled_by(span.sent) && done.invoked >= session.received);
         if let Some((index, _)) = ended {
             return Certainty::Dead(index);
         }
         let mut others = self.done.iter().filter(ends);
-        let is_disturbed = others.any(|done| {
-            done.happens() && done.invoked < span.received && done.may_follow(session.asked)
-        });
+        let is_disturbed = others
+            .any(|done| done.happens() && done.invoked < span.received && done.may_follow(session.asked));
         let is_there = session.received <= span.sent;
         if is_there && !is_disturbed { Certainty::Live } else { Certainty::Open }
     }

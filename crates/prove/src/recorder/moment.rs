@@ -13,6 +13,10 @@ impl Moment {
         Self(millis * 1_000)
     }
 
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(micros(duration)))

@@ -1,7 +1,8 @@
 //! Fabricated histories: each violation is caught, and what is honest passes.
 
 use super::duty::{Breakage, Duty, Part};
-use super::history::{Act, Answer, Certainty, Credential, History, Session};
+use super::history::{Act, Answer, Certainty, Credential, History, MARGIN, Session};
+use super::log::Log;
 use super::moment::Moment;
 use super::{Asked, Finding, Names, Outcome, Recorder, judge};
 use parking_lot::Mutex;
@@ -272,11 +273,11 @@ fn what_was_never_seen_is_open() {
 fn a_revocation_owes_an_answer_within_a_lease_and_a_margin() {
     let duty = Duty::of(Act::Delete, at(0), at(100), &[]);
     assert_eq!(duty, Duty::Lease);
-    assert!(duty.judge(Answer::Confirmed, Duration::from_millis(5_900)).is_ok());
-    assert!(duty.judge(Answer::Confirmed, Duration::from_millis(6_100)).is_err());
-    assert!(duty.judge(Answer::Unknown, Duration::from_millis(100)).is_err());
-    assert!(duty.judge(Answer::Unconfirmed, Duration::from_millis(100)).is_err());
-    assert!(duty.judge(Answer::Refused, Duration::from_millis(100)).is_ok());
+    assert!(duty.judge(Answer::Confirmed, Duration::from_millis(5_900), MARGIN).is_ok());
+    assert!(duty.judge(Answer::Confirmed, Duration::from_millis(6_100), MARGIN).is_err());
+    assert!(duty.judge(Answer::Unknown, Duration::from_millis(100), MARGIN).is_err());
+    assert!(duty.judge(Answer::Unconfirmed, Duration::from_millis(100), MARGIN).is_err());
+    assert!(duty.judge(Answer::Refused, Duration::from_millis(100), MARGIN).is_ok());
 }
 
 #[test]
@@ -284,9 +285,9 @@ fn while_the_owner_is_broken_it_owes_a_success_within_the_deadline_or_an_error()
     let broken = [Breakage { parts: &[Part::Registry], from: at(1_000), until: Some(at(2_000)) }];
     let duty = Duty::of(Act::Delete, at(1_500), at(8_500), &broken);
     assert_eq!(duty, Duty::Deadline);
-    assert!(duty.judge(Answer::Confirmed, Duration::from_secs(10)).is_ok());
-    assert!(duty.judge(Answer::Confirmed, Duration::from_secs(12)).is_err());
-    assert!(duty.judge(Answer::Unknown, Duration::from_secs(15)).is_ok());
+    assert!(duty.judge(Answer::Confirmed, Duration::from_secs(15), MARGIN).is_ok());
+    assert!(duty.judge(Answer::Confirmed, Duration::from_secs(17), MARGIN).is_err());
+    assert!(duty.judge(Answer::Unknown, Duration::from_secs(17), MARGIN).is_ok());
     assert_eq!(Duty::of(Act::EndSessions, at(1_500), at(1_600), &broken), Duty::Lease, "another owner");
     assert_eq!(Duty::of(Act::Delete, at(20_000), at(20_100), &broken), Duty::Lease, "long healed");
     assert_eq!(Duty::of(Act::Delete, at(100), at(200), &broken), Duty::Lease, "not yet broken");
@@ -294,7 +295,7 @@ fn while_the_owner_is_broken_it_owes_a_success_within_the_deadline_or_an_error()
 
 #[test]
 fn the_recorder_counts_and_keeps_the_evidence() {
-    let recorder = Recorder::new(2);
+    let recorder = Recorder::new(2, MARGIN, Log::default());
     let names = Names { token: "T".to_owned(), host: "H".to_owned() };
     let history = Mutex::new(after_start(&[(Act::Delete, 100, 130, Answer::Confirmed)]));
     recorder.asked(&history, &names, &ask(FIRST, 50, Outcome::Admitted));
@@ -308,4 +309,25 @@ fn the_recorder_counts_and_keeps_the_evidence() {
     assert_eq!(violations.len(), 2);
     assert_eq!((violations[0].finding, violations[0].fault), (Finding::Admitted, 1));
     assert!(violations[0].evidence.contains("Delete"), "{}", violations[0].evidence);
+}
+
+#[test]
+fn everything_that_was_seen_is_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("seen.jsonl");
+    let recorder = Recorder::new(1, MARGIN, Log::create(&file).unwrap());
+    let names = Names { token: "T".to_owned(), host: "H".to_owned() };
+    let history = Mutex::new(History::default());
+    let act = history.lock().invoke(Act::Create, recorder.clock.now());
+    assert_eq!(recorder.answered(&history, &names, act, Answer::Confirmed, true), Some(0));
+    recorder.session(&mut history.lock(), &names, Session { secret: 0, asked: at(1), received: at(2) });
+    recorder.asked(&history, &names, &ask(SESSION, 50, Outcome::Admitted));
+    drop(recorder);
+    let text = std::fs::read_to_string(file).unwrap();
+    let events: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events.len(), 3);
+    assert_eq!((&events[0]["act"], &events[0]["brought_secret"]), (&"Create".into(), &0.into()));
+    assert_eq!((&events[1]["event"], &events[1]["returned"]), (&"session".into(), &2_000.into()));
+    assert_eq!((&events[2]["session"], &events[2]["outcome"]), (&0.into(), &"Admitted".into()));
 }

@@ -199,11 +199,11 @@ async fn the_api_is_asked_with_the_token_and_its_refusal_is_told() {
         };
         target::find(&Options { admin: Some(admin.clone()), ..options() }, environment).unwrap()
     };
-    assert_eq!(look(&options(), &with("good")).await.unwrap(), Verdict::Current);
-    let refused = look(&options(), &with("bad")).await.unwrap_err().to_string();
+    assert_eq!(read(ask(&with("good")).await.unwrap()).verdict(), Verdict::Current);
+    let refused = ask(&with("bad")).await.unwrap_err().to_string();
     assert!(refused.contains("does not accept the API token: Invalid API Token"), "{refused}");
     assert!(!refused.contains("bad"), "the token is not told");
     serving.abort();
     let _ = serving.await;
-    assert!(look(&options(), &with("good")).await.unwrap_err().to_string().contains("cannot ask"));
+    assert!(ask(&with("good")).await.unwrap_err().to_string().contains("cannot ask"));
 }

@@ -1,0 +1,69 @@
+//! What the operator sees of the decisions.
+
+use crate::decide::{Admission, Basis, Refused};
+use crate::exchange::Exchanged;
+use crate::refusal::Refusal;
+use http::StatusCode;
+use metrics::{Counter, Histogram, counter, histogram};
+use model::{BootTime, Clock};
+use std::cell::Cell;
+
+/// One decision in so many is timed: reading the clock twice costs a tenth of deciding.
+const TIMED: u32 = 16;
+
+thread_local! {
+    static DECISIONS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counters of what happens most, found once.
+pub struct Measures {
+    admitted: Counter,
+    /// Let through without identity.
+    passed: Counter,
+    decision: Histogram,
+}
+
+impl Measures {
+    pub fn new() -> Self {
+        let decided = |outcome| counter!("sallyport_requests_total", "outcome" => outcome, "reason" => "");
+        Self {
+            admitted: decided("admitted"),
+            passed: decided("passed"),
+            decision: histogram!("sallyport_decision_seconds"),
+        }
+    }
+
+    /// When a decision begins, if it is one of those that are timed.
+    pub fn begin(clock: &dyn Clock) -> Option<BootTime> {
+        let number = DECISIONS.get();
+        DECISIONS.set(number.wrapping_add(1));
+        number.is_multiple_of(TIMED).then(|| clock.boot())
+    }
+
+    pub fn decided(&self, outcome: &Result<Admission, Refused>, begun: Option<BootTime>, clock: &dyn Clock) {
+        match outcome {
+            Ok(Admission { basis: Basis::Session(_), .. }) => self.admitted.increment(1),
+            Ok(_) => self.passed.increment(1),
+            Err(Refused { refusal, .. }) => refused(refusal),
+        }
+        if let Some(begun) = begun {
+            self.decision.record(clock.boot().since(begun).as_secs_f64());
+        }
+    }
+}
+
+/// Also what was refused before anything was decided. The reasons are ours: there are few.
+pub fn refused(refusal: &Refusal) {
+    let reason = refusal.reason.to_string();
+    counter!("sallyport_requests_total", "outcome" => "refused", "reason" => reason).increment(1);
+}
+
+pub fn exchanged(outcome: &Result<Exchanged, Refusal>) {
+    let outcome = match outcome {
+        Ok(Exchanged::Session(_)) => "session",
+        Ok(Exchanged::Bypass) => "bypass",
+        Err(refusal) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        Err(_) => "refused",
+    };
+    counter!("sallyport_exchanges_total", "outcome" => outcome).increment(1);
+}
