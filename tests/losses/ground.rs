@@ -180,7 +180,7 @@ impl Ground {
     pub async fn lose(&mut self, loss: Loss) {
         match (loss, self.server(loss)) {
             (Loss::PostgresHanging | Loss::RedisHanging | Loss::NatsHanging, Some(server)) => {
-                server.freeze().unwrap()
+                server.freeze().unwrap();
             }
             (_, Some(server)) => server.kill().await,
             (_, None) => self.site.stack.processes.kill(Self::process(loss)).await.unwrap(),
@@ -190,7 +190,7 @@ impl Ground {
     pub async fn bring_back(&mut self, loss: Loss) {
         match (loss, self.server(loss)) {
             (Loss::PostgresHanging | Loss::RedisHanging | Loss::NatsHanging, Some(server)) => {
-                server.thaw().unwrap()
+                server.thaw().unwrap();
             }
             (_, Some(server)) => server.restart().await.unwrap(),
             (_, None) => {

@@ -10,9 +10,9 @@ use crate::store::{Sql, Store};
 use crate::subject;
 use bus::Bus;
 use clocks::Clocks;
-use confirm::{Look, Waiting};
+use confirm::{History, Look, Waiting};
 use database::Database;
-use model::{BootTime, Clock, Error, SessionDuration, Timestamp};
+use model::{BootTime, Clock, Error, ErrorKind, SessionDuration, Timestamp};
 use prost::Message as _;
 use proto::change_feed::{self as wire, Entry};
 use std::sync::Arc;
@@ -137,12 +137,41 @@ impl Feed {
     pub async fn announce(&self, appended: Appended, wait: Wait) -> wire::Propagation {
         let position = appended.position();
         if position == 0 {
-            return wire::Propagation::default();
+            return self.unchanged(wait).await;
         }
         let started = self.clock.boot();
         let Appended { epoch, resumed_at, entries } = appended;
-        self.broadcast(wire::Broadcast { epoch, entries, position }).await;
-        self.confirmed_since(position, resumed_at, wait, started).await
+        self.broadcast(wire::Broadcast { epoch: epoch.clone(), entries, position }).await;
+        self.confirmed_since(position, History { epoch, resumed_at }, wait, started).await
+    }
+
+    /// Nothing was left to change: perhaps because it was changed before, and the answer was lost.
+    async fn unchanged(&self, wait: Wait) -> wire::Propagation {
+        if wait == Wait::None {
+            return wire::Propagation::default();
+        }
+        self.confirm_head(wait).await.unwrap_or_else(|error| {
+            tracing::warn!(feed = self.name, %error, "reading the head failed");
+            let unknown = "(unknown: the head could not be read)".to_owned();
+            wire::Propagation { not_confirmed: vec![unknown], ..wire::Propagation::default() }
+        })
+    }
+
+    /// What to answer when there is nothing left to change or delete: a `NotFound` only once everything committed is
+    /// confirmed, so that whoever repeats a deletion whose answer was lost hears that it is gone once it is gone
+    /// everywhere. Other errors are handed back.
+    pub async fn gone(&self, wait: Wait, error: Error) -> Error {
+        if error.kind() != ErrorKind::NotFound || wait == Wait::None {
+            return error;
+        }
+        match self.confirm_head(wait).await {
+            Ok(propagation) if propagation.not_confirmed.is_empty() => error,
+            Ok(propagation) => {
+                let waiting = propagation.not_confirmed.join(", ");
+                Error::unavailable("the enforcement points", format!("not confirmed by {waiting}"))
+            }
+            Err(unread) => unread,
+        }
     }
 
     /// Waits, if asked, until everything that is committed now has arrived as [`Self::announce`] says: for a caller who
@@ -153,8 +182,8 @@ impl Feed {
     pub async fn confirm_head(&self, wait: Wait) -> Result<wire::Propagation, Error> {
         let started = self.clock.boot();
         let Head { epoch, position, resumed_at, .. } = self.store.head().await?;
-        self.broadcast(wire::Broadcast { epoch, entries: Vec::new(), position }).await;
-        Ok(self.confirmed_since(position, resumed_at, wait, started).await)
+        self.broadcast(wire::Broadcast { epoch: epoch.clone(), entries: Vec::new(), position }).await;
+        Ok(self.confirmed_since(position, History { epoch, resumed_at }, wait, started).await)
     }
 
     async fn broadcast(&self, mut broadcast: wire::Broadcast) {
@@ -172,13 +201,13 @@ impl Feed {
     async fn confirmed_since(
         &self,
         position: u64,
-        resumed_at: Timestamp,
+        history: History,
         wait: Wait,
         started: BootTime,
     ) -> wire::Propagation {
         let mut propagation = wire::Propagation { position, ..wire::Propagation::default() };
         if wait == Wait::Confirmed {
-            self.confirm(position, resumed_at, &mut propagation).await;
+            self.confirm(position, history, &mut propagation).await;
         }
         let elapsed = self.clock.boot().since(started);
         propagation.elapsed_ms = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
@@ -188,8 +217,8 @@ impl Feed {
         propagation
     }
 
-    async fn confirm(&self, position: u64, resumed_at: Timestamp, propagation: &mut wire::Propagation) {
-        let mut waiting = Waiting::new(position, self.settings.lease, resumed_at);
+    async fn confirm(&self, position: u64, history: History, propagation: &mut wire::Propagation) {
+        let mut waiting = Waiting::new(position, self.settings.lease, history);
         let outcome = tokio::time::timeout(self.settings.deadline, async {
             let mut pause = POLL;
             loop {
@@ -221,7 +250,10 @@ impl Feed {
 
     async fn look(&self) -> Result<Look, Error> {
         let (now, boot, have_stepped) = self.read_clocks().await?;
-        Ok(Look { leases: self.store.leases().await?, now, boot, have_stepped })
+        let leases = self.store.leases().await?;
+        // After the leases: of another history they say nothing about positions of this one.
+        let Head { epoch, position: head, .. } = self.store.head().await?;
+        Ok(Look { leases, now, boot, have_stepped, epoch, head })
     }
 
     pub(crate) async fn heartbeat(
@@ -275,8 +307,7 @@ impl Feed {
     }
 
     pub(crate) async fn replicas(&self) -> Result<wire::ListReplicasResponse, Error> {
-        let Look { leases, now, .. } = self.look().await?;
-        let head = self.store.head().await?.position;
+        let Look { leases, now, head, .. } = self.look().await?;
         let replicas = leases.into_iter().map(|lease| lease.into_wire(now)).collect();
         Ok(wire::ListReplicasResponse { head, replicas, now_ms: now.as_millis() })
     }

@@ -106,6 +106,18 @@ impl Changes {
         account: &str,
         wait: Wait,
     ) -> Result<(I::Answer, Propagation), Error> {
+        match self.try_run(intent, account, wait).await {
+            Err(error) => Err(self.feed.gone(wait, error).await),
+            done => done,
+        }
+    }
+
+    async fn try_run<I: Intent>(
+        &self,
+        intent: &I,
+        account: &str,
+        wait: Wait,
+    ) -> Result<(I::Answer, Propagation), Error> {
         let now = self.clock.now();
         let plan = database::with!(&self.database, |pool| {
             let mut connection = pool.acquire().await.map_err(failed)?;

@@ -15,6 +15,16 @@ pub(super) struct Look {
     pub boot: BootTime,
     /// The database's clock cannot be believed.
     pub have_stepped: bool,
+    /// The head, read after the leases.
+    pub epoch: String,
+    pub head: u64,
+}
+
+/// In which a change committed.
+pub(super) struct History {
+    pub epoch: String,
+    /// When it began, if another was lost; else long ago.
+    pub resumed_at: Timestamp,
 }
 
 /// The enforcement points that a confirmation waits for: those whose lease was live when it began.
@@ -22,8 +32,9 @@ pub(super) struct Waiting {
     position: u64,
     /// The longest that any of them can last.
     lease: Duration,
-    /// When this history began, if another was lost; else long ago.
-    resumed_at: Timestamp,
+    history: History,
+    /// It was lost while this waited, and the change perhaps with it.
+    is_lost: bool,
     /// From the first look on.
     known: Option<Known>,
     confirmed: Vec<String>,
@@ -47,14 +58,26 @@ struct Pending {
 }
 
 impl Waiting {
-    pub const fn new(position: u64, lease: Duration, resumed_at: Timestamp) -> Self {
-        Self { position, lease, resumed_at, known: None, confirmed: Vec::new(), fenced: Vec::new() }
+    pub const fn new(position: u64, lease: Duration, history: History) -> Self {
+        Self {
+            position,
+            lease,
+            history,
+            is_lost: false,
+            known: None,
+            confirmed: Vec::new(),
+            fenced: Vec::new(),
+        }
     }
 
     /// A lease that is renewed meanwhile counts by its first end: the renewal's answer names this position, and the
     /// replica may not use it before it has applied that.
     pub fn is_over(&mut self, look: &Look) -> bool {
-        let first = || Known::of(look, self.lease, self.resumed_at);
+        if look.epoch != self.history.epoch {
+            self.is_lost = true;
+            return true;
+        }
+        let first = || Known::of(look, self.lease, self.history.resumed_at);
         let Known { settled_at, pending, stale } = self.known.get_or_insert_with(first);
         let leases: HashMap<&str, &Lease> =
             look.leases.iter().map(|lease| (lease.incarnation.as_str(), lease)).collect();
@@ -85,6 +108,11 @@ impl Waiting {
         };
         propagation.confirmed = sorted(self.confirmed);
         propagation.fenced = sorted(self.fenced);
+        if self.is_lost {
+            propagation.not_confirmed =
+                vec!["(unknown: the database lost a history meanwhile, and perhaps this change)".to_owned()];
+            return;
+        }
         let Some(Known { pending, stale, .. }) = self.known else {
             // Not nobody: it is not known who there is.
             propagation.not_confirmed = vec!["(unknown: the leases could not be read)".to_owned()];
@@ -105,9 +133,9 @@ impl Waiting {
 
 impl Known {
     fn of(look: &Look, lease: Duration, resumed_at: Timestamp) -> Self {
-        let Look { leases, now, boot, have_stepped } = look;
+        let Look { leases, now, boot, have_stepped, epoch: _, head: _ } = look;
         let mut known = Self {
-            settled_at: boot.after(unsettled(*now, lease, resumed_at)),
+            settled_at: boot.after(unsettled(*now, *have_stepped, lease, resumed_at)),
             pending: HashMap::new(),
             stale: BTreeMap::new(),
         };
@@ -126,9 +154,12 @@ impl Known {
 }
 
 /// How long leases of a lost history, of which nothing may be known here, can still run.
-fn unsettled(now: Timestamp, lease: Duration, resumed_at: Timestamp) -> Duration {
+fn unsettled(now: Timestamp, have_stepped: bool, lease: Duration, resumed_at: Timestamp) -> Duration {
     if resumed_at.as_millis() == 0 {
         return Duration::ZERO;
+    }
+    if have_stepped {
+        return lease;
     }
     let since = u64::try_from(now.as_millis().saturating_sub(resumed_at.as_millis())).unwrap_or_default();
     lease.saturating_sub(Duration::from_millis(since))

@@ -6,7 +6,7 @@ use crate::replica::Fence;
 use crate::source::Source;
 use crate::{Feed, Wait};
 use async_trait::async_trait;
-use model::{Clock as _, Error, SystemClock};
+use model::{Clock as _, Error, ErrorKind, SystemClock};
 use proto::change_feed as wire;
 use proto::change_feed::{Broadcast, Entry};
 use std::sync::Arc;
@@ -141,4 +141,9 @@ pub async fn a_repeated_change_is_confirmed_again(world: World) {
     let propagation = feed.confirm_head(Wait::Confirmed).await.unwrap();
     assert_eq!((propagation.position, propagation.confirmed.len()), (1, 1));
     assert_eq!(follower.view.now().states["a"], "1");
+    // Deleted by a process that died; asked for again.
+    assert_eq!(world.write("a", &["2"]).await.position(), 2);
+    let gone = feed.gone(Wait::Confirmed, Error::not_found("it")).await;
+    assert_eq!(gone.kind(), ErrorKind::NotFound);
+    assert_eq!(follower.gate.applied(), 2);
 }

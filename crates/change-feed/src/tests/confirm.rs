@@ -47,8 +47,10 @@ pub async fn nobody_is_waited_for_when_there_are_no_leases(world: World) {
         propagation,
         Propagation { position: 1, elapsed_ms: propagation.elapsed_ms, ..Propagation::default() }
     );
-    // Nothing changed: nothing to wait for, and no position.
-    assert_eq!(feed.announce(crate::Appended::default(), Wait::Confirmed).await, Propagation::default());
+    // Nothing changed: what was changed before is confirmed again.
+    let again = feed.announce(crate::Appended::default(), Wait::Confirmed).await;
+    assert_eq!(again.position, 1);
+    assert_eq!(feed.announce(crate::Appended::default(), Wait::None).await, Propagation::default());
     // Not asked to wait: returns although somebody holds a lease.
     feed.heartbeat(&heartbeat(1, 0)).await.unwrap();
     let propagation = feed.announce(world.write("a", &["2"]).await, Wait::None).await;
