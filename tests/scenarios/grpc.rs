@@ -139,8 +139,12 @@ async fn a_caller_may_call_only_what_it_is_listed_for(world: &World) {
 
 async fn evaluate(world: &World, application_id: &str, facts: Facts) -> EvaluateResponse {
     let mut evaluator = PolicyEvaluatorClient::new(dial(world, "policy-evaluator", "admin-api"));
-    let request =
-        EvaluateRequest { application_id: application_id.to_owned(), facts: Some(facts), explain: true };
+    let request = EvaluateRequest {
+        application_id: application_id.to_owned(),
+        facts: Some(facts),
+        explain: true,
+        at_least: 0,
+    };
     evaluator.evaluate(request).await.unwrap().into_inner()
 }
 

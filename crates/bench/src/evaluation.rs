@@ -84,7 +84,7 @@ pub fn measure(rounds: u16) -> Result<Section> {
     Ok(Section {
         name: "policy",
         title: "Policy evaluation, decisions on one core".to_owned(),
-        notes: vec!["Percentiles are over batches of 256 decisions."],
+        notes: vec!["Percentiles are over batches of 256 decisions.".to_owned()],
         rows,
     })
 }

@@ -68,7 +68,9 @@ pub fn measure(rounds: u16, stage: &Stage, [empty, full]: [&World; 2]) -> Result
         name: "exchange",
         title: "SessionIssuer.Exchange, cold: every credential for the first time; SQLite, in process"
             .to_owned(),
-        notes: vec!["The path also judges the policies, hashes the secret and passes three gRPC calls."],
+        notes: vec![
+            "The path also judges the policies, hashes the secret and passes three gRPC calls.".to_owned(),
+        ],
         rows,
     })
 }
@@ -108,6 +110,7 @@ async fn exchange(
         application_id,
         service_token: Some(ServiceTokenCredential { client_id, client_secret }),
         facts: Some(Facts { ip: "127.0.0.1".to_owned(), ..Facts::default() }),
+        at_least: None,
     };
     let answer = issuer.exchange(request).await.context("an exchange failed")?;
     ensure!(!answer.into_inner().session_jwt.is_empty(), "an exchange brought no session");

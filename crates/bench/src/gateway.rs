@@ -101,5 +101,10 @@ async fn paths(
 fn section(path: &Path) -> Section {
     let floor = path.subjects.first().map(|subject| &subject.series);
     let rows = path.subjects.iter().map(|subject| Row::new(subject.role, &subject.series, floor)).collect();
-    Section { name: path.name, title: path.title.clone(), notes: path.notes.clone(), rows }
+    Section {
+        name: path.name,
+        title: path.title.clone(),
+        notes: path.notes.iter().map(ToString::to_string).collect(),
+        rows,
+    }
 }

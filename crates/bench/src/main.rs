@@ -5,25 +5,35 @@
 //! | `gateway` | a session and a header pair, warm, against the same proxy with the checks off |
 //! | `exchange` | a credential for a session, cold, against one signature and one read |
 //! | `evaluation` | the policy engine on one core |
+//! | `propagation` | a revocation until every replica has confirmed it, against a message and its answers |
+//! | `apply` | changes worked into a gateway's views, against a plain map |
+//! | `snapshot` | a replica's start with many entries, against one `SELECT` |
 //! | `size` | memory and start of `sallyport dev` |
 //! | `world` | every service in this process, and an application to protect |
+//! | `owner`, `follower` | a feed's owner and its replicas, as they are deployed |
 //! | `registry` | many tokens at once, and one row read alone |
 //! | `upstream`, `load` | what stands behind the gateway, and what stands before it |
-//! | `series`, `cpu` | rounds of a measurement, and the server's share of the processor |
+//! | `series`, `cpu`, `memory` | rounds of a measurement, the server's share of the processor, a process's memory |
 //! | `report` | the table, and the same as JSON |
 //!
 //! To add a path: a module that fills one [`series::Series`] for the floor and one for the path in turn, round by
 //! round, and a name in [`Name`].
 
+mod apply;
 mod cpu;
 mod evaluation;
 mod exchange;
+mod follower;
 mod gateway;
 mod load;
+mod memory;
+mod owner;
+mod propagation;
 mod registry;
 mod report;
 mod series;
 mod size;
+mod snapshot;
 mod upstream;
 mod world;
 
@@ -31,6 +41,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use report::Report;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -44,7 +55,7 @@ pub fn many() -> String {
     report::grouped(f64::from(MANY))
 }
 
-/// Measures Sallyport beside what the same work costs without it, on this machine, in about a minute.
+/// Measures Sallyport beside what the same work costs without it, on this machine, in a few minutes.
 ///
 /// Every path runs in turn with its floor, round by round, so that a drift of the machine changes both; the ratio is the
 /// median over the rounds of path / floor. Absolute figures belong to this machine and this minute: compare ratios.
@@ -60,6 +71,7 @@ pub fn many() -> String {
         cargo run --release -p bench -- --only session --seconds 1     longer rounds, calmer figures\n  \
         cargo run --release -p bench -- --json | tail -n 1             for a program\n\n\
         Build in release mode, and close what else is busy: a debug build measures the compiler's patience.\n\
+        `propagation` and `snapshot` start real servers: make servers.\n\
         `size` starts the program `sallyport` that lies beside this one: cargo build --release -p sallyport."
 )]
 pub struct Arguments {
@@ -75,9 +87,15 @@ pub struct Arguments {
     /// How many keep-alive connections ask the gateway at once.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     connections: u16,
+    /// How many entries the feed of `snapshot` holds, and the largest view of `apply`.
+    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    entries: u32,
     /// After the table, the same as one JSON object on the last line of standard output.
     #[arg(long)]
     json: bool,
+    /// Starts one replica of the feed that this file names the way to: `snapshot` runs itself so.
+    #[arg(long, hide = true, value_name = "FILE")]
+    starting_replica: Option<PathBuf>,
 }
 
 /// What can be measured.
@@ -91,6 +109,12 @@ enum Name {
     Exchange,
     /// Decisions of the policy engine.
     Policy,
+    /// A revocation until 1, 10 and 50 replicas have confirmed it.
+    Propagation,
+    /// A gateway's views work in 10,000 changes.
+    Apply,
+    /// A replica's start with many entries.
+    Snapshot,
     /// Memory and time to ready of `sallyport dev`.
     Size,
 }
@@ -143,6 +167,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(way) = &arguments.starting_replica {
+        return snapshot::starting::run(way);
+    }
     if cfg!(debug_assertions) {
         eprintln!("bench: this is a debug build; its figures mean little. Use: cargo run --release -p bench");
     }
@@ -154,8 +181,18 @@ fn run(arguments: &Arguments) -> Result<()> {
     if [Name::Session, Name::HeaderPair, Name::Exchange].into_iter().any(|name| arguments.wants(name)) {
         through_the_services(arguments, &mut report)?;
     }
+    if arguments.wants(Name::Propagation) {
+        report.sections.extend(propagation::measure(arguments)?);
+    }
+    if arguments.wants(Name::Apply) {
+        eprintln!("views …");
+        report.sections.push(apply::measure(arguments.rounds, arguments.entries));
+    }
+    if arguments.wants(Name::Snapshot) {
+        report.figures.push(snapshot::measure(arguments.entries)?);
+    }
     if arguments.wants(Name::Size) {
-        report.sizes = size::measure()?;
+        report.figures.push(size::measure()?);
     }
     report.print(arguments.json)
 }

@@ -113,7 +113,7 @@ impl Figure {
 pub struct Figures {
     pub name: &'static str,
     pub title: String,
-    pub figures: Vec<Figure>,
+    pub rows: Vec<Figure>,
 }
 
 /// Everything that was measured.
@@ -153,10 +153,7 @@ impl Report {
         let Self { cores, rounds, connections: _, is_release, sections, figures } = self;
         let mut text = String::new();
         let build = if *is_release { "release build" } else { "DEBUG BUILD" };
-        writeln!(
-            text,
-            "Sallyport, {build}, {cores} cores. Servers, upstream and load share them."
-        )?;
+        writeln!(text, "Sallyport, {build}, {cores} cores. Servers, upstream and load share them.")?;
         writeln!(
             text,
             "floor = the least that the same work can cost, measured in turn with the path, {rounds} rounds."
@@ -166,13 +163,16 @@ impl Report {
             "ratio = median over the rounds of path / floor. cpu = processor time of the server a request."
         )?;
         let labels = sections.iter().flat_map(|section| &section.rows).map(|row| row.label.len());
-        let width = labels.chain(figures.iter().flat_map(|it| &it.figures).map(|figure| figure.label.len())).max().unwrap_or_default();
+        let width = labels
+            .chain(figures.iter().flat_map(|it| &it.rows).map(|figure| figure.label.len()))
+            .max()
+            .unwrap_or_default();
         for section in sections {
             section.write(&mut text, width)?;
         }
-        for Figures { name: _, title, figures } in figures {
+        for Figures { name: _, title, rows } in figures {
             writeln!(text, "\n{title}")?;
-            for Figure { label, unit, value, expected } in figures {
+            for Figure { label, unit, value, expected } in rows {
                 let expected =
                     if expected.is_empty() { String::new() } else { format!("   expected: {expected}") };
                 writeln!(text, "  {label:<width$}{:>14} {unit}{expected}", short(*value))?;

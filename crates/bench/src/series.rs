@@ -48,6 +48,11 @@ impl Series {
         Ok(())
     }
 
+    /// How many latencies there are.
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.latencies.len()).unwrap_or(u32::MAX)
+    }
+
     pub fn per_second(&self) -> f64 {
         median(&self.rates)
     }

@@ -41,14 +41,14 @@ pub fn measure() -> Result<Figures> {
         let folder = tempfile::tempdir()?;
         eprintln!("size: first start …");
         let first = start(&program, folder.path(), Duration::ZERO).await?;
-        let mut figures = vec![Figure::new("first start, until ready", "ms", first.ready_ms, "")];
-        figures.extend(later_starts(&program, folder.path(), "an almost empty registry").await?);
+        let mut rows = vec![Figure::new("first start, until ready", "ms", first.ready_ms, "")];
+        rows.extend(later_starts(&program, folder.path(), "an almost empty registry").await?);
         eprintln!("size: adding {} tokens …", many());
         let account = first.ready.account_id.parse()?;
         registry::fill(&folder.path().join("databases"), account, MANY).await?;
-        figures.extend(later_starts(&program, folder.path(), &format!("{} tokens", many())).await?);
+        rows.extend(later_starts(&program, folder.path(), &format!("{} tokens", many())).await?);
         let title = "Size and start of `sallyport dev`, a process of its own".to_owned();
-        Ok(Figures { name: "size", title, figures })
+        Ok(Figures { name: "size", title, rows })
     })
 }
 

@@ -5,6 +5,7 @@ mod confirm;
 mod measure;
 
 use crate::broadcast::BroadcastKey;
+use crate::lease;
 use crate::log::{Appended, Head};
 use crate::store::{Sql, Store};
 use crate::subject;
@@ -61,8 +62,6 @@ impl Default for Settings {
 /// the waiter at once.
 const POLL: Duration = Duration::from_millis(10);
 const SLOWEST_POLL: Duration = Duration::from_millis(100);
-/// A revocation may have to wait for one whole lease.
-pub(crate) const LONGEST_LEASE: Duration = Duration::from_mins(1);
 const MEASURE: Duration = Duration::from_secs(10);
 const MEASURES_PER_MINUTE: u32 = 6;
 /// Leases that ran out are shown to the operator for this long.
@@ -111,9 +110,9 @@ impl Feed {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Result<Self, Error> {
-        if settings.lease.is_zero() || settings.lease > LONGEST_LEASE {
+        if settings.lease.is_zero() || settings.lease > lease::LONGEST {
             let rule =
-                format!("must be more than 0 and at most {LONGEST_LEASE:?}, and is {:?}", settings.lease);
+                format!("must be more than 0 and at most {:?}, and is {:?}", lease::LONGEST, settings.lease);
             return Err(Error::invalid("lease", rule));
         }
         let Head { broadcast_key, .. } = store.open().await?;
@@ -250,7 +249,8 @@ impl Feed {
 
     async fn look(&self) -> Result<Look, Error> {
         let (now, boot, have_stepped) = self.read_clocks().await?;
-        let leases = self.store.leases().await?;
+        let rows = self.store.leases().await?;
+        let leases = self.clocks.judge(rows, now, boot, have_stepped, self.settings.lease);
         // After the leases: of another history they say nothing about positions of this one.
         let Head { epoch, position: head, .. } = self.store.head().await?;
         Ok(Look { leases, now, boot, have_stepped, epoch, head })
@@ -308,7 +308,7 @@ impl Feed {
 
     pub(crate) async fn replicas(&self) -> Result<wire::ListReplicasResponse, Error> {
         let Look { leases, now, head, .. } = self.look().await?;
-        let replicas = leases.into_iter().map(|lease| lease.into_wire(now)).collect();
+        let replicas = leases.into_iter().map(|held| held.row.into_wire(!held.left.is_zero())).collect();
         Ok(wire::ListReplicasResponse { head, replicas, now_ms: now.as_millis() })
     }
 

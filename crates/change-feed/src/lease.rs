@@ -27,7 +27,7 @@ impl Lease {
         self.applied.unsigned_abs()
     }
 
-    pub(crate) fn into_wire(self, now: Timestamp) -> wire::Replica {
+    pub(crate) fn into_wire(self, is_live: bool) -> wire::Replica {
         let Self { incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms, staleness_ms } =
             self;
         wire::Replica {
@@ -36,14 +36,17 @@ impl Lease {
             version,
             applied: applied.unsigned_abs(),
             lease_until_ms,
-            is_live: lease_until_ms > now.as_millis(),
+            is_live,
             last_contact_at_ms,
             staleness_ms,
         }
     }
 }
 
-/// Grants or renews. The caller reads the head afterwards, never before.
+/// A revocation may have to wait for one whole lease. An end later than that was written while the clock was ahead.
+pub const LONGEST: Duration = Duration::from_mins(1);
+
+/// Grants or renews; an earlier, longer lease is not shortened. The caller reads the head afterwards, never before.
 pub async fn grant(
     database: &Database,
     request: &wire::HeartbeatRequest,
@@ -57,8 +60,9 @@ pub async fn grant(
                (incarnation, replica, version, applied, lease_until_ms, last_contact_at_ms, staleness_ms)
              VALUES ($1, $2, $3, CASE WHEN $4 <= (SELECT position FROM feed_head) THEN $4 ELSE 0 END, $5, $6, $7)
              ON CONFLICT (incarnation) DO UPDATE
-             SET lease_until_ms = CASE WHEN excluded.lease_until_ms > feed_leases.lease_until_ms
-                                  THEN excluded.lease_until_ms ELSE feed_leases.lease_until_ms END,
+             SET lease_until_ms = CASE WHEN feed_leases.lease_until_ms > excluded.lease_until_ms
+                                   AND feed_leases.lease_until_ms <= $8
+                                  THEN feed_leases.lease_until_ms ELSE excluded.lease_until_ms END,
                  applied = CASE WHEN excluded.applied > feed_leases.applied
                            THEN excluded.applied ELSE feed_leases.applied END,
                  last_contact_at_ms = excluded.last_contact_at_ms,
@@ -71,6 +75,7 @@ pub async fn grant(
         .bind(until)
         .bind(now.as_millis())
         .bind(request.staleness_ms)
+        .bind(now.after(LONGEST).as_millis())
         .execute(pool)
         .await
         .map(drop)

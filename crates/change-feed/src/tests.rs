@@ -89,7 +89,8 @@ facts! {
         positions_that_were_taken_back_are_not_given_out_again,
         a_reader_of_the_head_notices_another_server_too,
         a_new_history_is_followed_from_its_start,
-        a_confirmation_waits_for_leases_that_were_lost_with_their_history;
+        a_confirmation_waits_for_leases_that_were_lost_with_their_history,
+        a_change_whose_history_is_lost_meanwhile_is_not_confirmed;
     bad_days:
         an_entry_of_an_unknown_kind_fences_for_good,
         an_object_of_an_unknown_kind_is_not_loaded,

@@ -16,9 +16,13 @@ pub fn failed(error: sqlx::Error) -> Error {
             Error::new(ErrorKind::Conflict, "CONFLICT", "somebody else changed it; read it again and retry")
                 .with_cause(cause.to_string())
         }
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
-            Error::unavailable("the database", error.to_string())
-        }
+        // Protocol: somebody else answers, or nobody does to the end.
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_) => Error::unavailable("the database", error.to_string()),
         sqlx::Error::Database(cause) if is_away(cause.code().as_deref()) => {
             Error::unavailable("the database", cause.to_string())
         }

@@ -74,6 +74,9 @@ struct Fresh<'f> {
     positions: [u64; 3],
 }
 
+/// How often a credential is asked about for one request.
+const EXCHANGES: u32 = 3;
+
 /// What can be said without waiting.
 enum Now<'a> {
     Decided(Result<Admission, Refusal>),
@@ -89,19 +92,7 @@ impl Gatekeeper {
         let (application, now) = self.decide_now(seen, None);
         let outcome = match (now, &application) {
             (Now::Decided(outcome), _) => outcome,
-            (Now::Exchange(pair), Some(at)) => {
-                let positions = self.knowledge.positions();
-                match self.exchange(seen, pair.as_ref(), at, positions).await {
-                    Ok(exchanged) => {
-                        let fresh = Fresh { at, exchanged: &exchanged, positions };
-                        match self.decide_now(seen, Some(fresh)).1 {
-                            Now::Decided(outcome) => outcome,
-                            Now::Exchange(_) => Err(changed_meanwhile()),
-                        }
-                    }
-                    Err(refusal) => self.without(seen, at, refusal),
-                }
-            }
+            (Now::Exchange(pair), Some(at)) => self.decide_by_exchange(seen, pair.as_ref(), at).await,
             (Now::Exchange(_), None) => Err(Refusal::unavailable("no application")),
         };
         match outcome {
@@ -120,6 +111,32 @@ impl Gatekeeper {
                 Err(Refused { refusal, application })
             }
         }
+    }
+
+    /// What is revoked while it is exchanged may have been revoked for others: the credential is asked about again, with
+    /// what is known by then.
+    async fn decide_by_exchange(
+        &self,
+        seen: &Seen<'_>,
+        pair: Option<&Pair<'_>>,
+        at: &Arc<Application>,
+    ) -> Result<Admission, Refusal> {
+        for _ in 0..EXCHANGES {
+            let positions = self.knowledge.positions();
+            let exchanged = match self.exchange(seen, pair, at, positions).await {
+                Ok(exchanged) => exchanged,
+                Err(refusal) => return self.without(seen, at, refusal),
+            };
+            let fresh = Fresh { at, exchanged: &exchanged, positions };
+            match self.decide_now(seen, Some(fresh)).1 {
+                Now::Decided(Err(refusal)) if refusal.status == StatusCode::UNAUTHORIZED => {
+                    self.pairs.remove(&Key::of_pair(pair, &at.id));
+                }
+                Now::Decided(outcome) => return outcome,
+                Now::Exchange(_) => return Err(changed_meanwhile()),
+            }
+        }
+        Err(changed_meanwhile())
     }
 
     async fn exchange(
@@ -230,7 +247,7 @@ fn unmatched(snapshot: &Snapshot) -> Refusal {
 }
 
 fn changed_meanwhile() -> Refusal {
-    Refusal::unavailable("policies changed meanwhile; retry")
+    Refusal::unavailable("what decides this request changed meanwhile; retry")
 }
 
 fn fenced() -> Refusal {

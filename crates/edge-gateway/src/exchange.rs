@@ -9,6 +9,7 @@ use crate::session::{Key, Session};
 use directory::Application;
 use flights::Flights;
 use policy::CountryCode;
+use proto::change_feed::AsOf;
 use proto::policy_evaluator::{Facts, Outcome};
 use proto::session_issuer::exchange_request::ServiceTokenCredential;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -90,8 +91,10 @@ impl Exchange {
         let Ok(Ok(_turn)) = tokio::time::timeout(TURN, self.turns.acquire()).await else {
             return Err(Refusal::unavailable("too many credentials are being checked; retry"));
         };
+        let [token_registry, policy_evaluator, session_issuer] = question.positions;
         let request = ExchangeRequest {
             application_id: application.id.to_string(),
+            at_least: Some(AsOf { token_registry, policy_evaluator, session_issuer }),
             service_token: pair.map(|pair| ServiceTokenCredential {
                 client_id: pair.client_id.clone().into_owned(),
                 client_secret: pair.client_secret.clone().into_owned(),

@@ -62,7 +62,10 @@ pub enum Kills {
     /// And what was validated before it, for good.
     WhileDisabled(TokenId),
     /// All before the new version, except the one that overlaps.
-    Versions { token: TokenId, kept: (Option<i64>, i64) },
+    Versions {
+        token: TokenId,
+        kept: (Option<i64>, i64),
+    },
     /// What was validated before it.
     SessionsOf(Whose),
 }
@@ -87,7 +90,9 @@ impl Change {
     pub fn concerns(&self, session: &Session) -> bool {
         match self.kills {
             Kills::Nothing => false,
-            Kills::Token(token) | Kills::WhileDisabled(token) | Kills::Versions { token, .. } => session.token == token,
+            Kills::Token(token) | Kills::WhileDisabled(token) | Kills::Versions { token, .. } => {
+                session.token == token
+            }
             Kills::SessionsOf(whose) => whose.is_of(session),
         }
     }
@@ -123,7 +128,9 @@ impl Wish {
                 let state = RevocationState { revoked_as_of: position }.encode_to_vec();
                 return Some((whose.to_string(), state, Kills::SessionsOf(whose)));
             }
-            Self::Delete(token) | Self::Disable(token) | Self::Enable(token) | Self::Rotate { token, .. } => token,
+            Self::Delete(token) | Self::Disable(token) | Self::Enable(token) | Self::Rotate { token, .. } => {
+                token
+            }
         };
         let row = transaction.tables.tokens.get_mut(&token)?;
         let mut is_deleted = false;
@@ -188,8 +195,16 @@ pub async fn make(world: &World, owner: &Owner, who: &str, feed: &Feed, wish: Wi
             let enables = matches!(wish, Wish::Enable(_));
             let committed = world.moment();
             let confirmed = Vec::new();
-            let change =
-                Change { feed: wish.feed(), position, object, kills, enables, committed, is_lost: false, confirmed };
+            let change = Change {
+                feed: wish.feed(),
+                position,
+                object,
+                kills,
+                enables,
+                committed,
+                is_lost: false,
+                confirmed,
+            };
             world.note(who, &format!("commits: {change}"));
             Some(world.checker.committed(change))
         })
@@ -224,8 +239,14 @@ pub async fn make(world: &World, owner: &Owner, who: &str, feed: &Feed, wish: Wi
         ),
     );
     let last = of.last().copied();
-    let confirmation =
-        Confirmation { feed: wish.feed(), of, started, over, deadline: owner.settings.deadline, propagation: &propagation };
+    let confirmation = Confirmation {
+        feed: wish.feed(),
+        of,
+        started,
+        over,
+        deadline: owner.settings.deadline,
+        propagation: &propagation,
+    };
     world.checker.confirmed(&confirmation, |gateway, change| world.seen.has_applied(gateway, change));
     last
 }

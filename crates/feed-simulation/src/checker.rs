@@ -211,8 +211,11 @@ impl Checker {
             state.counts.confirmed += 1;
         }
         let is_unknown = not_confirmed.iter().any(|name| name.starts_with('('));
-        let exempt: BTreeSet<String> =
-            not_confirmed.iter().cloned().chain(may_be_stale.iter().map(|stale| stale.replica.clone())).collect();
+        let exempt: BTreeSet<String> = not_confirmed
+            .iter()
+            .cloned()
+            .chain(may_be_stale.iter().map(|stale| stale.replica.clone()))
+            .collect();
         for number in of {
             let lost_at = state.lost.iter().filter(|lost| lost.feed == *feed).map(|lost| lost.when.at).max();
             let Some(change) = state.changes.get(*number).cloned() else { continue };
@@ -274,7 +277,8 @@ impl State {
         let took = it.over.at.saturating_sub(it.started.at);
         if took > bound {
             let position = it.propagation.position;
-            let detail = format!("{} took {took:?} to confirm {position}, and {bound:?} is the bound", name(it.feed));
+            let detail =
+                format!("{} took {took:?} to confirm {position}, and {bound:?} is the bound", name(it.feed));
             self.violated(Promise::ConfirmedInTime, detail);
         }
     }
@@ -282,7 +286,8 @@ impl State {
     fn why_wrong(&self, it: &Decision<'_>, allowed: Duration) -> Option<(Promise, String)> {
         let Decision { gateway, session, looked_up, decided, seen, .. } = it;
         for change in self.changes.iter().filter(|change| !change.is_lost && self.ends(change, it)) {
-            let told = change.confirmed.iter().find(|(over, exempt)| over < looked_up && !exempt.contains(*gateway));
+            let told =
+                change.confirmed.iter().find(|(over, exempt)| over < looked_up && !exempt.contains(*gateway));
             if let Some((over, _)) = told {
                 let detail = format!("{change} was confirmed at {:.3} s", over.at.as_secs_f64());
                 return Some((Promise::NoneAfterConfirmation, detail));
@@ -312,12 +317,15 @@ impl State {
             Kills::Nothing => false,
             Kills::Token(token) => session.token == *token,
             Kills::WhileDisabled(token) => {
-                session.token == *token && (!is_later(session.read[REGISTRY]) || !self.is_enabled_since(change, *decided))
+                session.token == *token
+                    && (!is_later(session.read[REGISTRY]) || !self.is_enabled_since(change, *decided))
             }
             Kills::Versions { token, kept } => {
                 session.token == *token && session.version < kept.1 && Some(session.version) != kept.0
             }
-            Kills::SessionsOf(whose) => whose.is_of(session) && !is_later(session.read[change.feed]),
+            Kills::SessionsOf(whose) => {
+                whose.is_of(session) && session.was_read(change.feed).is_some_and(|(read, _)| !is_later(read))
+            }
         }
     }
 
@@ -331,12 +339,19 @@ impl State {
         let session = it.session;
         let object = format!("token/{}", session.token);
         let is_lost = self.lost.iter().any(|lost| {
-            session.was_read(lost.feed).is_some_and(|(read, position)| read < lost.when && position > lost.survived)
+            session
+                .was_read(lost.feed)
+                .is_some_and(|(read, position)| read < lost.when && position > lost.survived)
         });
         // What a gateway knew of a history that is gone it may go on refusing.
-        let may_be_ended = self.changes.iter().any(|change| self.ends(change, it) || (change.is_lost && change.object == object));
-        let last = self.changes.iter().filter(|it| !it.is_lost && it.object == object).map(|it| it.position).max();
-        let knows = last.is_none_or(|last| it.seen.get(&(REGISTRY, object)).is_some_and(|seen| *seen >= last));
+        let may_be_ended = self
+            .changes
+            .iter()
+            .any(|change| self.ends(change, it) || (change.is_lost && change.object == object));
+        let last =
+            self.changes.iter().filter(|it| !it.is_lost && it.object == object).map(|it| it.position).max();
+        let knows =
+            last.is_none_or(|last| it.seen.get(&(REGISTRY, object)).is_some_and(|seen| *seen >= last));
         !is_lost && !may_be_ended && knows
     }
 }

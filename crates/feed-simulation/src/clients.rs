@@ -70,7 +70,8 @@ impl Clients {
     fn credential(&self) -> Option<Credential> {
         let chance = &self.world.chance;
         let token = *chance.pick(&self.tokens.lock())?;
-        let newest = self.owners.first()?.store.peek(|tables| tables.tokens.get(&token).map_or(1, |row| row.version));
+        let newest =
+            self.owners.first()?.store.peek(|tables| tables.tokens.get(&token).map_or(1, |row| row.version));
         let version = newest.saturating_sub(i64::try_from(chance.below(3)).unwrap_or_default()).max(1);
         Some(Credential { token, version, application: *chance.pick(&self.applications)? })
     }
@@ -129,8 +130,10 @@ impl Clients {
             leases = life.leases();
         }
         let (decided, now) = (world.moment(), gateway.clock.boot());
-        let is_covered = leases.iter().all(|lease| lease.covers(now)) || world.wiring.is(Mutant::LeaseUnchecked);
-        let stands = is_covered || leases.iter().all(|lease| lease.allows(Staleness::UpTo(gateway.staleness), now));
+        let is_covered =
+            leases.iter().all(|lease| lease.covers(now)) || world.wiring.is(Mutant::LeaseUnchecked);
+        let stands =
+            is_covered || leases.iter().all(|lease| lease.allows(Staleness::UpTo(gateway.staleness), now));
         let verdict = match (stands, judged) {
             (false, _) => Verdict::Undecided,
             (true, true) => Verdict::Admitted,
@@ -152,9 +155,9 @@ impl Clients {
         verdict
     }
 
-    /// Somebody changes something; then the clients try at once what should be refused.
+    /// Somebody changes something, until all faults are over; then the clients try at once what should be refused.
     pub async fn change(self: Arc<Self>) {
-        loop {
+        while !self.world.is_healed() {
             tokio::time::sleep(self.world.chance.millis(100..2_500)).await;
             let Some(wish) = self.wish() else { continue };
             let Some(owner) = self.owners.get(wish.feed()) else { return };

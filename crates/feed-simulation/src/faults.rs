@@ -7,10 +7,10 @@ use crate::owner::{Instance, Owner};
 use crate::wiring::Mutant;
 use crate::world::{REGISTRY, World};
 use model::TokenId;
+use prost::Message as _;
 use proto::change_feed::{Broadcast, Entry};
 use proto::token_registry::TokenState;
 use proto::token_registry::token_state::Status;
-use prost::Message as _;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -39,7 +39,7 @@ impl Breaker {
         self.every(faults.database_trouble, Self::database_trouble);
         self.every(faults.database_clock, async |it: Self| it.step_database_clock());
         self.every(faults.calendar, async |it: Self| it.step_calendar());
-        self.every(faults.failover, async |it: Self| it.fail_over());
+        self.every(faults.failover, Self::fail_over);
         self.every(20, async |it: Self| {
             if let Some(owner) = it.owner() {
                 owner.compact().await;
@@ -90,15 +90,20 @@ impl Breaker {
     async fn partition(self) {
         let Some(gateway) = self.gateway() else { return };
         let ways = self.world.chance.within(1..4);
-        let both = self.world.chance.below(2) == 0;
-        let cuts = gateway.cuts.iter().take(if both { 2 } else { 1 });
+        let is_both = self.world.chance.below(2) == 0;
+        self.cut_off(&gateway, ways, is_both).await;
+    }
+
+    /// `ways`: 1 to the owner, 2 from it, 3 both.
+    async fn cut_off(&self, gateway: &Gateway, ways: u64, is_both: bool) {
+        let cuts = gateway.cuts.iter().take(if is_both { 2 } else { 1 });
         let set = |is_cut: bool| {
             for cut in cuts.clone() {
                 cut.to_owner.store(is_cut && ways & 1 > 0, Ordering::Relaxed);
                 cut.to_gateway.store(is_cut && ways & 2 > 0, Ordering::Relaxed);
             }
         };
-        self.world.fault(&gateway.name, &format!("is cut off (ways {ways}, both feeds {both})"));
+        self.world.fault(&gateway.name, &format!("is cut off (ways {ways}, both feeds {is_both})"));
         set(true);
         self.world.nap(self.a_while()).await;
         set(false);
@@ -120,7 +125,11 @@ impl Breaker {
     fn forge(self) {
         let Some(owner) = self.clients.owners.get(REGISTRY) else { return };
         let (key, epoch, position) = owner.store.peek(|tables| {
-            (tables.broadcast_key().unwrap_or_default().to_vec(), tables.epoch().unwrap_or_default().to_owned(), tables.position() + 1)
+            (
+                tables.broadcast_key().unwrap_or_default().to_vec(),
+                tables.epoch().unwrap_or_default().to_owned(),
+                tables.position() + 1,
+            )
         });
         let token = TokenId::from_bytes(self.world.chance.bytes());
         let state = TokenState { status: Status::Live.into(), ..TokenState::default() }.encode_to_vec();
@@ -242,17 +251,34 @@ impl Breaker {
         }
     }
 
-    fn fail_over(self) {
-        let Some(owner) = self.owner() else { return };
-        let writes = usize::try_from(self.world.chance.below(10)).unwrap_or_default();
+    /// At its worst, a gateway has just started, of which the standby does not know yet, and is cut off then; and the
+    /// other server's clock is put right a moment later.
+    async fn fail_over(self) {
+        let (Some(owner), chance) = (self.owner(), &self.world.chance) else { return };
+        let newcomer = self.gateway().filter(|_| chance.below(3) == 0);
+        if let Some(gateway) = &newcomer {
+            gateway.stop();
+            self.world.nap(chance.millis(20..200)).await;
+            gateway.kill();
+            gateway.start();
+            self.world.nap(chance.millis(10..200)).await;
+        }
+        let writes = usize::try_from(chance.below(10)).unwrap_or_default();
         let (survived, last) = owner.store.fail_over(writes);
-        let what = format!("fails over: {survived} of {last} survive");
-        self.world.fault(&format!("{} db", owner.store.feed), &what);
+        let database = format!("{} db", owner.store.feed);
+        self.world.fault(&database, &format!("fails over: {survived} of {last} survive"));
         self.world.checker.failed_over(owner.number, survived, last, self.world.moment());
-        if self.world.chance.below(2) == 0 {
-            let step = self.world.chance.around(10_000);
-            owner.store.clock.step(step);
-            self.world.note(&format!("{} db", owner.store.feed), &format!("the other server's clock differs by {step} ms"));
+        if chance.below(2) == 0 {
+            owner.store.clock.step(chance.around(10_000));
+        }
+        if let Some(gateway) = newcomer {
+            let it = self.clone();
+            tokio::spawn(async move { it.cut_off(&gateway, 3, true).await });
+        }
+        if chance.below(3) == 0 {
+            self.world.nap(self.world.lease.mul_f64(0.5)).await;
+            self.world.fault(&database, "its clock is put right");
+            owner.store.clock.step(chance.around(10_000));
         }
     }
 

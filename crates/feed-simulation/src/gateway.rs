@@ -68,7 +68,7 @@ impl Gateway {
             name: format!("gateway-{number}"),
             clock: Arc::new(MachineClock::new(world.start, booted, world.gateway_drift())),
             cuts: [Arc::default(), Arc::default()],
-            staleness: if chance.below(5) == 0 && world.may_be_stale() {
+            staleness: if chance.below(4) == 0 && world.may_be_stale() {
                 chance.millis(500..4_000)
             } else {
                 Duration::ZERO

@@ -19,7 +19,7 @@
 //! | `faults` | what breaks, and the end of it |
 
 mod bus;
-mod chance;
+pub mod chance;
 mod change;
 pub mod checker;
 mod clients;

@@ -4,8 +4,8 @@ use clap::Parser;
 use feed_simulation::{Mutant, Outcome, Profile, Simulation, Wiring};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The change feed's own code in a simulated world of faults.
 #[derive(Parser)]
@@ -70,19 +70,35 @@ impl Tally {
         if outcome.violation.is_some() {
             row.violations += 1;
             self.failed.push(outcome.to_string());
-            eprintln!("\rVIOL {} {} {}", outcome.simulation.seed, outcome.simulation.profile, outcome.violation.as_ref().map(ToString::to_string).unwrap_or_default());
         }
     }
 
     fn print(&self) {
         println!(
             "{:<11}{:>7}{:>8}{:>9}{:>11}{:>9}{:>7}{:>10}{:>10}{:>11}{:>9}{:>11}",
-            "profile", "seeds", "hours", "changes", "confirmed", "fenced", "not", "admitted", "refused", "undecided",
-            "faults", "violations"
+            "profile",
+            "seeds",
+            "hours",
+            "changes",
+            "confirmed",
+            "fenced",
+            "not",
+            "admitted",
+            "refused",
+            "undecided",
+            "faults",
+            "violations"
         );
         for (profile, Row { seeds, hours, faults, counts, violations }) in &self.rows {
-            let feed_simulation::checker::Counts { changes, confirmed, fenced, unconfirmed, admitted, refused, undecided } =
-                counts;
+            let feed_simulation::checker::Counts {
+                changes,
+                confirmed,
+                fenced,
+                unconfirmed,
+                admitted,
+                refused,
+                undecided,
+            } = counts;
             println!(
                 "{profile:<11}{seeds:>7}{hours:>8.2}{changes:>9}{confirmed:>11}{fenced:>9}{unconfirmed:>7}{admitted:>10}{refused:>10}{undecided:>11}{faults:>9}{violations:>11}",
             );

@@ -53,7 +53,11 @@ impl Link {
         }
     }
 
-    async fn carry<T: Send + 'static>(self, handler: Handler<T>, answered: oneshot::Sender<Result<T, Error>>) {
+    async fn carry<T: Send + 'static>(
+        self,
+        handler: Handler<T>,
+        answered: oneshot::Sender<Result<T, Error>>,
+    ) {
         let (world, cut) = (&self.world, &self.cut);
         if cut.to_owner.load(Ordering::Relaxed) || world.befalls(world.faults.lost) {
             return self.lose(answered).await;

@@ -71,9 +71,16 @@ impl Profile {
         let calm = Faults { drift: 200, bus: 5, stalls: 5, ..Faults::default() };
         match self {
             Self::Calm => calm,
-            Self::Lossy => {
-                Faults { lost: 60, duplicated: 60, late: 40, bus: 300, bus_outage: 15, forgery: 3, stalls: 30, ..calm }
-            }
+            Self::Lossy => Faults {
+                lost: 60,
+                duplicated: 60,
+                late: 40,
+                bus: 300,
+                bus_outage: 15,
+                forgery: 3,
+                stalls: 30,
+                ..calm
+            },
             Self::Partitions => Faults { lost: 10, late: 20, bus: 100, partition: 3, bus_outage: 20, ..calm },
             Self::Crashes => Faults {
                 late: 10,

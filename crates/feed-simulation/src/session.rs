@@ -31,7 +31,13 @@ impl Session {
 impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [registry, issuer] = self.as_of;
-        write!(f, "session {} of {}.{} as of {registry}/{issuer}", self.number, short(&self.token), self.version)
+        write!(
+            f,
+            "session {} of {}.{} as of {registry}/{issuer}",
+            self.number,
+            short(&self.token),
+            self.version
+        )
     }
 }
 

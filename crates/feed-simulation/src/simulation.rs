@@ -46,7 +46,8 @@ impl Simulation {
     /// # Errors
     /// The runtime cannot be made.
     pub fn run(self) -> std::io::Result<Outcome> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
         Ok(runtime.block_on(self.live()))
     }
 
@@ -56,12 +57,17 @@ impl Simulation {
         let bus = SimulatedBus::new(world.clone());
         let owners = [REGISTRY, ISSUER].map(|number| Owner::new(&world, &bus, number));
         let count = usize::try_from(world.chance.within(1..4)).unwrap_or(1);
-        let gateways: Vec<_> = (1..=count).map(|number| Gateway::new(&world, &owners, &bus, number)).collect();
+        let gateways: Vec<_> =
+            (1..=count).map(|number| Gateway::new(&world, &owners, &bus, number)).collect();
         world.note("world", &format!("seed {seed}, {profile}, lease {:?}, {count} gateways", world.lease));
         for owner in &owners {
-            owner.instances.iter().for_each(|instance| owner.start(instance));
+            for instance in &owner.instances {
+                owner.start(instance);
+            }
         }
-        gateways.iter().for_each(|gateway| gateway.start());
+        for gateway in &gateways {
+            gateway.start();
+        }
         let clients = Clients::new(world.clone(), owners, gateways);
         clients.create_tokens().await;
         tokio::spawn(clients.clone().send());
@@ -105,7 +111,8 @@ impl Clients {
     async fn everybody_is_back(self: &Arc<Self>) {
         for gateway in &self.gateways {
             if !gateway.is_live() {
-                let gates = gateway.life().map(|life| life.gates.each_ref().map(|gate| gate.fenced_for_good()));
+                let gates =
+                    gateway.life().map(|life| life.gates.each_ref().map(|gate| gate.fenced_for_good()));
                 let detail = format!("{} has no lease again; fenced for good: {gates:?}", gateway.name);
                 self.world.checker.violated(Promise::EverybodyComesBack, detail);
                 return;

@@ -3,8 +3,8 @@
 use crate::clocks::MachineClock;
 use crate::tables::{Tables, Transaction};
 use crate::trace::Moment;
-use crate::world::World;
 use crate::wiring::Mutant;
+use crate::world::World;
 use async_trait::async_trait;
 use change_feed::lease::Lease;
 use change_feed::log::Head;
@@ -69,7 +69,9 @@ impl SimulatedStore {
         let mut state = self.state.lock();
         let last = state.tables.position();
         let kept = state.behind.len().checked_sub(writes_lost.max(1)).and_then(|at| state.behind.get(at));
-        if writes_lost > 0 && let Some(kept) = kept.cloned() {
+        if writes_lost > 0
+            && let Some(kept) = kept.cloned()
+        {
             state.tables = kept;
         }
         state.behind.clear();
@@ -127,7 +129,8 @@ impl SimulatedStore {
         let State { tables, server, behind, .. } = &mut *state;
         let server = *server;
         let before = (is_write || !tables.is_of(server)).then(|| tables.clone());
-        let value = step(&mut Transaction { tables, server, now: self.clock.now(), chance: &self.world.chance });
+        let value =
+            step(&mut Transaction { tables, server, now: self.clock.now(), chance: &self.world.chance });
         if let Some(before) = before {
             // A standby that has not got the beginning of a history is another backup: see the crate.
             if before.epoch() != tables.epoch() && !self.world.wiring.is(Mutant::StandbyBehindResumption) {
@@ -176,6 +179,7 @@ impl Deref for Connection {
     }
 }
 
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime alone")]
 #[async_trait]
 impl Store for Connection {
     async fn open(&self) -> Result<Head, Error> {

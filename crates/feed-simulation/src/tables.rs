@@ -1,7 +1,7 @@
 //! What the SQL store does, as plain data: the feed's tables and the service's own, changed one transaction at a time.
 
 use crate::chance::Chance;
-use change_feed::lease::Lease;
+use change_feed::lease::{LONGEST, Lease};
 use change_feed::log::{BroadcastKeyBytes, Head};
 use change_feed::{Appended, Change};
 use model::{SessionDuration, Timestamp, TokenId};
@@ -104,7 +104,10 @@ impl Tables {
             last_contact_at_ms: 0,
             staleness_ms: 0,
         });
-        lease.lease_until_ms = lease.lease_until_ms.max(until);
+        // One that ends later than any lease can was written while the clock was ahead.
+        if lease.lease_until_ms < until || lease.lease_until_ms > now.after(LONGEST).as_millis() {
+            lease.lease_until_ms = until;
+        }
         lease.applied = lease.applied.max(applied);
         lease.last_contact_at_ms = now.as_millis();
         lease.staleness_ms = staleness_ms;

@@ -18,6 +18,8 @@ use proto::token_registry::SetTokenReferencesRequest;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
 use service_kit::GrpcChannel;
 use service_kit::status::from_status;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
@@ -26,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 /// How often what was left unsettled is stated again, and what share of these rounds states everything.
 const ROUND: Duration = Duration::from_mins(1);
 const ROUNDS_PER_FULL: u32 = 10;
+const TURNS: usize = 64;
 /// A change that began less than this ago may still be on its way, and settles by itself. Longer than any call takes.
 const ON_ITS_WAY: Duration = Duration::from_mins(1);
 
@@ -62,7 +65,7 @@ impl Reference {
 #[must_use = "settle it, whatever the change comes to"]
 pub struct Stated<'a> {
     referrers: Vec<ReferrerRow>,
-    _turn: Option<MutexGuard<'a, ()>>,
+    _turns: Vec<MutexGuard<'a, ()>>,
 }
 
 /// Tells the token registry.
@@ -70,8 +73,9 @@ pub struct References {
     database: Database,
     token_registry: TokenRegistryClient<GrpcChannel>,
     clock: Arc<dyn Clock>,
-    /// One change of references at a time in this process: the registry keeps the last list it was told.
-    turn: Mutex<()>,
+    /// One change of a referrer at a time in this process: the registry keeps the last list it was told. Referrers share
+    /// a few locks.
+    turns: [Mutex<()>; TURNS],
 }
 
 impl References {
@@ -80,7 +84,7 @@ impl References {
         token_registry: TokenRegistryClient<GrpcChannel>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { database, token_registry, clock, turn: Mutex::new(()) }
+        Self { database, token_registry, clock, turns: std::array::from_fn(|_| Mutex::new(())) }
     }
 
     /// Before the commit: the tokens of before and after.
@@ -90,10 +94,10 @@ impl References {
     pub async fn state(&self, account: &str, references: &[Reference]) -> Result<Stated<'_>, Error> {
         let changed: Vec<&Reference> = references.iter().filter(|it| it.changes_anything()).collect();
         if changed.is_empty() {
-            return Ok(Stated { referrers: Vec::new(), _turn: None });
+            return Ok(Stated { referrers: Vec::new(), _turns: Vec::new() });
         }
-        let turn = self.turn.lock().await;
-        let mut stated = Stated { referrers: Vec::new(), _turn: Some(turn) };
+        let turns = self.take_turns(changed.iter().map(|it| it.referrer.as_str())).await;
+        let mut stated = Stated { referrers: Vec::new(), _turns: turns };
         for reference in changed {
             let since_ms = self.clock.now().as_millis();
             let row =
@@ -110,6 +114,16 @@ impl References {
             }
         }
         Ok(stated)
+    }
+
+    /// The locks of these referrers, in one order for everybody: nobody waits in a circle.
+    async fn take_turns<'r>(&self, referrers: impl Iterator<Item = &'r str>) -> Vec<MutexGuard<'_, ()>> {
+        let wanted: BTreeSet<usize> = referrers.map(turn_of).collect();
+        let mut turns = Vec::with_capacity(wanted.len());
+        for (_, turn) in self.turns.iter().enumerate().filter(|(number, _)| wanted.contains(number)) {
+            turns.push(turn.lock().await);
+        }
+        turns
     }
 
     /// After the commit, or its failure: exactly what is stored.
@@ -177,11 +191,17 @@ impl References {
             let Some(last) = page.last() else { return Ok(()) };
             after.clone_from(&last.referrer);
             for row in &page {
-                let _turn = self.turn.lock().await;
+                let _turns = self.take_turns(std::iter::once(row.referrer.as_str())).await;
                 self.settle_one(row).await?;
             }
         }
     }
+}
+
+fn turn_of(referrer: &str) -> usize {
+    let mut hasher = DefaultHasher::new();
+    referrer.hash(&mut hasher);
+    usize::try_from(hasher.finish()).unwrap_or_default() % TURNS
 }
 
 /// The name of a policy or group and the tokens it names as stored; nothing if it is gone.

@@ -105,9 +105,14 @@ async fn on(settings: &Settings, site: &mut Site, stop: &CancellationToken) -> R
     let interrupted = whole.is_none();
     let missing = whole.unwrap_or_default();
     ended.cancel();
+    if interrupted {
+        tasks.abort_all();
+    }
     say("waiting for what is under way");
     while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
+        if let Err(error) = ended
+            && !error.is_cancelled()
+        {
             recorder.violation(Finding::Ended, format!("a part of the load failed: {error}"));
         }
     }

@@ -118,7 +118,16 @@ impl Site {
         self.stack.processes.find_ended()
     }
 
+    /// Stops everything, whatever is broken at the time.
     pub async fn stop(&mut self) -> Result<()> {
+        for Between { link, .. } in &self.links {
+            link.set(Mode::Forward);
+        }
+        let servers = &self.stack.servers;
+        for server in [&servers.postgres.server, &servers.redis.server, &servers.nats.server] {
+            // One that is not running cannot be held still either.
+            let _ = server.thaw();
+        }
         self.stack.stop().await
     }
 }

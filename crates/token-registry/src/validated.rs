@@ -79,6 +79,7 @@ impl Validated {
         &self,
         client_id: &ClientId,
         secret: &ClientSecret,
+        at_least: u64,
     ) -> Option<AuthenticateTokenResponse> {
         if !self.gate.is_live(self.clock.boot()) {
             return None;
@@ -92,7 +93,9 @@ impl Validated {
         let written_at = Timestamp::from_millis(i64::from_be_bytes(written_at.try_into().ok()?));
         let answer = AuthenticateTokenResponse::decode(answer).ok()?;
         let lease = self.gate.lease();
-        let is_fresh = !self.changes.changed_after(&answer.token_id, answer.as_of);
+        // What the caller has seen and this replica has not may have changed the token.
+        let is_fresh =
+            self.gate.applied() >= at_least && !self.changes.changed_after(&answer.token_id, answer.as_of);
         let now = self.clock.now();
         let is_valid = now < written_at.after(KEEP) && now < Timestamp::from_millis(answer.valid_until_ms);
         (is_fresh && is_valid && lease.covers(self.clock.boot())).then_some(answer)

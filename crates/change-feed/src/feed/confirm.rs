@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// The leases at one moment.
 pub(super) struct Look {
-    pub leases: Vec<Lease>,
+    pub leases: Vec<Held>,
     /// By the database's clock, read before the leases.
     pub now: Timestamp,
     /// Read after `now`.
@@ -18,6 +18,12 @@ pub(super) struct Look {
     /// The head, read after the leases.
     pub epoch: String,
     pub head: u64,
+}
+
+/// A lease, and the longest that it can still run.
+pub(super) struct Held {
+    pub row: Lease,
+    pub left: Duration,
 }
 
 /// In which a change committed.
@@ -80,7 +86,7 @@ impl Waiting {
         let first = || Known::of(look, self.lease, self.history.resumed_at);
         let Known { settled_at, pending, stale } = self.known.get_or_insert_with(first);
         let leases: HashMap<&str, &Lease> =
-            look.leases.iter().map(|lease| (lease.incarnation.as_str(), lease)).collect();
+            look.leases.iter().map(|Held { row, .. }| (row.incarnation.as_str(), row)).collect();
         pending.retain(|incarnation, Pending { replica, ends }| {
             let lease = leases.get(incarnation.as_str());
             if lease.is_some_and(|lease| lease.applied() >= self.position) {
@@ -139,11 +145,9 @@ impl Known {
             pending: HashMap::new(),
             stale: BTreeMap::new(),
         };
-        for row in leases {
-            let left = u64::try_from(row.lease_until_ms.saturating_sub(now.as_millis())).unwrap_or_default();
-            let left = if *have_stepped { lease } else { Duration::from_millis(left).min(lease) };
+        for Held { row, left } in leases {
             if !left.is_zero() {
-                let pending = Pending { replica: row.replica.clone(), ends: boot.after(left) };
+                let pending = Pending { replica: row.replica.clone(), ends: boot.after(*left) };
                 known.pending.insert(row.incarnation.clone(), pending);
             } else if let Some(until) = stale_until(row, *now) {
                 known.stale.insert(row.replica.clone(), until);

@@ -2,8 +2,7 @@
 
 use super::{DRIFT_DIVISOR, Fence, PATIENCE, RETRY, Replica, View};
 use crate::broadcast::BroadcastKey;
-use crate::feed::LONGEST_LEASE;
-use crate::{history, subject};
+use crate::{history, lease, subject};
 use bus::Subscription;
 use model::Error;
 use proto::change_feed::{self as wire, Entry};
@@ -118,7 +117,7 @@ impl<'a, V: View> Life<'a, V> {
             self.is_loaded = true;
         }
         self.catch_up(head).await?;
-        self.lease = Duration::from_millis(u64::try_from(lease_ms).unwrap_or_default()).min(LONGEST_LEASE);
+        self.lease = Duration::from_millis(u64::try_from(lease_ms).unwrap_or_default()).min(lease::LONGEST);
         let counted = self.lease.saturating_sub(self.lease / DRIFT_DIVISOR);
         self.replica.gate.tell(staleness);
         self.replica.gate.extend(sent_at.after(counted));

@@ -79,3 +79,14 @@ pub async fn a_confirmation_waits_for_leases_that_were_lost_with_their_history(w
     let propagation = hasty.announce(world.write("a", &["3"]).await, Wait::Confirmed).await;
     assert_eq!(propagation.not_confirmed.len(), 1);
 }
+
+pub async fn a_change_whose_history_is_lost_meanwhile_is_not_confirmed(world: World) {
+    let feed = world.feed(SHORT).await;
+    let appended = world.write("a", &["1"]).await;
+    world.execute(ANOTHER_SERVER).await;
+    let propagation = feed.announce(appended, Wait::Confirmed).await;
+    assert_eq!((propagation.confirmed.len(), propagation.not_confirmed.len()), (0, 1));
+    // Whoever repeats it is answered by what there is now.
+    let propagation = feed.confirm_head(Wait::Confirmed).await.unwrap();
+    assert_eq!((propagation.position, propagation.not_confirmed.len()), (STRIDE, 0));
+}

@@ -17,10 +17,19 @@ pub struct Local {
 
 impl Local {
     /// Nothing here waits. The answer stands only if the lease taken first still covers it.
-    fn evaluate(&self, id: &ApplicationId, facts: &Facts<'_>, explain: bool) -> Option<EvaluateResponse> {
+    fn evaluate(
+        &self,
+        id: &ApplicationId,
+        facts: &Facts<'_>,
+        explain: bool,
+        at_least: u64,
+    ) -> Option<EvaluateResponse> {
         let lease = self.gate.lease();
         // Before the snapshot: it shows this position or a later one.
         let as_of = self.gate.applied();
+        if as_of < at_least {
+            return None;
+        }
         let snapshot = self.view.snapshot();
         let application = snapshot.application(id)?;
         let organization = snapshot.organization(&application.account);
@@ -59,17 +68,18 @@ fn judge(
 
 impl Rpc {
     pub(super) async fn evaluate(&self, request: EvaluateRequest) -> Result<EvaluateResponse, Error> {
-        let EvaluateRequest { application_id, facts, explain } = request;
+        let EvaluateRequest { application_id, facts, explain, at_least } = request;
         let id = check_id(&application_id, "application")?;
         let given = facts.unwrap_or_default();
         let facts = convert::facts(&given)?;
-        match self.local.evaluate(&id, &facts, explain) {
+        match self.local.evaluate(&id, &facts, explain, at_least) {
             Some(answer) => Ok(answer),
             None => self.evaluate_stored(&application_id, &facts, explain).await,
         }
     }
 
-    /// Without a live lease, or for an application that the view does not know yet: what the database says.
+    /// Without a live lease, for an application that the view does not know yet, or for a caller who has seen more: what
+    /// the database says.
     async fn evaluate_stored(
         &self,
         id: &str,

@@ -7,7 +7,12 @@ use wire::rule::Selector;
 use wire::{Decision, Outcome};
 
 fn ask(application: &str, facts: wire::Facts) -> wire::EvaluateRequest {
-    wire::EvaluateRequest { application_id: application.into(), facts: Some(facts), explain: true }
+    wire::EvaluateRequest {
+        application_id: application.into(),
+        facts: Some(facts),
+        explain: true,
+        at_least: 0,
+    }
 }
 
 pub async fn both_ways_of_answering_agree(world: &World) {

@@ -214,8 +214,12 @@ impl World {
     }
 
     pub async fn evaluate(&self, application: &str, facts: wire::Facts) -> wire::EvaluateResponse {
-        let request =
-            wire::EvaluateRequest { application_id: application.into(), facts: Some(facts), explain: true };
+        let request = wire::EvaluateRequest {
+            application_id: application.into(),
+            facts: Some(facts),
+            explain: true,
+            at_least: 0,
+        };
         self.evaluator.clone().evaluate(request).await.unwrap().into_inner()
     }
 }

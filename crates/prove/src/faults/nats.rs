@@ -53,9 +53,6 @@ async fn flood(bus: Arc<dyn bus::Bus>, subject: &str, storm: Storm, mut chance: 
             } else if let Some(place) = kept.get_mut(chance.below(KEPT)) {
                 *place = message;
             }
-            if storm == Storm::Forged {
-                break;
-            }
         }
         for _ in 0..FLOOD {
             let message = match storm {
@@ -68,6 +65,8 @@ async fn flood(bus: Arc<dyn bus::Bus>, subject: &str, storm: Storm, mut chance: 
                 let _ = bus.publish(subject, message).await;
             }
         }
+        // A flood, and not the end of all processors.
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -12,12 +12,13 @@ use session_token::{AsOf, Claims};
 
 impl Rpc {
     pub(super) async fn exchange(&self, request: ExchangeRequest) -> Result<ExchangeResponse, Error> {
-        let ExchangeRequest { application_id, service_token, facts } = request;
+        let ExchangeRequest { application_id, service_token, facts, at_least } = request;
+        let at_least = at_least.unwrap_or_default();
         application_id.parse::<ApplicationId>()?;
         // Before anything is judged: a revocation that commits meanwhile ends what is issued here.
-        let issuer_as_of = self.position().await?;
+        let issuer_as_of = self.position(at_least.session_issuer).await?;
         let token = match service_token {
-            Some(credential) => Some(self.authenticate(credential).await?),
+            Some(credential) => Some(self.authenticate(credential, at_least.token_registry).await?),
             None => None,
         };
         let facts = Facts {
@@ -25,7 +26,12 @@ impl Rpc {
             ..facts.unwrap_or_default()
         };
         let common_name = common_name(token.as_ref(), &facts);
-        let question = EvaluateRequest { application_id, facts: Some(facts), explain: false };
+        let question = EvaluateRequest {
+            application_id,
+            facts: Some(facts),
+            explain: false,
+            at_least: at_least.policy_evaluator,
+        };
         let verdict =
             self.policy_evaluator.clone().evaluate(question).await.map_err(from_status)?.into_inner();
         if token.as_ref().is_some_and(|token| token.account_id != verdict.account_id) {
@@ -48,11 +54,12 @@ impl Rpc {
         }
     }
 
-    /// The position of the issuer's feed up to which every revocation has been seen. An older one than the head is safe:
-    /// what is issued is refused sooner.
-    async fn position(&self) -> Result<u64, Error> {
-        if self.following.is_live() {
-            return Ok(self.following.gate.applied());
+    /// A position of the issuer's feed, no older than what the caller has seen: a session of an older one would be refused
+    /// for a revocation that came before it was asked for.
+    async fn position(&self, at_least: u64) -> Result<u64, Error> {
+        let applied = self.following.gate.applied();
+        if self.following.is_live() && applied >= at_least {
+            return Ok(applied);
         }
         self.store.position().await
     }
@@ -60,9 +67,10 @@ impl Rpc {
     async fn authenticate(
         &self,
         credential: ServiceTokenCredential,
+        at_least: u64,
     ) -> Result<AuthenticateTokenResponse, Error> {
         let ServiceTokenCredential { client_id, client_secret } = credential;
-        let request = AuthenticateTokenRequest { client_id, client_secret };
+        let request = AuthenticateTokenRequest { client_id, client_secret, at_least };
         let answer = self.token_registry.clone().authenticate_token(request).await.map_err(from_status)?;
         Ok(answer.into_inner())
     }

@@ -224,6 +224,7 @@ impl World {
                 client_secret: token.secret.clone(),
             }),
             facts,
+            at_least: None,
         };
         let answer = self.edge.clone().exchange(request).await;
         answer.map(tonic::Response::into_inner).map_err(from_status)

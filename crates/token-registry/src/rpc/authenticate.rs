@@ -17,7 +17,7 @@ impl Rpc {
         // Junk goes before anything is asked of anybody.
         let secret = ClientSecret::parse(&request.client_secret)?;
         let client_id = ClientId::parse(&request.client_id).ok_or_else(unknown)?;
-        let answer = match self.validated.find(&client_id, &secret).await {
+        let answer = match self.validated.find(&client_id, &secret, request.at_least).await {
             Some(answer) => answer,
             None => self.validate(&client_id, &secret).await?,
         };

@@ -279,5 +279,9 @@ impl Registry {
 }
 
 pub fn credentials(client_id: &str, secret: &str) -> Request<wire::AuthenticateTokenRequest> {
-    Request::new(wire::AuthenticateTokenRequest { client_id: client_id.into(), client_secret: secret.into() })
+    Request::new(wire::AuthenticateTokenRequest {
+        client_id: client_id.into(),
+        client_secret: secret.into(),
+        at_least: 0,
+    })
 }
