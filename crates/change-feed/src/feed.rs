@@ -1,24 +1,25 @@
 //! The owner's side: announce a change after its commit, and confirm that it has arrived.
 
+mod acknowledged;
 mod clocks;
 mod confirm;
 mod measure;
 
 use crate::broadcast::BroadcastKey;
 use crate::lease;
-use crate::log::{Appended, Head};
+use crate::log::{Appended, Head, signed};
 use crate::store::{Sql, Store};
 use crate::subject;
+use acknowledged::Acknowledged;
 use bus::Bus;
 use clocks::Clocks;
-use confirm::{History, Look, Waiting};
+use confirm::{Held, History, Look, Waiting};
 use database::Database;
 use model::{BootTime, Clock, Error, ErrorKind, SessionDuration, Timestamp};
 use prost::Message as _;
 use proto::change_feed::{self as wire, Entry};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Whether a mutating call waits for the enforcement points.
@@ -58,6 +59,8 @@ impl Default for Settings {
     }
 }
 
+/// Acknowledgements are written so long after they came.
+const WRITE: Duration = Duration::from_millis(5);
 /// How soon other processes' acknowledgements are looked for, at first and at the least; those that arrive here wake
 /// the waiter at once.
 const POLL: Duration = Duration::from_millis(10);
@@ -80,7 +83,7 @@ pub struct Feed {
     settings: Settings,
     broadcast_key: BroadcastKey,
     clocks: Clocks,
-    acknowledged: Notify,
+    acknowledged: Acknowledged,
 }
 
 impl Feed {
@@ -119,7 +122,16 @@ impl Feed {
         // Whether the database's clock stepped while nobody looked is not known: for one lease it is not believed.
         let clocks = Clocks::suspecting(name, clock.boot(), settings.lease);
         let broadcast_key = BroadcastKey::new(&broadcast_key.0)?;
-        Ok(Self { name, store, bus, clock, settings, broadcast_key, clocks, acknowledged: Notify::new() })
+        Ok(Self {
+            name,
+            store,
+            bus,
+            clock,
+            settings,
+            broadcast_key,
+            clocks,
+            acknowledged: Acknowledged::default(),
+        })
     }
 
     pub const fn name(&self) -> &'static str {
@@ -221,7 +233,6 @@ impl Feed {
         let outcome = tokio::time::timeout(self.settings.deadline, async {
             let mut pause = POLL;
             loop {
-                let acknowledged = self.acknowledged.notified();
                 match self.look().await {
                     Ok(look) if waiting.is_over(&look) => return,
                     Ok(_) => {}
@@ -229,7 +240,7 @@ impl Feed {
                         tracing::warn!(feed = self.name, position, %error, "reading leases failed; retrying");
                     }
                 }
-                let _ = tokio::time::timeout(pause, acknowledged).await;
+                let _ = tokio::time::timeout(pause, self.heard_of_all(&waiting)).await;
                 pause = (pause * 2).min(SLOWEST_POLL);
             }
         });
@@ -237,6 +248,17 @@ impl Feed {
         waiting.tell(propagation, finished);
         if !finished {
             tracing::error!(feed = self.name, position, waiting = ?propagation.not_confirmed, "not confirmed in time");
+        }
+    }
+
+    /// Until everybody who is waited for has acknowledged it here. Acknowledgements through other processes are read.
+    async fn heard_of_all(&self, waiting: &Waiting) {
+        loop {
+            let arrived = self.acknowledged.arrived.notified();
+            if waiting.is_applied_by_all(|incarnation| self.acknowledged.applied(incarnation)) {
+                return;
+            }
+            arrived.await;
         }
     }
 
@@ -250,9 +272,16 @@ impl Feed {
     async fn look(&self) -> Result<Look, Error> {
         let (now, boot, have_stepped) = self.read_clocks().await?;
         let rows = self.store.leases().await?;
-        let leases = self.clocks.judge(rows, now, boot, have_stepped, self.settings.lease);
+        let mut leases = self.clocks.judge(rows, now, boot, have_stepped, self.settings.lease);
         // After the leases: of another history they say nothing about positions of this one.
         let Head { epoch, position: head, .. } = self.store.head().await?;
+        for Held { row, .. } in &mut leases {
+            // Nobody has applied what is not there.
+            let heard = Some(self.acknowledged.applied(&row.incarnation)).filter(|heard| *heard <= head);
+            row.applied = row.applied.max(signed(heard.unwrap_or_default()));
+        }
+        self.acknowledged
+            .forget_all_but(|incarnation| leases.iter().any(|held| held.row.incarnation == incarnation));
         Ok(Look { leases, now, boot, have_stepped, epoch, head })
     }
 
@@ -264,7 +293,7 @@ impl Feed {
         self.store.grant(request, now, self.settings.lease).await?;
         // After the grant: whoever commits later reads this lease and waits for it.
         let head = self.store.head().await?;
-        self.acknowledged.notify_waiters();
+        self.acknowledged.hear(&request.incarnation, request.applied);
         let lease_ms = i64::try_from(self.settings.lease.as_millis()).unwrap_or(i64::MAX);
         Ok(wire::HeartbeatResponse {
             epoch: head.epoch,
@@ -275,15 +304,28 @@ impl Feed {
         })
     }
 
-    pub(crate) async fn acknowledge(&self, incarnation: &str, applied: u64) -> Result<(), Error> {
-        self.store.acknowledge(incarnation, applied).await?;
-        self.acknowledged.notify_waiters();
-        Ok(())
+    pub(crate) fn acknowledge(self: &Arc<Self>, incarnation: &str, applied: u64) {
+        if self.acknowledged.note(incarnation, applied) {
+            tokio::spawn(self.clone().write_acknowledgements());
+        }
+    }
+
+    /// What is lost here, the next heartbeat says again.
+    async fn write_acknowledgements(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(WRITE).await;
+            let unwritten = self.acknowledged.take_unwritten();
+            if unwritten.is_empty() {
+                return;
+            }
+            if let Err(error) = self.store.acknowledge(&unwritten).await {
+                tracing::warn!(feed = self.name, %error, "writing acknowledgements failed");
+            }
+        }
     }
 
     pub(crate) async fn release(&self, incarnation: &str) -> Result<(), Error> {
         self.store.release(incarnation).await?;
-        self.acknowledged.notify_waiters();
         Ok(())
     }
 

@@ -84,19 +84,24 @@ pub async fn grant(
 }
 
 /// Records how far a replica has come; never backwards, and never past the head: nobody has applied what is not there.
-pub async fn acknowledge(database: &Database, incarnation: &str, applied: u64) -> Result<(), Error> {
-    database::with!(database, |pool| {
-        sqlx::query(
-            "UPDATE feed_leases SET applied = $2
-             WHERE incarnation = $1 AND applied < $2 AND $2 <= (SELECT position FROM feed_head)",
-        )
-        .bind(incarnation)
-        .bind(signed(applied))
-        .execute(pool)
-        .await
-        .map(drop)
-        .map_err(failed)
-    })
+pub async fn acknowledge(database: &Database, applied: &[(String, u64)]) -> Result<(), Error> {
+    // In one order for everybody: two processes do not wait for one another in a circle.
+    let mut applied: Vec<&(String, u64)> = applied.iter().collect();
+    applied.sort();
+    database::transaction!(database, |tx| {
+        for (incarnation, applied) in applied {
+            sqlx::query(
+                "UPDATE feed_leases SET applied = $2
+                 WHERE incarnation = $1 AND applied < $2 AND $2 <= (SELECT position FROM feed_head)",
+            )
+            .bind(incarnation)
+            .bind(signed(*applied))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        }
+    });
+    Ok(())
 }
 
 pub async fn release(database: &Database, incarnation: &str) -> Result<(), Error> {

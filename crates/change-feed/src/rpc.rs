@@ -64,8 +64,8 @@ impl ChangeFeed for Served {
     ) -> Result<Response<wire::AcknowledgeResponse>, Status> {
         let wire::AcknowledgeRequest { incarnation, applied } = request.into_inner();
         checked_incarnation(&incarnation).map_err(self.write_error)?;
-        let outcome = self.feed.acknowledge(&incarnation, applied).await;
-        self.answer(outcome.map(|()| wire::AcknowledgeResponse {}))
+        self.feed.acknowledge(&incarnation, applied);
+        self.answer(Ok(wire::AcknowledgeResponse {}))
     }
 
     async fn release(

@@ -29,7 +29,8 @@ impl Source for Arc<Feed> {
     }
 
     async fn acknowledge(&self, request: wire::AcknowledgeRequest) -> Result<(), Error> {
-        Feed::acknowledge(self, &request.incarnation, request.applied).await
+        Feed::acknowledge(self, &request.incarnation, request.applied);
+        Ok(())
     }
 
     async fn release(&self, incarnation: String) -> Result<(), Error> {

@@ -20,8 +20,8 @@ pub trait Store: Send + Sync + 'static {
     async fn head(&self) -> Result<Head, Error>;
     /// Grants or renews a lease from `now`. The caller reads the head afterwards, never before.
     async fn grant(&self, request: &HeartbeatRequest, now: Timestamp, length: Duration) -> Result<(), Error>;
-    /// Records how far a replica has come; never backwards, and never past the head.
-    async fn acknowledge(&self, incarnation: &str, applied: u64) -> Result<(), Error>;
+    /// Records how far replicas have come, by incarnation; never backwards, and never past the head.
+    async fn acknowledge(&self, applied: &[(String, u64)]) -> Result<(), Error>;
     async fn release(&self, incarnation: &str) -> Result<(), Error>;
     async fn leases(&self) -> Result<Vec<Lease>, Error>;
     /// Objects whose name follows `after`, in order, each with the position of its last change.
@@ -58,8 +58,8 @@ impl Store for Sql {
         lease::grant(&self.database, request, now, length).await
     }
 
-    async fn acknowledge(&self, incarnation: &str, applied: u64) -> Result<(), Error> {
-        lease::acknowledge(&self.database, incarnation, applied).await
+    async fn acknowledge(&self, applied: &[(String, u64)]) -> Result<(), Error> {
+        lease::acknowledge(&self.database, applied).await
     }
 
     async fn release(&self, incarnation: &str) -> Result<(), Error> {

@@ -206,8 +206,13 @@ impl Store for Connection {
         self.write(|transaction| transaction.tables.grant(request, now, length)).await
     }
 
-    async fn acknowledge(&self, incarnation: &str, applied: u64) -> Result<(), Error> {
-        self.write(|transaction| transaction.tables.acknowledge(incarnation, applied)).await
+    async fn acknowledge(&self, applied: &[(String, u64)]) -> Result<(), Error> {
+        self.write(|transaction| {
+            for (incarnation, applied) in applied {
+                transaction.tables.acknowledge(incarnation, *applied);
+            }
+        })
+        .await
     }
 
     async fn release(&self, incarnation: &str) -> Result<(), Error> {

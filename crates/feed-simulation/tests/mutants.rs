@@ -43,5 +43,5 @@ caught! {
     a_stranger_who_has_the_key: StrangerHasKey, Lossy, 20, [NoneAfterOneLease, ConfirmedIsApplied, NoneAfterConfirmation, EverybodyComesBack, ValidIsAdmitted];
     staleness_across_failovers: StaleBeyondPromise, Failovers, 1000, [NoneAfterConfirmation];
     staleness_across_steps_of_the_clock: StaleBeyondPromise, Clocks, 1000, [NoneAfterConfirmation];
-    a_standby_without_the_beginning_of_the_history: StandbyBehindResumption, Failovers, 100, [EverybodyComesBack, PositionsAreUnique];
+    a_standby_without_the_beginning_of_the_history: StandbyBehindResumption, Failovers, 100, [EverybodyComesBack, PositionsAreUnique, ValidIsAdmitted];
 }

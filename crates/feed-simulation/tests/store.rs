@@ -124,7 +124,7 @@ impl Pair {
             }
             12..=14 => {
                 self.tables.acknowledge(&incarnation, applied);
-                self.sql.acknowledge(&incarnation, applied).await.unwrap();
+                self.sql.acknowledge(&[(incarnation, applied)]).await.unwrap();
             }
             15 => {
                 self.tables.release(&incarnation);

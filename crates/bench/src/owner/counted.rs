@@ -46,9 +46,9 @@ impl Store for Counted {
         self.sql.grant(request, now, length).await
     }
 
-    async fn acknowledge(&self, incarnation: &str, applied: u64) -> Result<(), Error> {
+    async fn acknowledge(&self, applied: &[(String, u64)]) -> Result<(), Error> {
         self.acknowledgements.fetch_add(1, Ordering::Relaxed);
-        self.sql.acknowledge(incarnation, applied).await
+        self.sql.acknowledge(applied).await
     }
 
     async fn release(&self, incarnation: &str) -> Result<(), Error> {

@@ -106,6 +106,12 @@ impl Waiting {
         pending.is_empty() && *settled_at <= look.boot
     }
 
+    /// Whether it is known who is waited for, and all of them have come so far.
+    pub fn is_applied_by_all(&self, applied: impl Fn(&str) -> u64) -> bool {
+        let Some(Known { pending, .. }) = &self.known else { return false };
+        !pending.is_empty() && pending.keys().all(|incarnation| applied(incarnation) >= self.position)
+    }
+
     /// Says how far it has come.
     pub fn tell(self, propagation: &mut wire::Propagation, is_finished: bool) {
         let sorted = |mut names: Vec<String>| {

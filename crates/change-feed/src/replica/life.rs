@@ -4,10 +4,14 @@ use super::{DRIFT_DIVISOR, Fence, PATIENCE, RETRY, Replica, View};
 use crate::broadcast::BroadcastKey;
 use crate::{history, lease, subject};
 use bus::Subscription;
+use bytes::Bytes;
 use model::Error;
 use proto::change_feed::{self as wire, Entry};
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// Broadcasts that are acknowledged at once.
+const TOGETHER: u32 = 256;
 
 /// Its own incarnation, and what it has loaded.
 pub(super) struct Life<'a, V> {
@@ -244,39 +248,40 @@ impl<'a, V: View> Life<'a, V> {
         while let Some(subscription) = broadcasts
             && Instant::now() < until
         {
-            let Ok(message) = tokio::time::timeout_at(until, subscription.next()).await else {
-                return Ok(());
-            };
-            let Some(message) = message else {
-                *broadcasts = None;
-                break;
-            };
-            match self.broadcast_key.as_ref().map(|key| key.open(message)) {
-                Some(Some(broadcast)) => {
-                    // What is cut off here, the heartbeat that is due does.
-                    let Ok(received) = tokio::time::timeout_at(until, self.receive(&broadcast)).await else {
-                        return Ok(());
-                    };
-                    received?;
+            // What is cut off here, the heartbeat that is due does.
+            let mut message = tokio::time::timeout_at(until, subscription.next()).await;
+            // Those that wait already are acknowledged together.
+            for _ in 0..TOGETHER {
+                match message {
+                    Ok(Some(message)) => {
+                        let received = tokio::time::timeout_at(until, self.receive(message)).await;
+                        received.unwrap_or(Ok(()))?;
+                    }
+                    Ok(None) => {
+                        *broadcasts = None;
+                        break;
+                    }
+                    Err(_) => break,
                 }
-                Some(None) => {
-                    let feed = self.replica.feed;
-                    metrics::counter!("sallyport_replica_broadcasts_rejected_total", "feed" => feed, "reason" => "not_the_owners")
-                        .increment(1);
-                    tracing::warn!(
-                        feed = self.replica.feed,
-                        "a broadcast that is not the owner's was ignored"
-                    );
-                }
-                // Not one heartbeat was answered yet.
-                None => {}
+                let Some(subscription) = broadcasts else { break };
+                message = tokio::time::timeout(Duration::ZERO, subscription.next()).await;
             }
+            tokio::time::timeout_at(until, self.acknowledge()).await.unwrap_or(Ok(()))?;
         }
         tokio::time::sleep_until(until).await;
         Ok(())
     }
 
-    async fn receive(&mut self, broadcast: &wire::Broadcast) -> Result<(), Error> {
+    async fn receive(&mut self, message: Bytes) -> Result<(), Error> {
+        // Not one heartbeat was answered yet.
+        let Some(key) = &self.broadcast_key else { return Ok(()) };
+        let Some(broadcast) = key.open(message) else {
+            let feed = self.replica.feed;
+            metrics::counter!("sallyport_replica_broadcasts_rejected_total", "feed" => feed, "reason" => "not_the_owners")
+                .increment(1);
+            tracing::warn!(feed, "a broadcast that is not the owner's was ignored");
+            return Ok(());
+        };
         if !self.is_loaded || self.epoch.as_ref() != Some(&broadcast.epoch) {
             return Ok(());
         }
@@ -287,7 +292,7 @@ impl<'a, V: View> Life<'a, V> {
             self.count("sallyport_replica_gaps_repaired_total");
             self.catch_up(broadcast.position).await?;
         }
-        self.acknowledge().await
+        Ok(())
     }
 
     fn count(&self, counter: &'static str) {

@@ -142,13 +142,13 @@ async fn q7_requests_that_are_given_up_leave_nothing_behind() {
     assert_eq!(client.answer(false).await.unwrap().status, 200);
 }
 
-/// Judged while it was good, answered when it was no more.
+/// Judged while it was good, answered when it was no more: the credential is asked about again.
 #[tokio::test]
 async fn l2_a_reply_that_arrives_after_the_revocation_admits_nobody() {
     let world = World::open().await;
     let issuer = &world.links[2];
     for (host, expected) in
-        [("app.localhost", (401, "TOKEN_DELETED")), ("waved.localhost", (503, "AUTHZ_UNAVAILABLE"))]
+        [("app.localhost", (401, "TOKEN_UNKNOWN")), ("waved.localhost", (503, "AUTHZ_UNAVAILABLE"))]
     {
         let (good, pair, before) = (world.token().await, world.token().await, issuer.exchanges());
         let mut client = world.connect().await;
