@@ -4,6 +4,7 @@ mod acknowledged;
 mod clocks;
 mod confirm;
 mod measure;
+mod serving;
 
 use crate::broadcast::BroadcastKey;
 use crate::lease;
@@ -17,7 +18,7 @@ use confirm::{Held, History, Look, Waiting};
 use database::Database;
 use model::{BootTime, Clock, Error, ErrorKind, SessionDuration, Timestamp};
 use prost::Message as _;
-use proto::change_feed::{self as wire, Entry};
+use proto::change_feed as wire;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -59,8 +60,6 @@ impl Default for Settings {
     }
 }
 
-/// Acknowledgements are written so long after they came.
-const WRITE: Duration = Duration::from_millis(5);
 /// How soon other processes' acknowledgements are looked for, at first and at the least; those that arrive here wake
 /// the waiter at once.
 const POLL: Duration = Duration::from_millis(10);
@@ -71,8 +70,6 @@ const MEASURES_PER_MINUTE: u32 = 6;
 const KEEP_LEASES: Duration = Duration::from_hours(1);
 /// What its seal adds is far less than what is left.
 const LARGEST_BROADCAST: usize = bus::LARGEST_PAYLOAD - 1024;
-/// A page of objects or entries ends with the one that reaches this size.
-const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// One owning service's feed.
 pub struct Feed {
@@ -231,7 +228,7 @@ impl Feed {
     async fn confirm(&self, position: u64, history: History, propagation: &mut wire::Propagation) {
         let mut waiting = Waiting::new(position, self.settings.lease, history);
         let outcome = tokio::time::timeout(self.settings.deadline, async {
-            let mut pause = POLL;
+            let (mut pause, mut has_heard) = (POLL, false);
             loop {
                 match self.look().await {
                     Ok(look) if waiting.is_over(&look) => return,
@@ -240,7 +237,11 @@ impl Feed {
                         tracing::warn!(feed = self.name, position, %error, "reading leases failed; retrying");
                     }
                 }
-                let _ = tokio::time::timeout(pause, self.heard_of_all(&waiting)).await;
+                if has_heard {
+                    // And yet it is not over: there is more to it than acknowledgements.
+                    tokio::time::sleep(pause).await;
+                }
+                has_heard = tokio::time::timeout(pause, self.heard_of_all(&waiting)).await.is_ok();
                 pause = (pause * 2).min(SLOWEST_POLL);
             }
         });
@@ -285,75 +286,6 @@ impl Feed {
         Ok(Look { leases, now, boot, have_stepped, epoch, head })
     }
 
-    pub(crate) async fn heartbeat(
-        &self,
-        request: &wire::HeartbeatRequest,
-    ) -> Result<wire::HeartbeatResponse, Error> {
-        let (now, ..) = self.read_clocks().await?;
-        self.store.grant(request, now, self.settings.lease).await?;
-        // After the grant: whoever commits later reads this lease and waits for it.
-        let head = self.store.head().await?;
-        self.acknowledged.hear(&request.incarnation, request.applied);
-        let lease_ms = i64::try_from(self.settings.lease.as_millis()).unwrap_or(i64::MAX);
-        Ok(wire::HeartbeatResponse {
-            epoch: head.epoch,
-            head: head.position,
-            lease_ms,
-            feed: self.name.to_owned(),
-            broadcast_key: head.broadcast_key.0,
-        })
-    }
-
-    pub(crate) fn acknowledge(self: &Arc<Self>, incarnation: &str, applied: u64) {
-        if self.acknowledged.note(incarnation, applied) {
-            tokio::spawn(self.clone().write_acknowledgements());
-        }
-    }
-
-    /// What is lost here, the next heartbeat says again.
-    async fn write_acknowledgements(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(WRITE).await;
-            let unwritten = self.acknowledged.take_unwritten();
-            if unwritten.is_empty() {
-                return;
-            }
-            if let Err(error) = self.store.acknowledge(&unwritten).await {
-                tracing::warn!(feed = self.name, %error, "writing acknowledgements failed");
-            }
-        }
-    }
-
-    pub(crate) async fn release(&self, incarnation: &str) -> Result<(), Error> {
-        self.store.release(incarnation).await?;
-        Ok(())
-    }
-
-    pub(crate) async fn objects(&self, after: &str, limit: u32) -> Result<wire::ListObjectsResponse, Error> {
-        let limit = page_size(limit);
-        // The head first: what the page misses lies after it.
-        let head = self.store.head().await?;
-        let mut objects = self.store.objects(after, limit).await?;
-        let is_full = objects.len() >= limit as usize;
-        let has_more = shorten(&mut objects) || is_full;
-        Ok(wire::ListObjectsResponse { epoch: head.epoch, head: head.position, objects, has_more })
-    }
-
-    pub(crate) async fn entries(&self, after: u64, limit: u32) -> Result<wire::ListEntriesResponse, Error> {
-        let head = self.store.head().await?;
-        let entries = self.store.entries(after, page_size(limit)).await?;
-        let compacted = entries.is_none();
-        let mut entries = entries.unwrap_or_default();
-        shorten(&mut entries);
-        Ok(wire::ListEntriesResponse { epoch: head.epoch, head: head.position, entries, compacted })
-    }
-
-    pub(crate) async fn replicas(&self) -> Result<wire::ListReplicasResponse, Error> {
-        let Look { leases, now, head, .. } = self.look().await?;
-        let replicas = leases.into_iter().map(|held| held.row.into_wire(!held.left.is_zero())).collect();
-        Ok(wire::ListReplicasResponse { head, replicas, now_ms: now.as_millis() })
-    }
-
     /// Forgets, every minute, what nobody can need any more; measures, more often, who follows.
     pub async fn keep_compact(&self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(MEASURE);
@@ -385,26 +317,4 @@ impl Feed {
         };
         self.store.compact(ago(self.settings.keep_entries), ago(KEEP_LEASES)).await
     }
-}
-
-const fn page_size(asked: u32) -> u32 {
-    match asked {
-        0 => 1_000,
-        1..=10_000 => asked,
-        _ => 10_000,
-    }
-}
-
-/// Cuts a page that would be too large for one message; says whether it did. At least one entry stays.
-fn shorten(entries: &mut Vec<Entry>) -> bool {
-    let mut bytes = 0;
-    let whole = entries.iter().take_while(|entry| {
-        let fits = bytes < PAGE_BYTES;
-        bytes += entry.object.len() + entry.state.len();
-        fits
-    });
-    let keep = whole.count();
-    let is_too_large = keep < entries.len();
-    entries.truncate(keep);
-    is_too_large
 }
