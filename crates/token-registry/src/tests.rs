@@ -94,6 +94,7 @@ facts! {
         page_tokens_of_others_are_refused;
     cached:
         a_hit_asks_no_database,
+        a_caller_who_has_seen_more_is_answered_from_the_database,
         what_was_cached_before_a_change_admits_nobody_after_it,
         forged_and_altered_entries_are_misses,
         an_entry_kept_beyond_its_time_is_a_miss,

@@ -1,5 +1,5 @@
 use super::World;
-use super::world::{Made, PEPPER, Registry, YEAR, new_token};
+use super::world::{Made, PEPPER, Registry, YEAR, credentials, new_token};
 use crate::pepper::Peppers;
 use model::{ClientSecret, ErrorKind};
 use proto::token_registry as wire;
@@ -24,6 +24,19 @@ pub async fn a_hit_asks_no_database(world: World) {
     let another = ClientSecret::generate().unwrap();
     let error = registry.authenticate(&made.client_id, another.expose()).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+pub async fn a_caller_who_has_seen_more_is_answered_from_the_database(world: World) {
+    let registry = world.registry().await;
+    registry.may_use_cache(&world.cache).await;
+    let made = registry.new_token().await;
+    assert!(is_miss(&world, &registry, &made).await);
+    assert!(!is_miss(&world, &registry, &made).await);
+    let mut request = credentials(&made.client_id, &made.secret);
+    request.get_mut().at_least = u64::MAX;
+    let before = world.cache.puts();
+    registry.client.clone().authenticate_token(request).await.unwrap();
+    assert_eq!(world.cache.puts(), before + 1, "the entry was believed");
 }
 
 /// Fills the cache, makes a change, puts the old entry back, and says how the secret is then refused.
