@@ -1,4 +1,5 @@
 use crate::config::Config;
+use crate::forward_auth::Front;
 use bus::Bus;
 use model::{Clock, Error};
 use service_kit::{GrpcChannel, Setting};
@@ -9,6 +10,8 @@ use tokio::net::TcpListener;
 pub struct Deps {
     /// Already bound, so that the caller knows the port.
     pub listener: TcpListener,
+    /// Where other proxies ask.
+    pub forward_auth: Option<Front>,
     pub bus: Arc<dyn Bus>,
     pub clock: Arc<dyn Clock>,
     pub token_registry: GrpcChannel,
@@ -22,9 +25,14 @@ impl Deps {
     pub async fn connect(config: &Config, setting: &Setting) -> Result<Self, Error> {
         let cannot_listen =
             |error| Error::invalid("listen", format!("cannot listen on {}: {error}", config.listen));
+        let forward_auth = match &config.forward_auth {
+            Some(front) => Some(Front::bind(front).await?),
+            None => None,
+        };
         let channel = |service| setting.peers.channel(service, &setting.tls);
         Ok(Self {
             listener: TcpListener::bind(config.listen).await.map_err(cannot_listen)?,
+            forward_auth,
             bus: bus::connect(&config.bus).await?,
             clock: setting.clock.clone(),
             token_registry: channel("token-registry")?,

@@ -16,6 +16,7 @@
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
+//! | [`forward_auth`] | decisions for other proxies, over HTTP |
 
 mod answer;
 pub mod config;
@@ -25,6 +26,7 @@ mod endpoints;
 mod exchange;
 mod fallbacks;
 mod forward;
+pub mod forward_auth;
 mod knowledge;
 mod listener;
 mod measure;

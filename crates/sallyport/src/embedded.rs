@@ -29,6 +29,8 @@ pub struct Options {
     /// One SQLite file a service.
     pub data_dir: PathBuf,
     pub gateway: TcpListener,
+    /// Where other proxies ask the gateway.
+    pub forward_auth: Option<edge_gateway::forward_auth::Front>,
     pub admin: TcpListener,
     pub proxy: Proxy,
     pub keys: Keys,
@@ -70,7 +72,7 @@ impl Served {
 }
 
 pub async fn assemble(options: Options) -> Result<Embedded> {
-    let Options { data_dir, gateway, admin, proxy, keys, api_tokens, outbox, clock } = options;
+    let Options { data_dir, gateway, forward_auth, admin, proxy, keys, api_tokens, outbox, clock } = options;
     let bus = bus::connect("memory:").await?;
     let cache = cache::connect("memory:", clock.clone()).await?;
     let mut workers = Vec::new();
@@ -139,6 +141,7 @@ pub async fn assemble(options: Options) -> Result<Embedded> {
 
     let deps = edge_gateway::Deps {
         listener: gateway,
+        forward_auth,
         bus,
         clock,
         token_registry: registry.channel("edge-gateway"),

@@ -61,12 +61,17 @@ pub fn strip(headers: &mut HeaderMap) {
     if !headers.get_all(COOKIE).iter().any(|line| mentions_ours(line.as_bytes())) {
         return;
     }
-    let kept: Vec<&[u8]> = pairs(headers).filter(|pair| !pair.is_empty() && !mentions_ours(pair)).collect();
-    let kept = HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|value| !value.is_empty());
+    let kept = theirs(headers);
     headers.remove(COOKIE);
     if let Some(value) = kept {
         headers.insert(COOKIE, value);
     }
+}
+
+/// The application's own cookies, on one line; none if it has none.
+pub fn theirs(headers: &HeaderMap) -> Option<HeaderValue> {
+    let kept: Vec<&[u8]> = pairs(headers).filter(|pair| !pair.is_empty() && !mentions_ours(pair)).collect();
+    HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|value| !value.is_empty())
 }
 
 /// Takes our cookies out of what an application sets: it could give its visitors another one's session.

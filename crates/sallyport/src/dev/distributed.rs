@@ -22,6 +22,7 @@ pub async fn run(options: &Options, state: State, stop: CancellationToken) -> Re
     let plan = Plan {
         gateway: options.gateway,
         admin: options.admin,
+        forward_auth: options.forward_auth,
         gateways: options.gateways.unwrap_or(2),
         notifiers: options.notifiers.unwrap_or(1),
         log: options.log.clone(),

@@ -39,6 +39,8 @@ pub struct Plan {
     pub gateway: SocketAddr,
     /// The management API's; port 0 picks a free one.
     pub admin: SocketAddr,
+    /// Where other proxies ask the first gateway; port 0 picks a free one.
+    pub forward_auth: Option<SocketAddr>,
     pub gateways: u8,
     pub notifiers: u8,
     /// What the processes log.
@@ -109,7 +111,8 @@ impl Stack {
         processes.start("admin-api", "admin-api", &file)?;
         for (index, address) in places.gateways.iter().enumerate() {
             let name = format!("edge-gateway-{}", index + 1);
-            let file = configs.gateway(&name, *address, proxy)?;
+            let forward_auth = places.forward_auth.filter(|_| index == 0);
+            let file = configs.gateway(&name, *address, forward_auth, proxy)?;
             processes.start(&name, "edge-gateway", &file)?;
         }
         configs.until_ready(|service| matches!(service.kind, "admin-api" | "edge-gateway")).await?;
@@ -149,6 +152,10 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
             services.push(Service { kind, name, listen: free().await?, operations: free().await? });
         }
     }
+    let forward_auth = match plan.forward_auth {
+        Some(asked) if asked.port() == 0 => Some(SocketAddr::new(asked.ip(), free().await?.port())),
+        asked => asked,
+    };
     let admin_address = admin.local_addr()?;
     services.push(Service {
         kind: "admin-api",
@@ -171,6 +178,7 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
     let places = Places {
         gateways,
         admin: admin_address,
+        forward_auth,
         operations: None,
         outbox: state.folder("outbox")?,
         data_dir: state.data_dir.clone(),
