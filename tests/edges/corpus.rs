@@ -1,6 +1,6 @@
 //! The cases of `tests/attacks`, read from their files. Its README says how they are written.
 
-use crate::words::Words;
+use crate::words::{Words, unescape};
 use harness::root;
 
 /// One attack, and what must come of it at every edge.
@@ -63,9 +63,14 @@ impl Expected {
 }
 
 impl Case {
-    /// The bytes of the request; for HTTP/2 the lines of its headers.
+    /// The bytes of the request.
     pub fn bytes(&self, words: &Words) -> Vec<u8> {
         words.bytes(&self.lines)
+    }
+
+    /// Each header line, for HTTP/2.
+    pub fn header_lines(&self, words: &Words) -> Vec<Vec<u8>> {
+        self.lines.iter().map(|line| unescape(&words.fill(line))).collect()
     }
 
     /// Runs at each of the hosts where something is open beside something closed.

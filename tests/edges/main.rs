@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`corpus`] [`words`] | the cases, and what stands in braces in them |
 //! | [`judge`] [`reading`] | what must hold of every case, and how lenient applications read |
-//! | [`client`] [`recorder`] | both ends: raw bytes sent, raw bytes received |
+//! | [`client`] [`http2`] [`recorder`] | both ends: raw bytes sent, raw bytes received |
 //! | [`edge`] [`recipes`] [`ground`] | the edges, and the installation behind them |
 //! | [`attacks`] [`job`] | what is done at each edge |
 //! | [`coverage`] | which threat is shown where |
@@ -25,6 +25,7 @@ mod corpus;
 mod coverage;
 mod edge;
 mod ground;
+mod http2;
 mod job;
 mod judge;
 mod reading;
@@ -68,9 +69,13 @@ fn main() -> ExitCode {
             "a_lenient_reader_finds_the_way_to_the_closed",
             reading::a_lenient_reader_finds_the_way_to_the_closed,
         ),
+        pure("statuses_are_read_in_every_form", http2::statuses_are_read_in_every_form),
         pure("every_threat_has_a_case", coverage::every_threat_has_a_case),
     ];
     trials.extend(At::ALL.into_iter().flat_map(|at| at_each(&shared, at)));
+    let open = shared.clone();
+    let control = move || open.run(async |ground| attacks::an_open_edge_fails(ground).await);
+    trials.push(Trial::test("an_edge_that_asks_nobody_is_found_out", control));
     let every = shared.clone();
     let revocation = move || every.run(async |ground| job::one_revocation_holds_at_every_edge(ground).await);
     trials.push(Trial::test("one_revocation_holds_at_every_edge", revocation));
