@@ -141,5 +141,5 @@ pub fn statuses_are_read_in_every_form() {
     assert_eq!(read_status(&[0x88], 0), Some(200));
     assert_eq!(read_status(&[0x20, 0x08, 0x03, b'4', b'0', b'1'], 0), Some(401));
     assert_eq!(digits(&[0b0110_1000, 0b0000_0001]), 401);
-    assert_eq!(digits(&[0b0110_1101, 0b0000_0011, 0b0011_1111]), 503);
+    assert_eq!(digits(&[0b0110_1100, 0b0000_1100, 0b1111_1111]), 503);
 }

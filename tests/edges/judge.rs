@@ -91,7 +91,8 @@ fn broken(expected: &Expected, answer: &Answer, seen: &[Seen], words: &Words) ->
         Expected::Refused(status) => {
             let is_refused = match (answer.status, status) {
                 (Some(is), Some(status)) => is == *status,
-                (Some(is), None) => (400..500).contains(&is),
+                // A coding or a version that is not known is a client's fault too.
+                (Some(is), None) => (400..500).contains(&is) || matches!(is, 501 | 505),
                 (None, status) => status.is_none(),
             };
             let wanted = status.map_or("refused".to_owned(), |status| status.to_string());

@@ -10,7 +10,7 @@
 //! | [`attacks`] [`job`] | what is done at each edge |
 //! | [`coverage`] | which threat is shown where |
 //!
-//! A new proxy: its `Kind` in `local-servers`, its recipe in `deploy/` and in [`recipes`], its row in [`edge::At`].
+//! A new proxy: its `Kind` in `local-servers`, its recipe in `deploy/`, and its row in [`recipes::ALL`].
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
         pure("statuses_are_read_in_every_form", http2::statuses_are_read_in_every_form),
         pure("every_threat_has_a_case", coverage::every_threat_has_a_case),
     ];
-    trials.extend(At::ALL.into_iter().flat_map(|at| at_each(&shared, at)));
+    trials.extend(At::all().into_iter().flat_map(|at| at_each(&shared, at)));
     let open = shared.clone();
     let control = move || open.run(async |ground| attacks::an_open_edge_fails(ground).await);
     trials.push(Trial::test("an_edge_that_asks_nobody_is_found_out", control));
@@ -101,11 +101,15 @@ fn pure(name: &str, facts: fn()) -> Trial {
 fn at_each(shared: &Arc<Shared>, at: At) -> Vec<Trial> {
     let name = |what: &str| format!("{}::{what}", at.name());
     let [one, two, three] = [shared.clone(), shared.clone(), shared.clone()];
-    vec![
+    let mut trials = vec![
         Trial::test(name("attacks"), move || one.run(async |ground| attacks::every_case(ground, at).await)),
         Trial::test(name("random_paths"), move || {
             two.run(async |ground| attacks::random_paths(ground, at).await)
         }),
         Trial::test(name("the_main_job"), move || three.run(async |ground| job::done(ground, at).await)),
-    ]
+    ];
+    if let At::Proxy(recipe) = at {
+        trials.push(Trial::test(name("the_recipe_is_valid"), move || Ok(recipe.validate()?)));
+    }
+    trials
 }
