@@ -48,6 +48,8 @@ impl Default for Beginning {
 
 pub struct World {
     pub gateway: SocketAddr,
+    /// Where Envoy would ask.
+    pub ext_authz: SocketAddr,
     pub upstream: Upstream,
     pub registry: TokenRegistryClient<GrpcChannel>,
     pub policies: PolicyEvaluatorClient<GrpcChannel>,
@@ -135,10 +137,12 @@ impl World {
         let upstream = Upstream::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = listener.local_addr().unwrap();
+        let asked = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ext_authz = asked.local_addr().unwrap();
         let time = Arc::<Time>::default();
         let deps = edge_gateway::Deps {
             listener,
-            ext_authz: None,
+            ext_authz: Some(asked),
             bus,
             clock: time.clone(),
             token_registry: registry("edge-gateway"),
@@ -159,6 +163,7 @@ impl World {
         tokio::spawn(assembly::run(workers, stop.clone()));
         let world = Self {
             gateway,
+            ext_authz,
             upstream,
             registry: TokenRegistryClient::new(registry(OPERATOR)),
             policies: PolicyEvaluatorClient::new(evaluator(OPERATOR)),
