@@ -11,6 +11,7 @@ use crate::ext_authz::wire::Writer;
 use crate::refusal::Refusal;
 use crate::request::{cookie, credential, headers};
 use directory::Application;
+use http::HeaderValue;
 use std::fmt::Display;
 
 const STATUS: u32 = 1;
@@ -70,7 +71,7 @@ pub fn allowed(
     let Admission { basis, cookie, fallback, .. } = admission;
     let session = if let Basis::Session(session) = basis { Some(session) } else { None };
     let assertion = session.map(|session| session.assertion.as_bytes());
-    let room = 1024 + assertion.map_or(0, <[u8]>::len) + cookie.as_ref().map_or(0, |cookie| cookie.len());
+    let room = 1024 + assertion.map_or(0, <[u8]>::len) + cookie.as_ref().map_or(0, HeaderValue::len);
     let mut writer = Writer::with_capacity(room);
     writer.message(OK_RESPONSE, |ok| {
         if let Some(assertion) = assertion {

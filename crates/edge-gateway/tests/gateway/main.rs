@@ -21,6 +21,7 @@
 //! | `upgrade` | another protocol on the same connection |
 //! | `grpc` | applications that speak HTTP/2 |
 //! | `rides` | open streams, and what ends them |
+//! | `ext_authz` | the second front, as Envoy asks it |
 //! | `passengers` | one open stream of each kind |
 
 #[cfg(test)]
@@ -29,6 +30,8 @@ mod changes;
 mod client;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod ext_authz;
 #[cfg(test)]
 mod failure_modes;
 #[cfg(test)]

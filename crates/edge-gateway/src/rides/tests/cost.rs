@@ -130,6 +130,7 @@ fn session(account: AccountId, signer: &SigningKey, token: TokenId) -> Basis {
 async fn gatekeeper() -> Gatekeeper {
     let channel = || GrpcChannel::local(Routes::default(), Callers::new([]), "edge-gateway");
     let deps = Deps {
+        ext_authz: None,
         listener: tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(),
         forward_auth: None,
         bus: bus::connect("memory:").await.unwrap(),
