@@ -30,8 +30,8 @@ pub use download::Download;
 pub use tunnel::Tunnel;
 pub use upstream::Upstream;
 
-const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
-const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
+pub const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
+pub const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

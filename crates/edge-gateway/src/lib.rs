@@ -17,6 +17,7 @@
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
 //! | `ext_authz` | the second front: Envoy asks, and carries out the decision |
+//! | [`forward_auth`] | decisions for other proxies, over HTTP |
 
 mod answer;
 pub mod config;
@@ -27,6 +28,7 @@ mod exchange;
 mod ext_authz;
 mod fallbacks;
 mod forward;
+pub mod forward_auth;
 mod knowledge;
 mod listener;
 mod measure;

@@ -72,7 +72,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         client_patience: limits.client_timeout(),
         stream_patience: limits.stream_timeout(),
     });
-    let Deps { listener, ext_authz, clock, bus, .. } = deps;
+    let Deps { listener, ext_authz, forward_auth, clock, bus, .. } = deps;
     let judging = served.clone();
     workers.push(Worker::new("edge-gateway rides", async move |_| {
         rides.keep_judging(judging).await;
@@ -84,6 +84,13 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         workers.push(Worker::new("edge-gateway ext_authz", async move |stop| {
             let _served = served;
             server.serve(listener, stop).await
+        }));
+    }
+    if let Some(front) = forward_auth {
+        let (front, served) = (front.answering_by(gateway.clone(), limits.max_connections()), served.clone());
+        workers.push(Worker::new("edge-gateway forward-auth", async move |stop| {
+            let _served = served;
+            front.serve(stop).await
         }));
     }
     workers.push(Worker::new("edge-gateway listener", async move |stop| {

@@ -131,6 +131,7 @@ async fn gatekeeper() -> Gatekeeper {
     let channel = || GrpcChannel::local(Routes::default(), Callers::new([]), "edge-gateway");
     let deps = Deps {
         listener: tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        forward_auth: None,
         bus: bus::connect("memory:").await.unwrap(),
         clock: Arc::new(SystemClock),
         token_registry: channel(),
