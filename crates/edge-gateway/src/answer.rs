@@ -29,7 +29,7 @@ struct Reasoned<'a> {
 
 /// The answer to a request that goes no further.
 pub fn refusal(refusal: &Refusal, application: Option<&Application>) -> Response<Body> {
-    let Refusal { status, reason, message } = refusal;
+    let Refusal { status, reason, message, retry_s: _ } = refusal;
     let mut response = json(*status, &Reasoned { error: reason, message });
     let headers = response.headers_mut();
     let mut put = |name: HeaderName, value: &str| {
@@ -46,8 +46,8 @@ pub fn refusal(refusal: &Refusal, application: Option<&Application>) -> Response
         let realm = application.map_or("sallyport", |application| &application.domain);
         put(WWW_AUTHENTICATE, &format!("Sallyport realm=\"{realm}\", error=\"{reason}\""));
     }
-    if matches!(*status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        put(RETRY_AFTER, "1");
+    if let Some(seconds) = refusal.retry_after() {
+        put(RETRY_AFTER, &seconds.to_string());
     }
     response
 }

@@ -5,7 +5,7 @@ use crate::link::{Link, Mode};
 use crate::time::Time;
 use crate::upstream::Upstream;
 use database::Database;
-use edge_gateway::config::{Limits, Proxy};
+use edge_gateway::config::{Limits, Proxy, Throttle};
 use model::{AccountId, Clock, SystemClock};
 use proto::change_feed::ListReplicasRequest;
 use proto::change_feed::change_feed_client::ChangeFeedClient;
@@ -18,7 +18,7 @@ use proto::policy_evaluator::{
 };
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
-use proto::token_registry::{CreateTokenRequest, DeleteTokenRequest, Token};
+use proto::token_registry::{CreateTokenRequest, DeleteTokenRequest, Token, UpdateTokenRequest};
 use service_kit::operations::Ready;
 use service_kit::{Assembly, Callers, GrpcChannel, assembly};
 use std::net::SocketAddr;
@@ -36,13 +36,15 @@ const OPERATOR: &str = "operator";
 pub struct Beginning {
     pub links: Mode,
     pub limits: Limits,
+    pub throttle: Throttle,
     /// Applications of their own, by host.
     pub upstreams: Vec<edge_gateway::config::Upstream>,
 }
 
 impl Default for Beginning {
     fn default() -> Self {
-        Self { links: Mode::Open, limits: Limits::default(), upstreams: Vec::new() }
+        let (limits, throttle) = (Limits::default(), Throttle::default());
+        Self { links: Mode::Open, limits, throttle, upstreams: Vec::new() }
     }
 }
 
@@ -149,6 +151,7 @@ impl World {
             upstream: Some(format!("http://{}", upstream.address)),
             upstreams: beginning.upstreams,
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
+            throttle: beginning.throttle,
             country_header: Some("CF-IPCountry".to_owned()),
             ..Proxy::default()
         };
@@ -303,6 +306,16 @@ impl World {
             ..DeleteTokenRequest::default()
         };
         self.registry.clone().delete_token(request).await.unwrap();
+    }
+
+    pub async fn enable(&self, token: &Token, is_enabled: bool) {
+        let request = UpdateTokenRequest {
+            account_id: self.account.to_string(),
+            id: token.id.clone(),
+            enabled: Some(is_enabled),
+            ..UpdateTokenRequest::default()
+        };
+        self.registry.clone().update_token(request).await.unwrap();
     }
 
     pub async fn is_ready(&self) -> bool {

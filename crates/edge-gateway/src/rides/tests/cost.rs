@@ -2,6 +2,7 @@
 //! with `--profile` as wanted.
 
 use super::*;
+use crate::config::Throttle;
 use crate::deps::Deps;
 use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;
@@ -141,10 +142,10 @@ async fn gatekeeper() -> Gatekeeper {
     let (knowledge, _) = Knowledge::follow(&deps, &CancellationToken::new());
     Gatekeeper {
         knowledge: Arc::new(knowledge),
-        clock: deps.clock,
+        clock: deps.clock.clone(),
         verified: remember(1),
         pairs: remember(1),
-        exchange: Exchange::new(channel(), false),
+        exchange: Exchange::new(channel(), false, &Throttle::default(), deps.clock),
         usage: Arc::default(),
         fallbacks: Arc::default(),
     }
