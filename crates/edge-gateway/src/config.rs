@@ -1,3 +1,7 @@
+mod throttle;
+
+pub use throttle::Throttle;
+
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -118,6 +122,8 @@ pub struct Proxy {
     /// Country database in `MaxMind`'s format.
     #[serde(default)]
     pub country_database: Option<PathBuf>,
+    #[serde(default)]
+    pub throttle: Throttle,
     /// Forward everything unjudged: the floor of a measurement. Refused outside benchmarks.
     #[serde(skip)]
     pub is_unguarded: bool,
