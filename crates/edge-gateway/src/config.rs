@@ -1,3 +1,7 @@
+mod throttle;
+
+pub use throttle::Throttle;
+
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -20,10 +24,20 @@ pub struct Config {
     pub bus: String,
     #[serde(default)]
     pub limits: Limits,
+    /// The second front; off without it.
+    #[serde(default)]
+    pub ext_authz: Option<ExtAuthz>,
     #[serde(default)]
     pub forward_auth: Option<ForwardAuth>,
     #[serde(flatten)]
     pub proxy: Proxy,
+}
+
+/// `[edge_gateway.ext_authz]`: where Envoy asks (gRPC in clear text, for its own network alone).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtAuthz {
+    pub listen: SocketAddr,
 }
 
 /// `[edge_gateway.limits]`: how long somebody is waited for, and how much there may be at once.
@@ -108,6 +122,8 @@ pub struct Proxy {
     /// Country database in `MaxMind`'s format.
     #[serde(default)]
     pub country_database: Option<PathBuf>,
+    #[serde(default)]
+    pub throttle: Throttle,
     /// Forward everything unjudged: the floor of a measurement. Refused outside benchmarks.
     #[serde(skip)]
     pub is_unguarded: bool,

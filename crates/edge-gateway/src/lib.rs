@@ -16,6 +16,7 @@
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
+//! | `ext_authz` | the second front: Envoy asks, and carries out the decision |
 //! | [`forward_auth`] | decisions for other proxies, over HTTP |
 
 mod answer;
@@ -24,6 +25,7 @@ mod decide;
 pub mod deps;
 mod endpoints;
 mod exchange;
+mod ext_authz;
 mod fallbacks;
 mod forward;
 pub mod forward_auth;

@@ -17,6 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -> Result<()> {
     let (gateway, admin) = bind_both(options.gateway, options.admin, &mut state).await?;
+    let ext_authz = match options.ext_authz {
+        Some(asked) => Some(bind(asked, None, "--ext-authz").await?),
+        None => None,
+    };
     let operations = match options.operations {
         Some(asked) => Some(bind(asked, None, "--operations").await?),
         None => None,
@@ -27,6 +31,7 @@ pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -
     };
     let places = Places {
         gateways: vec![gateway.local_addr()?],
+        ext_authz: ext_authz.as_ref().map(TcpListener::local_addr).transpose()?,
         admin: admin.local_addr()?,
         forward_auth: forward_auth.as_ref().map(TcpListener::local_addr).transpose()?,
         operations: operations.as_ref().map(TcpListener::local_addr).transpose()?,
@@ -36,6 +41,7 @@ pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -
     let assembled = embedded::assemble(embedded::Options {
         data_dir: state.folder("databases")?,
         gateway,
+        ext_authz,
         forward_auth: forward_auth.map(|listener| Front {
             listener,
             trusted_proxies: loopback(),

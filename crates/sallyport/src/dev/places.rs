@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 pub struct Places {
     /// The first is the team domain's.
     pub gateways: Vec<SocketAddr>,
+    /// Where the first gateway answers Envoy.
+    pub ext_authz: Option<SocketAddr>,
     pub admin: SocketAddr,
     /// Where other proxies ask a gateway.
     pub forward_auth: Option<SocketAddr>,

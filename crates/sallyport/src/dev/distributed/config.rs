@@ -127,6 +127,7 @@ impl Configs {
         &self,
         name: &str,
         listen: SocketAddr,
+        ext_authz: Option<SocketAddr>,
         forward_auth: Option<SocketAddr>,
         proxy: &Proxy,
     ) -> Result<PathBuf> {
@@ -135,6 +136,10 @@ impl Configs {
         table.insert("listen".into(), listen.to_string().into());
         table.insert("name".into(), name.into());
         table.insert("bus".into(), self.routes.apply(name, "nats", &self.nats).into());
+        if let Some(ext_authz) = ext_authz {
+            let listen = Table::from_iter([("listen".to_owned(), ext_authz.to_string().into())]);
+            table.insert("ext_authz".into(), listen.into());
+        }
         let Proxy {
             upstream,
             upstreams: _,
@@ -142,6 +147,7 @@ impl Configs {
             trusted_proxies,
             country_header,
             country_database,
+            throttle: _,
             is_unguarded: _,
         } = proxy;
         let texts = [
