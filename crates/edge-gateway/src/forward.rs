@@ -202,11 +202,11 @@ impl Upstreams {
                 Err(_) if frames() != before => {}
                 Err(_) => {
                     tracing::warn!(upstream = %upstream.address(), "the application took too long");
-                    return Err(Refusal {
-                        status: StatusCode::GATEWAY_TIMEOUT,
-                        reason: "UPSTREAM_TIMEOUT".into(),
-                        message: "the application took too long to answer".into(),
-                    });
+                    return Err(Refusal::new(
+                        StatusCode::GATEWAY_TIMEOUT,
+                        "UPSTREAM_TIMEOUT",
+                        "the application took too long to answer",
+                    ));
                 }
             }
         };
@@ -218,11 +218,9 @@ impl Upstreams {
             (Err(_), Some(Failure::Broken)) => {
                 Err(Refusal::bad_request("BODY_MALFORMED", "the body is malformed or ended early"))
             }
-            (Err(_), Some(Failure::Silent)) => Err(Refusal {
-                status: StatusCode::REQUEST_TIMEOUT,
-                reason: "BODY_TIMEOUT".into(),
-                message: "the body did not go on".into(),
-            }),
+            (Err(_), Some(Failure::Silent)) => {
+                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "BODY_TIMEOUT", "the body did not go on"))
+            }
             (Err(_), Some(Failure::Ended)) => Err(Refusal::unavailable("the request was ended; retry")),
             (Err(error), None) => {
                 let error = error.source().map_or_else(|| error.to_string(), ToString::to_string);
@@ -293,5 +291,5 @@ fn names_trailers(line: &HeaderValue) -> bool {
 }
 
 fn bad_gateway(reason: &'static str, message: &'static str) -> Refusal {
-    Refusal { status: StatusCode::BAD_GATEWAY, reason: reason.into(), message: message.into() }
+    Refusal::new(StatusCode::BAD_GATEWAY, reason, message)
 }

@@ -41,7 +41,8 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let served = CancellationToken::new();
     let (knowledge, mut workers) = Knowledge::follow(&deps, &served);
     let knowledge = Arc::new(knowledge);
-    let exchange = Exchange::new(deps.session_issuer.clone(), proxy.is_https);
+    let exchange =
+        Exchange::new(deps.session_issuer.clone(), proxy.is_https, &proxy.throttle, deps.clock.clone());
     let (usage, fallbacks) = (Arc::new(Usage::default()), Arc::new(Fallbacks::default()));
     let gatekeeper = Arc::new(Gatekeeper {
         knowledge: knowledge.clone(),

@@ -34,7 +34,8 @@ pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Respo
     let session = if let Basis::Session(session) = &basis { Some(session) } else { None };
     let token = session.and_then(|session| HeaderValue::try_from(session.claims.token?.to_string()).ok());
     headers.insert(ASSERTION, session.map_or(NOTHING, |session| session.assertion.clone()));
-    headers.insert(FALLBACK, fallback.map_or(NOTHING, |it| HeaderValue::from_static(it.as_str())));
+    // No sentinel: its presence says something, and a client that claims it is only trusted less.
+    headers.extend(fallback.map(|it| (FALLBACK, HeaderValue::from_static(it.as_str()))));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(DECISION, HeaderValue::from_static(if session.is_some() { "admitted" } else { "passed" }));
     headers.insert(TOKEN, token.unwrap_or(NOTHING));
@@ -55,7 +56,8 @@ pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Respo
     }
     if dialect == Dialect::ExtAuthz {
         let single = credential_header.as_ref().map(HeaderName::as_str);
-        let names = [Some(CREDENTIALS), single, (!has_cookies).then_some("cookie")];
+        let unsaid = fallback.is_none().then_some("sallyport-fallback");
+        let names = [Some(CREDENTIALS), single, unsaid, (!has_cookies).then_some("cookie")];
         let names = names.into_iter().flatten().collect::<Vec<_>>().join(",");
         headers.extend(HeaderValue::try_from(names).map(|names| (ENVOY_REMOVES, names)));
     }

@@ -2,6 +2,7 @@
 //! with `--profile` as wanted.
 
 use super::*;
+use crate::config::Throttle;
 use crate::deps::Deps;
 use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;
@@ -132,6 +133,7 @@ async fn gatekeeper() -> Gatekeeper {
     let deps = Deps {
         ext_authz: None,
         listener: tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        ext_authz: None,
         forward_auth: None,
         bus: bus::connect("memory:").await.unwrap(),
         clock: Arc::new(SystemClock),
@@ -143,10 +145,10 @@ async fn gatekeeper() -> Gatekeeper {
     let (knowledge, _) = Knowledge::follow(&deps, &CancellationToken::new());
     Gatekeeper {
         knowledge: Arc::new(knowledge),
-        clock: deps.clock,
+        clock: deps.clock.clone(),
         verified: remember(1),
         pairs: remember(1),
-        exchange: Exchange::new(channel(), false),
+        exchange: Exchange::new(channel(), false, &Throttle::default(), deps.clock),
         usage: Arc::default(),
         fallbacks: Arc::default(),
     }

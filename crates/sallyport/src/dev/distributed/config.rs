@@ -147,6 +147,7 @@ impl Configs {
             trusted_proxies,
             country_header,
             country_database,
+            throttle: _,
             is_unguarded: _,
         } = proxy;
         let texts = [
