@@ -5,7 +5,7 @@ use crate::recipes::{self, Fronts, Recipe};
 use crate::recorder::Recorder;
 use harness::{World, until};
 use local_servers::Search;
-use local_servers::proxy::{Kind, Proxy};
+use local_servers::proxy::Proxy;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -49,10 +49,8 @@ impl Edge {
             let answer = get(proxy.address, "closed.test", "/", &[]).await.ok()?;
             (answer.status == Some(401)).then_some(())
         };
-        // Traefik accepts connections before it has read its rules.
-        if recipe.kind == Kind::Traefik {
-            until("Traefik asks", Duration::from_secs(20), asks).await;
-        }
+        // Traefik accepts connections before it has read its rules, Envoy before it knows that Sallyport is well.
+        until(&format!("{} asks", recipe.name), Duration::from_secs(20), asks).await;
         Ok(Self { at: At::Proxy(recipe), address: proxy.address, recorder, _proxy: Some(proxy) })
     }
 }
