@@ -5,7 +5,7 @@ use crate::recipes::{self, Fronts, Recipe};
 use crate::recorder::Recorder;
 use harness::{World, until};
 use local_servers::Search;
-use local_servers::proxy::Proxy;
+use local_servers::proxy::{Kind, Proxy};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -39,18 +39,34 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// That asks this installation.
     pub async fn start(recipe: &'static Recipe, world: &World) -> Result<Self, String> {
         let recorder = Recorder::start().await;
         let fronts = Fronts::of(world, recorder.address)?;
+        let edge = Self::asking(recipe, fronts, recorder).await?;
+        let asks = async || {
+            let answer = get(edge.address, "closed.test", "/", &[]).await.ok()?;
+            (answer.status == Some(401)).then_some(())
+        };
+        // Envoy accepts connections before it knows that Sallyport is well.
+        until(&format!("{} asks", recipe.name), Duration::from_secs(20), asks).await;
+        Ok(edge)
+    }
+
+    /// That asks whatever is there.
+    pub async fn asking(recipe: &'static Recipe, fronts: Fronts, recorder: Recorder) -> Result<Self, String> {
         let configure = |port, directory: &_| recipe.files(&fronts, port, directory);
         let proxy = Proxy::throwaway(recipe.kind, &Search::workspace(), configure).await;
         let proxy = proxy.map_err(|error| format!("{error:#}"))?;
-        let asks = async || {
-            let answer = get(proxy.address, "closed.test", "/", &[]).await.ok()?;
-            (answer.status == Some(401)).then_some(())
+        let edge = Self { at: At::Proxy(recipe), address: proxy.address, recorder, _proxy: Some(proxy) };
+        // Traefik accepts connections before it has read its rules.
+        let has_rules = async || {
+            let answer = get(edge.address, "closed.test", "/", &[]).await.ok()?;
+            (answer.status != Some(404)).then_some(())
         };
-        // Traefik accepts connections before it has read its rules, Envoy before it knows that Sallyport is well.
-        until(&format!("{} asks", recipe.name), Duration::from_secs(20), asks).await;
-        Ok(Self { at: At::Proxy(recipe), address: proxy.address, recorder, _proxy: Some(proxy) })
+        if recipe.kind == Kind::Traefik {
+            until("Traefik has its rules", Duration::from_secs(20), has_rules).await;
+        }
+        Ok(edge)
     }
 }

@@ -24,6 +24,8 @@ pub async fn done(ground: &Ground, at: At) -> Result<(), String> {
     check("the assertion is a session", assertion.split('.').count() == 3)?;
     let secret = token.client_secret.as_str();
     check("no secret arrives", !seen.headers.iter().any(|(_, value)| value.contains(secret)))?;
+    let address: Vec<_> = seen.all("x-forwarded-for").collect();
+    check("the client's address arrives", address == ["127.0.0.2"])?;
     check("no Client ID arrives", seen.all("cf-access-client-id").next().is_none())?;
 
     let session = given.unwrap_or(assertion);

@@ -7,7 +7,8 @@
 //! | [`judge`] [`reading`] | what must hold of every case, and how lenient applications read |
 //! | [`client`] [`http2`] [`recorder`] | both ends: raw bytes sent, raw bytes received |
 //! | [`edge`] [`recipes`] [`ground`] | the edges, and the installation behind them |
-//! | [`attacks`] [`job`] | what is done at each edge |
+//! | [`attacks`] [`job`] [`outage`] | what is done at each edge |
+//! | [`manifests`] | recipes for clusters, as far as they can be read without one |
 //! | [`coverage`] | which threat is shown where |
 //!
 //! A new proxy: its `Kind` in `local-servers`, its recipe in `deploy/`, and its row in [`recipes::ALL`].
@@ -28,6 +29,8 @@ mod ground;
 mod http2;
 mod job;
 mod judge;
+mod manifests;
+mod outage;
 mod reading;
 mod recipes;
 mod recorder;
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
             reading::a_lenient_reader_finds_the_way_to_the_closed,
         ),
         pure("statuses_are_read_in_every_form", http2::statuses_are_read_in_every_form),
+        pure("manifests_are_whole_and_closed", manifests::are_whole_and_closed),
         pure("every_threat_has_a_case", coverage::every_threat_has_a_case),
     ];
     trials.extend(At::all().into_iter().flat_map(|at| at_each(&shared, at)));
@@ -109,6 +113,9 @@ fn at_each(shared: &Arc<Shared>, at: At) -> Vec<Trial> {
         Trial::test(name("the_main_job"), move || three.run(async |ground| job::done(ground, at).await)),
     ];
     if let At::Proxy(recipe) = at {
+        let four = shared.clone();
+        let outage = move || four.run(async |ground| outage::is_closed(ground, recipe).await);
+        trials.push(Trial::test(name("it_is_closed_when_nobody_can_decide"), outage));
         trials.push(Trial::test(name("the_recipe_is_valid"), move || Ok(recipe.validate()?)));
     }
     trials

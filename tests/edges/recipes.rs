@@ -95,6 +95,13 @@ impl Fronts {
     }
 }
 
+impl Fronts {
+    /// Both are this one.
+    pub fn at(asked: SocketAddr, upstream: SocketAddr) -> Self {
+        Self { ext_authz: asked, forward_auth: asked, upstream }
+    }
+}
+
 impl Recipe {
     /// Its files, for a proxy that listens on this port and reads them in this directory.
     pub fn files(&self, fronts: &Fronts, port: u16, directory: &Path) -> Result<Files> {
@@ -110,7 +117,7 @@ impl Recipe {
     /// By the proxy's own judgement; by starting it where it has none.
     pub fn validate(&self) -> Result<(), String> {
         let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
-        let fronts = Fronts { ext_authz: nobody, forward_auth: nobody, upstream: nobody };
+        let fronts = Fronts::at(nobody, nobody);
         let configure = |port, directory: &_| self.files(&fronts, port, directory);
         proxy::validate(self.kind, &Search::workspace(), configure).map_err(|error| format!("{error:#}"))
     }
