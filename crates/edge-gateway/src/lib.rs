@@ -16,8 +16,11 @@
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
+//! | `bench` | decisions without a network, for measurements |
 
 mod answer;
+#[doc(hidden)]
+pub mod bench;
 pub mod config;
 mod decide;
 pub mod deps;

@@ -56,7 +56,7 @@ impl Usage {
         }
     }
 
-    fn take(&self) -> Vec<Use> {
+    pub fn take(&self) -> Vec<Use> {
         let listed = std::mem::take(&mut *self.listed.lock());
         let read = |Used { token, version, uses }: Used| {
             // Unlisted first: a use that comes in between lists the session again.
