@@ -6,7 +6,7 @@ use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;
 use crate::request::canonical;
 use crate::request::credential::Pair;
-use crate::session::{Key, Session, remember};
+use crate::session::{Key, Obtained, Origins, remember};
 use async_trait::async_trait;
 use change_feed::{Gate, Replica, Source, Staleness, View};
 use futures::FutureExt as _;
@@ -49,6 +49,7 @@ impl Decisions {
             clock,
             verified: remember(max_sessions),
             pairs: remember(max_sessions),
+            origins: Origins::default(),
             exchange: Exchange::new(nobody, true),
             usage: Arc::default(),
             fallbacks: Arc::default(),
@@ -58,9 +59,8 @@ impl Decisions {
 
     /// As if `text` had been verified.
     pub fn remember_session(&self, text: &str, claims: Claims, kid: KeyId) {
-        if let Some(session) = Session::new(Verified { claims, kid }, text, None) {
-            self.gatekeeper.verified.insert(Key::of_token(text), session);
-        }
+        let session = self.gatekeeper.origins.session(Verified { claims, kid });
+        self.gatekeeper.verified.insert(Key::of_token(text), session);
     }
 
     /// As if the pair had been exchanged for `text` at this application.
@@ -74,8 +74,9 @@ impl Decisions {
         let snapshot = self.gatekeeper.knowledge.directory.snapshot();
         let Some(application) = snapshot.application(application) else { return };
         let pair = Pair { client_id: client_id.into(), client_secret: client_secret.into() };
-        if let Some(session) = Session::new(Verified { claims, kid }, text, Some((application, true))) {
-            self.gatekeeper.pairs.insert(Key::of_pair(Some(&pair), &application.id), session);
+        let session = self.gatekeeper.origins.session(Verified { claims, kid });
+        if let Some(obtained) = Obtained::new(session, text, Some((application, true))) {
+            self.gatekeeper.pairs.insert(Key::of_pair(Some(&pair), &application.id), obtained);
         }
     }
 

@@ -5,7 +5,7 @@ mod flights;
 use crate::measure;
 use crate::refusal::Refusal;
 use crate::request::credential::Pair;
-use crate::session::{Key, Session};
+use crate::session::{Key, Obtained, Session};
 use directory::Application;
 use flights::Flights;
 use policy::CountryCode;
@@ -29,7 +29,7 @@ const TURN: Duration = Duration::from_secs(5);
 /// What an exchange brought.
 #[derive(Clone)]
 pub enum Exchanged {
-    Session(Arc<Session>),
+    Session(Arc<Obtained>),
     /// The application lets the request pass without identity.
     Bypass,
 }
@@ -70,7 +70,7 @@ impl Exchange {
         question: Question,
         pair: Option<&Pair<'_>>,
         application: &Application,
-        verify: impl Fn(&str) -> Option<session_token::Verified>,
+        verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
         let seat = self.flights.join(question);
         seat.answer(async || {
@@ -86,7 +86,7 @@ impl Exchange {
         question: Question,
         pair: Option<&Pair<'_>>,
         application: &Application,
-        verify: impl Fn(&str) -> Option<session_token::Verified>,
+        verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
         let Ok(Ok(_turn)) = tokio::time::timeout(TURN, self.turns.acquire()).await else {
             return Err(Refusal::unavailable("too many credentials are being checked; retry"));
@@ -116,11 +116,10 @@ impl Exchange {
             return Ok(Exchanged::Bypass);
         }
         // The key may be newer than what is known here: then the answer is retried, not believed.
-        let verified = verify(&session_jwt)
+        let session = verify(&session_jwt)
             .ok_or_else(|| Refusal::unavailable("the session's key is not known yet; retry"))?;
         let cookie = pair.map(|_| (application, self.is_https));
-        let session = Session::new(verified, &session_jwt, cookie);
-        session
+        Obtained::new(session, &session_jwt, cookie)
             .map(Exchanged::Session)
             .ok_or_else(|| Refusal::unavailable("the session is unreadable; retry"))
     }

@@ -62,7 +62,8 @@ impl Case {
                 let known = Known::new(1_000).await?;
                 known.remember_sessions(1)?;
                 known.remember_pairs(1)?;
-                let headers = if self == Self::Cookie { known::with_cookie(0)? } else { known::with_pair(0)? };
+                let headers =
+                    if self == Self::Cookie { known::with_cookie(0)? } else { known::with_pair(0)? };
                 let uri = known::uri();
                 Box::new(move || known.decisions.decide(&uri, &headers))
             }

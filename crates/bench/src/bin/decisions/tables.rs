@@ -1,8 +1,8 @@
 //! What is printed.
 
+use crate::Case;
 use crate::known::{self, Known};
 use crate::policies::Judged;
-use crate::Case;
 use allocation_counter::{AllocationInfo, measure};
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;

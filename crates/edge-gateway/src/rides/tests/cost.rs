@@ -5,7 +5,7 @@ use super::*;
 use crate::deps::Deps;
 use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;
-use crate::session::{Session, remember};
+use crate::session::{Origins, remember};
 use change_feed::View as _;
 use model::{AccountId, ApplicationId, Clock as _, SessionId, SystemClock, TokenId};
 use prost::Message as _;
@@ -28,8 +28,7 @@ impl Judge for Leased {
     fn judge_again(&self, grounds: &Grounds) -> Result<(), Refusal> {
         let _ = self.0.judge_again(grounds);
         let Basis::Session(session) = &grounds.basis else { return Ok(()) };
-        let claims = &session.claims;
-        let judged = self.0.knowledge.tokens.judge_token(&claims.token.unwrap(), 1, 0, self.0.clock.now());
+        let judged = self.0.knowledge.tokens.judge_token(&session.token.unwrap(), 1, 0, self.0.clock.now());
         judged.map_err(|refusal| Refusal::unauthenticated(refusal.reason(), refusal.message()))
     }
 }
@@ -124,7 +123,7 @@ fn session(account: AccountId, signer: &SigningKey, token: TokenId) -> Basis {
         secret_version: 1,
         as_of: AsOf::default(),
     };
-    Basis::Session(Session::new(Verified { claims, kid: signer.kid() }, "a.b.c", None).unwrap())
+    Basis::Session(Origins::default().session(Verified { claims, kid: signer.kid() }))
 }
 
 async fn gatekeeper() -> Gatekeeper {
@@ -144,6 +143,7 @@ async fn gatekeeper() -> Gatekeeper {
         clock: deps.clock,
         verified: remember(1),
         pairs: remember(1),
+        origins: Origins::default(),
         exchange: Exchange::new(channel(), false),
         usage: Arc::default(),
         fallbacks: Arc::default(),
