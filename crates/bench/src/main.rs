@@ -12,6 +12,7 @@
 //! | `world` | every service in this process, and an application to protect |
 //! | `owner`, `follower` | a feed's owner and its replicas, as they are deployed |
 //! | `registry` | many tokens at once, and one row read alone |
+//! | `nginx` | a plain proxy before the same application, to compare with |
 //! | `upstream`, `load` | what stands behind the gateway, and what stands before it |
 //! | `series`, `cpu`, `memory` | rounds of a measurement, the server's share of the processor, a process's memory |
 //! | `report` | the table, and the same as JSON |
@@ -27,6 +28,7 @@ mod follower;
 mod gateway;
 mod load;
 mod memory;
+mod nginx;
 mod owner;
 mod propagation;
 mod registry;

@@ -10,7 +10,7 @@ use prost::Message as _;
 use proto::token_registry::UsageReport;
 use proto::token_registry::usage_report::Use;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -22,12 +22,24 @@ const PARTS: usize = 16;
 /// How many uses one message says: far below the bus's largest payload.
 const PER_MESSAGE: usize = 5_000;
 
-/// One session's uses since the last report.
+/// One session's uses since the last report: their number, and whether the session is listed.
 #[derive(Debug, Default)]
-pub struct Uses {
-    last_ms: AtomicI64,
-    count: AtomicU32,
-    is_listed: AtomicBool,
+pub struct Uses(AtomicU32);
+
+/// Beside the number: far more uses than there are between two reports.
+const LISTED: u32 = 1 << 31;
+
+impl Uses {
+    /// One more. Whether the session is to be listed.
+    fn add(&self) -> bool {
+        let is_listed = self.0.fetch_add(1, Ordering::AcqRel) & LISTED != 0;
+        !is_listed && self.0.fetch_or(LISTED, Ordering::AcqRel) & LISTED == 0
+    }
+
+    /// From now on there are none: a use that comes next lists the session again.
+    fn take(&self) -> u32 {
+        self.0.swap(0, Ordering::AcqRel) & !LISTED
+    }
 }
 
 /// The sessions that were used since the last report, in parts: cores rarely meet at one.
@@ -42,10 +54,8 @@ impl Usage {
         if session.token.is_none() {
             return;
         }
-        let uses = &session.uses;
-        uses.count.fetch_add(1, Ordering::Relaxed);
-        uses.last_ms.store(now.as_millis(), Ordering::Relaxed);
-        if uses.is_listed.load(Ordering::Relaxed) || uses.is_listed.swap(true, Ordering::AcqRel) {
+        session.last_used_ms.store(now.as_millis(), Ordering::Relaxed);
+        if !session.uses.add() {
             return;
         }
         let [.., part] = session.id.as_bytes();
@@ -54,21 +64,18 @@ impl Usage {
         if listed.len() < MOST / PARTS {
             listed.push(session.clone());
         } else {
-            uses.is_listed.store(false, Ordering::Release);
+            session.uses.take();
         }
     }
 
     pub fn take(&self) -> Vec<Use> {
         let listed = self.listed.iter().flat_map(|part| std::mem::take(&mut *part.lock()));
         let read = |session: Arc<Session>| {
-            let uses = &session.uses;
-            // Unlisted first: a use that comes in between lists the session again.
-            uses.is_listed.store(false, Ordering::Release);
             Some(Use {
                 token_id: session.token?.to_string(),
                 client_secret_version: session.secret_version,
-                uses: uses.count.swap(0, Ordering::AcqRel).into(),
-                last_used_at_ms: uses.last_ms.load(Ordering::Acquire),
+                uses: session.uses.take().into(),
+                last_used_at_ms: session.last_used_ms.load(Ordering::Acquire),
             })
         };
         listed.filter_map(read).filter(|used| used.uses > 0).collect()

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use session_token::{AsOf, Claims, KeyId, Verified};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 /// For which application a session was issued, by whom, and under which key.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -44,6 +45,7 @@ impl Origins {
             expires_at_s,
             as_of_registry: token_registry,
             as_of_issuer: session_issuer,
+            last_used_ms: AtomicI64::default(),
             uses: Uses::default(),
         })
     }
