@@ -100,7 +100,9 @@ async fn paths(
     let by_pair = Path {
         name: "header-pair",
         title: format!("Gateway, Client ID and Client Secret, exchanged before; {connections} connections"),
-        notes: vec!["Expected: 0.70 or better. Every answer carries the session as a cookie, 1 KB.".to_owned()],
+        notes: vec![
+            "Expected: 0.70 or better. Every answer carries the session as a cookie, 1 KB.".to_owned(),
+        ],
         subjects: vec![
             Subject::new(Role::Floor, FLOOR, Target::new(floor.gateway, &pair.lines())),
             path(few, empty.with_pair(&pair)),

@@ -21,7 +21,7 @@ use footing::Footing;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use model::Clock;
-use policy::{CountryCode, Facts, Outcome};
+use policy::{CountryCode, Decision, Facts, Outcome};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -238,7 +238,8 @@ fn facts<'a>(address: Option<IpAddr>, country: Option<CountryCode>) -> Facts<'a>
 
 /// Open to everybody who comes from there.
 fn is_open(application: &Application, facts: &Facts<'_>) -> bool {
-    application.policies.evaluate(facts).outcome == Outcome::Bypass
+    let policies = &application.policies;
+    policies.has(Decision::Bypass) && policies.evaluate(facts).outcome == Outcome::Bypass
 }
 
 fn unmatched(snapshot: &Snapshot) -> Refusal {
