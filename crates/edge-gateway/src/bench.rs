@@ -8,7 +8,7 @@ use crate::request::canonical;
 use crate::request::credential::Pair;
 use crate::session::{Key, Obtained, Origins, remember};
 use async_trait::async_trait;
-use change_feed::{Gate, Replica, Source, Staleness, View};
+use change_feed::{Gate, Replica, Source, View};
 use futures::FutureExt as _;
 use http::{HeaderMap, Method, Uri};
 use model::{ApplicationId, BootTime, Clock, Error, SystemClock, Timestamp};
@@ -111,7 +111,7 @@ async fn lease<V: View>(
         clock: clock.clone(),
         view: view.clone(),
         gate: gate.clone(),
-        staleness: Arc::new(|| Staleness::None),
+        staleness: change_feed::replica::never_stale(),
     };
     let leased = async {
         while !gate.is_live(clock.boot()) {

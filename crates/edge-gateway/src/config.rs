@@ -20,8 +20,20 @@ pub struct Config {
     pub bus: String,
     #[serde(default)]
     pub limits: Limits,
+    /// The second front; off without it.
+    #[serde(default)]
+    pub ext_authz: Option<ExtAuthz>,
+    #[serde(default)]
+    pub forward_auth: Option<ForwardAuth>,
     #[serde(flatten)]
     pub proxy: Proxy,
+}
+
+/// `[edge_gateway.ext_authz]`: where Envoy asks (gRPC in clear text, for its own network alone).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtAuthz {
+    pub listen: SocketAddr,
 }
 
 /// `[edge_gateway.limits]`: how long somebody is waited for, and how much there may be at once.
@@ -83,6 +95,21 @@ impl Limits {
     }
 }
 
+/// `[edge_gateway.forward_auth]`: decisions for other proxies, over HTTP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardAuth {
+    /// Where proxies ask.
+    pub listen: SocketAddr,
+    /// Proxies that may ask, and whose word about the client's request counts. None by default: everybody is refused.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Header in which they name the client's country. They must set it on every request: what a client sends under this
+    /// name counts otherwise.
+    #[serde(default)]
+    pub country_header: Option<String>,
+}
+
 /// How requests come in and go on.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Proxy {
@@ -123,6 +150,12 @@ pub struct Upstream {
 impl Config {
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = self.proxy.problems();
+        if let Some(name) = self.forward_auth.as_ref().and_then(|front| front.country_header.as_ref())
+            && http::HeaderName::try_from(name).is_err()
+        {
+            problems
+                .push(format!("edge_gateway.forward_auth.country_header: \"{name}\" is not a header name"));
+        }
         if self.bus.starts_with("memory:") {
             problems.push("edge_gateway.bus: memory: serves one process only; give nats://…".to_owned());
         }

@@ -30,8 +30,8 @@ pub use download::Download;
 pub use tunnel::Tunnel;
 pub use upstream::Upstream;
 
-const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
-const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
+pub const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
+pub const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -108,7 +108,7 @@ impl Upstreams {
         mut onward: Onward<'_>,
         admission: Admission,
     ) -> Answered {
-        let Admission { basis: _, assertion, cookie, credential_header, fallback } = admission;
+        let Admission { assertion, cookie, credential_header, fallback, .. } = admission;
         onward.fallback = fallback;
         if let Some(name) = credential_header {
             credential::strip_single(&mut parts.headers, &name);

@@ -16,6 +16,8 @@
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
+//! | `ext_authz` | the second front: Envoy asks, and carries out the decision |
+//! | [`forward_auth`] | decisions for other proxies, over HTTP |
 //! | `bench` | decisions without a network, for measurements |
 
 mod answer;
@@ -26,8 +28,10 @@ mod decide;
 pub mod deps;
 mod endpoints;
 mod exchange;
+mod ext_authz;
 mod fallbacks;
 mod forward;
+pub mod forward_auth;
 mod knowledge;
 mod listener;
 mod measure;
