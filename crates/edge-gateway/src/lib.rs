@@ -18,8 +18,11 @@
 //! | `listener` | connections |
 //! | `ext_authz` | the second front: Envoy asks, and carries out the decision |
 //! | [`forward_auth`] | decisions for other proxies, over HTTP |
+//! | `bench` | decisions without a network, for measurements |
 
 mod answer;
+#[doc(hidden)]
+pub mod bench;
 pub mod config;
 mod decide;
 pub mod deps;
