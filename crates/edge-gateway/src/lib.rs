@@ -25,6 +25,8 @@ mod endpoints;
 mod exchange;
 mod fallbacks;
 mod forward;
+#[doc(hidden)]
+pub mod fuzzing;
 mod knowledge;
 mod listener;
 mod measure;

@@ -13,7 +13,8 @@ pub struct Target<'a> {
     pub host: Cow<'a, str>,
     /// As the client gave it; the upstream gets it in `Host`.
     pub port: Option<u16>,
-    /// Begins with `/`; no empty, `.` or `..` segments; unreserved characters never percent-encoded.
+    /// Begins with `/`; no empty, `.` or `..` segments. One spelling: what a path may hold plainly (RFC 3986 section 3.3)
+    /// is never percent-encoded, and everything else is, and `*`, which means something else in a pattern.
     pub path: Cow<'a, str>,
     /// The path as those read it who drop dots and spaces at the end of a segment, if that is another.
     pub loose_path: Option<String>,
@@ -137,11 +138,7 @@ fn is_canonical(path: &str) -> bool {
     for byte in path.bytes() {
         let starts_badly = previous == b'/' && matches!(byte, b'/' | b'.');
         let ends_badly = previous == b'.' && byte == b'/';
-        if starts_badly
-            || ends_badly
-            || !is_printable(byte)
-            || matches!(byte, b'%' | b'\\' | b'#' | b'?' | b';')
-        {
+        if starts_badly || ends_badly || !(is_plain(byte) || byte == b'/') {
             return false;
         }
         previous = byte;
@@ -160,15 +157,24 @@ fn loosely(path: &str) -> Option<String> {
     if path.split('/').all(|segment| strip(segment) == segment.len()) {
         return None;
     }
-    let segments = path.split('/').skip(1).map(|segment| segment.get(..strip(segment)).unwrap_or(segment));
-    let kept: Vec<&str> = segments.filter(|segment| !segment.is_empty()).collect();
-    Some(format!("/{}", kept.join("/")))
+    let mut loose = String::with_capacity(path.len());
+    let mut is_directory = false;
+    for segment in path.split('/').skip(1).map(|segment| segment.get(..strip(segment)).unwrap_or(segment)) {
+        is_directory = segment.is_empty();
+        if !is_directory {
+            loose.push('/');
+            loose.push_str(segment);
+        }
+    }
+    if is_directory {
+        loose.push('/');
+    }
+    Some(loose)
 }
 
-/// One segment with unreserved characters decoded and everything else encoded in one way.
+/// One segment, every character spelled in the one way.
 fn segment(raw: &str) -> Result<String, Refusal> {
     let mut decoded = Vec::with_capacity(raw.len());
-    let mut canonical = String::with_capacity(raw.len());
     let mut bytes = raw.bytes();
     while let Some(byte) = bytes.next() {
         if byte != b'%' {
@@ -176,7 +182,6 @@ fn segment(raw: &str) -> Result<String, Refusal> {
                 return Err(ambiguous("a backslash, semicolon, fragment, control or non-ASCII character"));
             }
             decoded.push(byte);
-            canonical.push(char::from(byte));
             continue;
         }
         let digits = [bytes.next(), bytes.next()].map(|digit| digit.and_then(|d| char::from(d).to_digit(16)));
@@ -186,20 +191,41 @@ fn segment(raw: &str) -> Result<String, Refusal> {
             return Err(ambiguous("an encoded slash, backslash, semicolon or control character"));
         }
         decoded.push(value);
-        if value.is_ascii_alphanumeric() || matches!(value, b'-' | b'.' | b'_' | b'~') {
-            canonical.push(char::from(value));
-        } else {
-            canonical.push('%');
-            canonical.extend(
-                [value >> 4, value & 15]
-                    .iter()
-                    .filter_map(|d| char::from_digit(u32::from(*d), 16))
-                    .map(|c| c.to_ascii_uppercase()),
-            );
-        }
     }
     std::str::from_utf8(&decoded).map_err(|_| ambiguous("an encoding that is not UTF-8"))?;
+    let mut canonical = String::with_capacity(raw.len());
+    for byte in decoded {
+        if is_plain(byte) {
+            canonical.push(char::from(byte));
+        } else {
+            let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16));
+            canonical.push('%');
+            canonical.extend(digits.iter().flatten().map(char::to_ascii_uppercase));
+        }
+    }
     Ok(canonical)
+}
+
+/// Spelled plainly: `pchar` of RFC 3986 section 3.3, but `;`, which is refused, and `*`.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'+'
+                | b','
+                | b'='
+                | b':'
+                | b'@'
+        )
 }
 
 const fn is_printable(byte: u8) -> bool {
