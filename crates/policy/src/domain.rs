@@ -70,8 +70,8 @@ impl DomainPattern {
     }
 
     /// Whether it covers the request. `host` in any case, with or without a trailing dot, without port.
-    /// `path` as it is forwarded: starting with a slash, normalised, every character spelled as in a pattern, without query or fragment (a path with either is
-    /// never covered); empty means `/`.
+    /// `path` as it is forwarded: starting with a slash, normalised, every character spelled as in a pattern, without
+    /// query or fragment (a path with either is never covered); empty means `/`.
     pub fn matches(&self, host: &str, path: &str) -> bool {
         let mut buffer = [0; MAX_HOST];
         let Some(host) = canonical_host(host, &mut buffer) else { return false };
