@@ -73,6 +73,7 @@ impl World {
         let Embedded { workers, ready, operator } = embedded::assemble(embedded::Options {
             data_dir: databases.clone(),
             gateway: listener,
+            ext_authz: None,
             admin,
             proxy: Proxy {
                 upstream: Some(format!("http://{upstream}")),

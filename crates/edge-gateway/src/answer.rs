@@ -29,8 +29,14 @@ struct Reasoned<'a> {
 
 /// The answer to a request that goes no further.
 pub fn refusal(refusal: &Refusal, application: Option<&Application>) -> Response<Body> {
+    refused(refusal, application).map(|text| Either::Right(Full::new(text)))
+}
+
+/// The same, for somebody else to give.
+pub fn refused(refusal: &Refusal, application: Option<&Application>) -> Response<Bytes> {
     let Refusal { status, reason, message } = refusal;
-    let mut response = json(*status, &Reasoned { error: reason, message });
+    let text = serde_json::to_vec(&Reasoned { error: reason, message }).unwrap_or_default();
+    let mut response = unkept(*status, text.into());
     let headers = response.headers_mut();
     let mut put = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -52,15 +58,13 @@ pub fn refusal(refusal: &Refusal, application: Option<&Application>) -> Response
     response
 }
 
-/// A JSON answer that nobody keeps.
-pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
-    let text = serde_json::to_vec(body).unwrap_or_default();
-    text_json(status, text)
+/// An answer of text that is JSON already, and that nobody keeps.
+pub fn text_json(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    unkept(status, text.into()).map(|text| Either::Right(Full::new(text)))
 }
 
-/// The same, of text that is JSON already.
-pub fn text_json(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Either::Right(Full::new(text.into())));
+fn unkept(status: StatusCode, text: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(text);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

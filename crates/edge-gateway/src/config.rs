@@ -20,8 +20,18 @@ pub struct Config {
     pub bus: String,
     #[serde(default)]
     pub limits: Limits,
+    /// The second front; off without it.
+    #[serde(default)]
+    pub ext_authz: Option<ExtAuthz>,
     #[serde(flatten)]
     pub proxy: Proxy,
+}
+
+/// `[edge_gateway.ext_authz]`: where Envoy asks (gRPC in clear text, for its own network alone).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtAuthz {
+    pub listen: SocketAddr,
 }
 
 /// `[edge_gateway.limits]`: how long somebody is waited for, and how much there may be at once.

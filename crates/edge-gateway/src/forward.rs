@@ -108,7 +108,7 @@ impl Upstreams {
         mut onward: Onward<'_>,
         admission: Admission,
     ) -> Answered {
-        let Admission { basis, cookie, credential_header, fallback } = admission;
+        let Admission { basis, cookie, credential_header, fallback, .. } = admission;
         onward.fallback = fallback;
         if let Some(name) = credential_header {
             credential::strip_single(&mut parts.headers, &name);

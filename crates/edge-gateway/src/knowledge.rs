@@ -6,10 +6,12 @@ use change_feed::replica::Lease;
 use change_feed::{Gate, RemoteSource, Replica, Staleness, View};
 use directory::Directory;
 use model::{BootTime, Clock};
+use proto::change_feed::Entry;
 use revocation::{Sessions, Tokens};
 use service_kit::status::from_status;
 use service_kit::{GrpcChannel, Worker};
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The views and their gates.
@@ -63,15 +65,41 @@ impl Knowledge {
             gates: std::array::from_fn(|_| Arc::new(Gate::default())),
         };
         let [tokens, directory, sessions] = &knowledge.gates;
-        let applications = knowledge.directory.clone();
-        let staleness = Arc::new(move || applications.snapshot().longest_staleness());
+        let (modes, staleness) = watch::channel(Staleness::None);
+        let applications = Arc::new(Applications { directory: knowledge.directory.clone(), modes });
         let following = Following { deps, changes: &knowledge.changes, served, staleness };
         let workers = vec![
             following.feed("token-registry", &deps.token_registry, &knowledge.tokens, tokens),
-            following.feed("policy-evaluator", &deps.policy_evaluator, &knowledge.directory, directory),
+            following.feed("policy-evaluator", &deps.policy_evaluator, &applications, directory),
             following.feed("session-issuer", &deps.session_issuer, &knowledge.sessions, sessions),
         ];
         (knowledge, workers)
+    }
+}
+
+/// The applications, and how stale the most patient of their failure modes lets this gateway be.
+struct Applications {
+    directory: Arc<Directory>,
+    modes: watch::Sender<Staleness>,
+}
+
+impl Applications {
+    fn tell(&self) {
+        self.modes.send_replace(self.directory.snapshot().longest_staleness());
+    }
+}
+
+impl View for Applications {
+    const KINDS: &'static [&'static str] = Directory::KINDS;
+
+    fn load(&self, objects: Vec<Entry>) {
+        self.directory.load(objects);
+        self.tell();
+    }
+
+    fn apply(&self, entries: &[Entry]) {
+        self.directory.apply(entries);
+        self.tell();
     }
 }
 
@@ -80,7 +108,7 @@ struct Following<'f> {
     deps: &'f Deps,
     changes: &'f Arc<Changes>,
     served: &'f CancellationToken,
-    staleness: Arc<dyn Fn() -> Staleness + Send + Sync>,
+    staleness: watch::Receiver<Staleness>,
 }
 
 impl Following<'_> {

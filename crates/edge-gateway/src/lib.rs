@@ -16,6 +16,7 @@
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
+//! | `ext_authz` | the second front: Envoy asks, and carries out the decision |
 
 mod answer;
 pub mod config;
@@ -23,6 +24,7 @@ mod decide;
 pub mod deps;
 mod endpoints;
 mod exchange;
+mod ext_authz;
 mod fallbacks;
 mod forward;
 #[doc(hidden)]

@@ -45,7 +45,7 @@ pub struct Gateway {
     pub gatekeeper: Arc<Gatekeeper>,
     pub rides: Arc<Rides>,
     pub measures: Measures,
-    pub origin: Origin,
+    pub origin: Arc<Origin>,
     pub upstreams: Upstreams,
     pub is_unguarded: bool,
     /// How many connections may be open; others wait to be accepted.

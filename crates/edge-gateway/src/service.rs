@@ -2,6 +2,7 @@ use crate::config::{Limits, Proxy};
 use crate::decide::Gatekeeper;
 use crate::deps::Deps;
 use crate::exchange::Exchange;
+use crate::ext_authz::{Authorizer, Server};
 use crate::fallbacks::Fallbacks;
 use crate::forward::Upstreams;
 use crate::knowledge::Knowledge;
@@ -52,24 +53,39 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         fallbacks: fallbacks.clone(),
     });
     let rides = Arc::new(Rides::new(gatekeeper.clone(), knowledge.changes.clone()));
+    let origin =
+        Arc::new(Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries });
+    let authorizer = Authorizer {
+        gatekeeper: gatekeeper.clone(),
+        origin: origin.clone(),
+        measures: Measures::new(),
+        is_https: proxy.is_https,
+    };
     let gateway = Arc::new(Gateway {
         gatekeeper,
         rides: rides.clone(),
         measures: Measures::new(),
-        origin: Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries },
+        origin,
         upstreams: Upstreams::new(proxy, limits),
         is_unguarded: proxy.is_unguarded,
         places: Arc::new(Semaphore::new(limits.max_connections().min(Semaphore::MAX_PERMITS))),
         client_patience: limits.client_timeout(),
         stream_patience: limits.stream_timeout(),
     });
-    let Deps { listener, clock, bus, .. } = deps;
+    let Deps { listener, ext_authz, clock, bus, .. } = deps;
     let judging = served.clone();
     workers.push(Worker::new("edge-gateway rides", async move |_| {
         rides.keep_judging(judging).await;
         Ok(())
     }));
-    let served = served.drop_guard();
+    let served = Arc::new(served.drop_guard());
+    if let Some(listener) = ext_authz {
+        let (server, served) = (Server::new(authorizer, limits.max_connections()), served.clone());
+        workers.push(Worker::new("edge-gateway ext_authz", async move |stop| {
+            let _served = served;
+            server.serve(listener, stop).await
+        }));
+    }
     workers.push(Worker::new("edge-gateway listener", async move |stop| {
         let _served = served;
         gateway.serve(listener, stop).await

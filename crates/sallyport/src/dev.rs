@@ -55,6 +55,9 @@ pub struct Options {
     /// Where the gateway listens; port 0 picks a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8787")]
     gateway: SocketAddr,
+    /// Answer Envoy's external authorization here, at the first gateway; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR:PORT")]
+    ext_authz: Option<SocketAddr>,
     /// Where the management API listens; port 0 picks a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8788")]
     admin: SocketAddr,

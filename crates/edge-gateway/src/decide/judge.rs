@@ -2,7 +2,7 @@
 
 use super::{
     ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, changed_meanwhile, credential_header, facts,
-    is_open,
+    open,
 };
 use crate::exchange::Exchanged;
 use crate::knowledge::Knowledge;
@@ -12,7 +12,7 @@ use crate::request::headers;
 use crate::session::{Key, Session};
 use directory::{Application, Organization, Snapshot};
 use http::{Method, StatusCode};
-use model::Timestamp;
+use model::{PolicyId, Timestamp};
 use policy::{Decision, Facts, Outcome};
 use std::sync::Arc;
 
@@ -37,8 +37,8 @@ impl Gatekeeper {
         let At { facts, now, .. } = at;
         if let Some(Fresh { exchanged: Exchanged::Bypass, positions, .. }) = fresh {
             // The evaluator's word counts as long as nothing has changed that it may not have seen.
-            return Now::Decided(if is_open(application, &facts) {
-                Ok(ANONYMOUS)
+            return Now::Decided(if let Some(open) = open(application, &facts) {
+                Ok(open)
             } else if self.knowledge.positions() == positions {
                 Ok(Admission { basis: Basis::Word(positions), ..ANONYMOUS })
             } else {
@@ -50,21 +50,21 @@ impl Gatekeeper {
             Credential::Session(token) => {
                 let session = self.verified(token, snapshot, now);
                 let admitted = session.and_then(|session| {
-                    self.admit(&session, &at)?;
-                    Ok(Admission { basis: Basis::Session(session), ..ANONYMOUS })
+                    let Judged { policy, .. } = self.admit(&session, &at)?;
+                    Ok(Admission { basis: Basis::Session(session), policy, ..ANONYMOUS })
                 });
-                Now::Decided(admitted.or_else(|refusal| {
-                    if is_open(application, &facts) { Ok(ANONYMOUS) } else { Err(refusal) }
-                }))
+                Now::Decided(admitted.or_else(|refusal| open(application, &facts).ok_or(refusal)))
             }
             Credential::Pair(pair) => {
-                if is_open(application, &facts) && !application.policies.has(Decision::NonIdentity) {
-                    return Now::Decided(Ok(ANONYMOUS));
+                if let Some(open) = open(application, &facts)
+                    && !application.policies.has(Decision::NonIdentity)
+                {
+                    return Now::Decided(Ok(open));
                 }
                 self.judge_kept(Some(pair), &at, fresh)
             }
             Credential::None => match application.policies.evaluate(&facts).outcome {
-                Outcome::Bypass => Now::Decided(Ok(ANONYMOUS)),
+                Outcome::Bypass => Now::Decided(open(application, &facts).ok_or_else(missing)),
                 Outcome::ServiceAuth | Outcome::Allow => self.judge_kept(None, &at, fresh),
                 _ if is_open_preflight(seen, application) => {
                     Now::Decided(Ok(Admission { basis: Basis::Preflight, ..ANONYMOUS }))
@@ -87,7 +87,7 @@ impl Gatekeeper {
         };
         let Some(session) = session else { return Now::Exchange(pair) };
         match self.admit(&session, at) {
-            Ok(lives_on) => {
+            Ok(Judged { lives_on, policy }) => {
                 if !lives_on {
                     self.pairs.remove(&key);
                 }
@@ -96,7 +96,7 @@ impl Gatekeeper {
                 let is_given = lives_on && pair.is_some() && !is_strict;
                 let cookie =
                     is_given.then(|| session.cookie(at.application, self.exchange.is_https)).flatten();
-                Now::Decided(Ok(Admission { basis: Basis::Session(session), cookie, ..ANONYMOUS }))
+                Now::Decided(Ok(Admission { basis: Basis::Session(session), cookie, policy, ..ANONYMOUS }))
             }
             // What was kept is no longer good: the credential itself may still be.
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED && fresh.is_none() => {
@@ -107,8 +107,8 @@ impl Gatekeeper {
         }
     }
 
-    /// The whole judgement of a session for one request, which counts as a use. Says whether it outlives the request.
-    fn admit(&self, session: &Session, at: &At<'_>) -> Result<bool, Refusal> {
+    /// The whole judgement of a session for one request, which counts as a use.
+    fn admit(&self, session: &Session, at: &At<'_>) -> Result<Judged, Refusal> {
         let admitted = self.judge_session(session, at);
         let claims = &session.claims;
         if let Some(token) = claims.token.filter(|_| admitted.is_ok()) {
@@ -118,7 +118,7 @@ impl Gatekeeper {
     }
 
     /// The same, and nothing is counted.
-    pub(super) fn judge_session(&self, session: &Session, at: &At<'_>) -> Result<bool, Refusal> {
+    pub(super) fn judge_session(&self, session: &Session, at: &At<'_>) -> Result<Judged, Refusal> {
         let (claims, At { application, organization, facts, now }) = (&session.claims, *at);
         claims.check_audience(&application.aud).map_err(rejected)?;
         if organization.is_none_or(|organization| organization.issuer != claims.issuer) {
@@ -141,9 +141,12 @@ impl Gatekeeper {
         let verdict = application.policies.evaluate(&facts.with_service_token(claims.token));
         match (verdict.outcome, verdict.policy) {
             (Outcome::ServiceAuth | Outcome::Allow, Some(decided)) => {
-                Ok(!application.session_duration(decided).is_zero())
+                let lives_on = !application.session_duration(decided).is_zero();
+                Ok(Judged { lives_on, policy: Some(decided.id) })
             }
-            (Outcome::Bypass, _) => Ok(true),
+            (Outcome::Bypass, decided) => {
+                Ok(Judged { lives_on: true, policy: decided.map(|decided| decided.id) })
+            }
             (Outcome::Deny, _) => {
                 Err(Refusal::denied("POLICY_DENIED", "an Access policy blocks this request"))
             }
@@ -177,6 +180,14 @@ impl Gatekeeper {
             |account| snapshot.organization(&account).map(|organization| organization.issuer.clone());
         self.knowledge.sessions.verify(token, issuer_of, now)
     }
+}
+
+/// A session that is good.
+pub(super) struct Judged {
+    /// It outlives the request.
+    lives_on: bool,
+    /// That admits it.
+    policy: Option<PolicyId>,
 }
 
 /// Where a session is judged, and by what.

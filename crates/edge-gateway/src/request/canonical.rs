@@ -29,17 +29,53 @@ pub fn target<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Target<'a>, Re
     if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
         return Err(Refusal::bad_request("TARGET_MALFORMED", "the target is no http or https URL"));
     }
-    let (host, port) = host(authority(uri, headers)?)?;
-    let query = uri.query();
-    if uri.path().len() + query.map_or(0, str::len) > LONGEST {
+    read(authority(uri, headers)?, uri.path(), uri.query())
+}
+
+/// The target of a request that somebody else sends on as it was given, and not as it is read here: only a target that is
+/// canonical already has one reading. Letters in another case, where RFC 3986 section 6.2.2.1 takes them for the same (host,
+/// digits of percent-encodings), are no other reading.
+///
+/// `target` is what stands in the request line: path and query.
+pub fn target_as_given<'a>(authority: &'a str, target: &'a str) -> Result<Target<'a>, Refusal> {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    if query.is_some_and(|query| query.contains('#')) {
+        return Err(Refusal::bad_request("QUERY_MALFORMED", "the query has a fragment"));
+    }
+    let read = read(authority, path, query)?;
+    if !is_same(path, &read.path) {
+        let message = "the path has empty or dot segments, or encodes what need not be encoded, and is forwarded as it is";
+        return Err(Refusal::bad_request("PATH_NOT_CANONICAL", message));
+    }
+    let name = authority.split(':').next().unwrap_or_default();
+    if name.ends_with('.') {
+        return Err(Refusal::bad_request("HOST_NOT_CANONICAL", "the host ends with a dot"));
+    }
+    Ok(read)
+}
+
+fn read<'a>(authority: &'a str, raw_path: &'a str, query: Option<&'a str>) -> Result<Target<'a>, Refusal> {
+    let (host, port) = host(authority)?;
+    if raw_path.len() + query.map_or(0, str::len) > LONGEST {
         return Err(Refusal::bad_request("TARGET_TOO_LONG", "path and query are longer than 16 KiB"));
     }
     if query.is_some_and(|query| !query.bytes().all(is_printable)) {
         return Err(Refusal::bad_request("QUERY_MALFORMED", "the query has control or non-ASCII characters"));
     }
-    let path = path(uri.path())?;
+    let path = path(raw_path)?;
     let loose_path = matches!(path, Cow::Owned(_)).then(|| loosely(&path)).flatten();
     Ok(Target { host, port, path, loose_path, query })
+}
+
+/// But for the case of digits in percent-encodings.
+fn is_same(given: &str, canonical: &str) -> bool {
+    let mut digits = 0_u8;
+    given.len() == canonical.len()
+        && given.bytes().zip(canonical.bytes()).all(|(given, canonical)| {
+            let is_digit = digits > 0;
+            digits = if canonical == b'%' { 2 } else { digits.saturating_sub(1) };
+            given == canonical || is_digit && given.eq_ignore_ascii_case(&canonical)
+        })
 }
 
 impl Target<'_> {
@@ -50,7 +86,7 @@ impl Target<'_> {
 }
 
 /// The one authority: of the target in absolute form or HTTP/2, and of exactly one `Host` that agrees with it.
-fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
+pub fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().map(|value| value.to_str()).transpose();
     let host = host.map_err(|_| Refusal::bad_request("HOST_MALFORMED", "the Host header is not a host"))?;

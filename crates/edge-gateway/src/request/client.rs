@@ -10,7 +10,7 @@ use policy::CountryCode;
 use std::net::IpAddr;
 use std::path::Path;
 
-const FORWARDED_FOR: &str = "x-forwarded-for";
+pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Reads the client's address and country.
 pub struct Origin {

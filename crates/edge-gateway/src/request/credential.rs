@@ -3,14 +3,14 @@
 use crate::refusal::Refusal;
 use crate::request::cookie::{self, Unreadable};
 use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderName;
 use model::{ClientId, ClientSecret};
 use serde::Deserialize;
 use std::borrow::Cow;
 
-const CLIENT_ID: HeaderName = HeaderName::from_static("cf-access-client-id");
-const CLIENT_SECRET: HeaderName = HeaderName::from_static("cf-access-client-secret");
-const SESSION: HeaderName = HeaderName::from_static("cf-access-token");
+pub const CLIENT_ID: HeaderName = HeaderName::from_static("cf-access-client-id");
+pub const CLIENT_SECRET: HeaderName = HeaderName::from_static("cf-access-client-secret");
+pub const SESSION: HeaderName = HeaderName::from_static("cf-access-token");
 
 /// What the client presented, of the right shape, not yet judged.
 pub enum Credential<'a> {
@@ -103,7 +103,7 @@ struct Both<'a> {
 
 /// A header that holds something else, such as the application's own `Authorization`, is not a credential of ours.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Pair<'a>>, Refusal> {
-    if !headers.get_all(name).iter().any(is_object) {
+    if !headers.get_all(name).iter().any(|value| is_object(value.as_bytes())) {
         return Ok(None);
     }
     let Some(text) = only(headers, name)? else { return Ok(None) };
@@ -116,13 +116,13 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Pair<'
     Ok(Some(Pair { client_id: both.client_id, client_secret: both.client_secret }))
 }
 
-fn is_object(value: &HeaderValue) -> bool {
-    value.as_bytes().trim_ascii_start().starts_with(b"{")
+pub fn is_object(value: &[u8]) -> bool {
+    value.trim_ascii_start().starts_with(b"{")
 }
 
 /// Takes a credential out of what the application gets; its own use of the same header stays.
 pub fn strip_single(headers: &mut HeaderMap, name: &HeaderName) {
-    if headers.get_all(name).iter().any(is_object) {
+    if headers.get_all(name).iter().any(|value| is_object(value.as_bytes())) {
         headers.remove(name);
     }
 }
@@ -142,6 +142,7 @@ fn checked(pair: Pair<'_>) -> Result<Pair<'_>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     const ID: &str = "88bf3b6d86161464f6509f7219099e57.access";
 

@@ -138,6 +138,7 @@ impl World {
         let time = Arc::<Time>::default();
         let deps = edge_gateway::Deps {
             listener,
+            ext_authz: None,
             bus,
             clock: time.clone(),
             token_registry: registry("edge-gateway"),

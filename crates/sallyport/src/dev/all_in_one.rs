@@ -16,12 +16,17 @@ use tokio_util::sync::CancellationToken;
 
 pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -> Result<()> {
     let (gateway, admin) = bind_both(options.gateway, options.admin, &mut state).await?;
+    let ext_authz = match options.ext_authz {
+        Some(asked) => Some(bind(asked, None, "--ext-authz").await?),
+        None => None,
+    };
     let operations = match options.operations {
         Some(asked) => Some(bind(asked, None, "--operations").await?),
         None => None,
     };
     let places = Places {
         gateways: vec![gateway.local_addr()?],
+        ext_authz: ext_authz.as_ref().map(TcpListener::local_addr).transpose()?,
         admin: admin.local_addr()?,
         operations: operations.as_ref().map(TcpListener::local_addr).transpose()?,
         outbox: state.folder("outbox")?,
@@ -30,6 +35,7 @@ pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -
     let assembled = embedded::assemble(embedded::Options {
         data_dir: state.folder("databases")?,
         gateway,
+        ext_authz,
         admin,
         proxy: options.proxy(upstream(options, &stop).await?),
         keys: Keys {

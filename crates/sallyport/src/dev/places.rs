@@ -10,6 +10,8 @@ use tokio::net::TcpListener;
 pub struct Places {
     /// The first is the team domain's.
     pub gateways: Vec<SocketAddr>,
+    /// Where the first gateway answers Envoy.
+    pub ext_authz: Option<SocketAddr>,
     pub admin: SocketAddr,
     /// Of the one process there is; `None`: nowhere, or each process has its own.
     pub operations: Option<SocketAddr>,

@@ -31,6 +31,55 @@ fn one_path_has_one_form() {
 }
 
 #[test]
+fn p14_what_others_forward_as_it_was_given_is_canonical_already() {
+    for path in [
+        "/",
+        "/a/b",
+        "/a/b/?x=/../y&z=%2e",
+        "/caf%c3%a9",
+        "/caf%C3%a9",
+        "/a%20b",
+        "/.well-known/x",
+        "/?",
+        "/a.",
+    ] {
+        let target = target_as_given("App.test:8080", path).unwrap();
+        assert_eq!((&*target.host, target.port), ("app.test", Some(8080)), "{path}");
+    }
+    for path in [
+        "//admin",
+        "/a//b",
+        "/pub/../admin",
+        "/./a",
+        "/a/.",
+        "/pub/%2e%2e/admin",
+        "/%7euser",
+        "/%61dmin",
+        "/pub/..%2fadmin",
+        "/pub/..;/admin",
+        "/a#b",
+        "/a?b#c",
+        "",
+        "?",
+        "admin",
+        "*",
+        "http://app.test/",
+        "/\u{e9}",
+        "/a b",
+        "/a\\b",
+        "/%00",
+    ] {
+        assert!(target_as_given("app.test", path).is_err(), "{path}");
+    }
+    for host in
+        ["app.test.", "app.test.:80", "", "a@app.test", "app.test,evil.test", "app.test/x", "app..test"]
+    {
+        assert!(target_as_given(host, "/").is_err(), "{host}");
+    }
+    assert!(target_as_given("[::1]:80", "/").is_ok());
+}
+
+#[test]
 fn two_readings_are_refused() {
     for raw in [
         "",
@@ -123,6 +172,19 @@ proptest! {
         if let Some(once) = canonical(&raw) {
             prop_assert_eq!(canonical(&once), Some(once.clone()));
             prop_assert!(!once.contains("//") && !once.split('/').any(|s| s == ".." || s == "."));
+        }
+    }
+
+    #[test]
+    fn p15_what_is_forwarded_as_it_was_given_is_what_was_judged(raw in "/[a-cA-C0-9%./;\\\\~#? -]{0,40}") {
+        let decoded = |path: &str| {
+            let parts = path.split('%').enumerate();
+            let part = |(index, part): (usize, &str)| if index == 0 { part.to_owned() } else { part[..2].to_ascii_uppercase() + &part[2..] };
+            parts.map(part).collect::<Vec<_>>().join("%")
+        };
+        if let Ok(target) = target_as_given("app.test", &raw) {
+            let path = raw.split('?').next().unwrap();
+            prop_assert_eq!(decoded(path), target.path.to_string());
         }
     }
 

@@ -122,12 +122,22 @@ impl Configs {
     }
 
     /// One gateway's file.
-    pub fn gateway(&self, name: &str, listen: SocketAddr, proxy: &Proxy) -> Result<PathBuf> {
+    pub fn gateway(
+        &self,
+        name: &str,
+        listen: SocketAddr,
+        ext_authz: Option<SocketAddr>,
+        proxy: &Proxy,
+    ) -> Result<PathBuf> {
         let service = self.services.iter().find(|service| service.name == name).context("a gateway")?;
         let mut table = addresses(service);
         table.insert("listen".into(), listen.to_string().into());
         table.insert("name".into(), name.into());
         table.insert("bus".into(), self.routes.apply(name, "nats", &self.nats).into());
+        if let Some(ext_authz) = ext_authz {
+            let listen = Table::from_iter([("listen".to_owned(), ext_authz.to_string().into())]);
+            table.insert("ext_authz".into(), listen.into());
+        }
         let Proxy {
             upstream,
             upstreams: _,
