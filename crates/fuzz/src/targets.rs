@@ -3,6 +3,7 @@
 mod body;
 mod broadcast;
 mod canonical;
+mod check_request;
 mod client_address;
 mod cookie;
 mod credential;
@@ -33,10 +34,11 @@ const fn target(name: &'static str, run: fn(&[u8]), tries: u32) -> Target {
 }
 
 /// All of them, by name.
-pub const ALL: [Target; 16] = [
+pub const ALL: [Target; 17] = [
     target("body", body::run, 4_000),
     target("broadcast", broadcast::run, 20_000),
     target("canonical", canonical::run, 40_000),
+    target("check_request", check_request::run, 20_000),
     target("client_address", client_address::run, 20_000),
     target("cookie", cookie::run, 20_000),
     target("credential", credential::run, 10_000),

@@ -43,6 +43,6 @@ macro_rules! targets {
 }
 
 targets! {
-    body broadcast canonical client_address cookie credential domain duration
+    body broadcast canonical check_request client_address cookie credential domain duration
     entries framing headers identifier jwt policy time usage
 }

@@ -34,7 +34,7 @@ pub fn target<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Target<'a>, Re
 
 /// The target of a request that somebody else sends on as it was given, and not as it is read here: only a target that is
 /// canonical already has one reading. Letters in another case, where RFC 3986 section 6.2.2.1 takes them for the same (host,
-/// digits of percent-encodings), are no other reading.
+/// digits of percent-encodings), are no other reading; nor is a reserved character that is encoded, or one that is not.
 ///
 /// `target` is what stands in the request line: path and query.
 pub fn target_as_given<'a>(authority: &'a str, target: &'a str) -> Result<Target<'a>, Refusal> {
@@ -67,15 +67,28 @@ fn read<'a>(authority: &'a str, raw_path: &'a str, query: Option<&'a str>) -> Re
     Ok(Target { host, port, path, loose_path, query })
 }
 
-/// But for the case of digits in percent-encodings.
+/// Character by character, plain or encoded, whatever the case of digits. What is always written plainly, such as a letter or
+/// a dot, must be; what is left to the writer (RFC 3986 section 2.2) may be either, and is decoded by whoever reads it.
 fn is_same(given: &str, canonical: &str) -> bool {
-    let mut digits = 0_u8;
-    given.len() == canonical.len()
-        && given.bytes().zip(canonical.bytes()).all(|(given, canonical)| {
-            let is_digit = digits > 0;
-            digits = if canonical == b'%' { 2 } else { digits.saturating_sub(1) };
-            given == canonical || is_digit && given.eq_ignore_ascii_case(&canonical)
-        })
+    let mut canonical = characters(canonical);
+    let mut is_same = |(byte, is_encoded): (u8, bool)| {
+        let is_unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        canonical.next().is_some_and(|(other, _)| other == byte) && !(is_encoded && is_unreserved)
+    };
+    characters(given).all(&mut is_same) && canonical.next().is_none()
+}
+
+/// Each character of a path whose percent-encodings are whole, and whether it is encoded.
+fn characters(path: &str) -> impl Iterator<Item = (u8, bool)> {
+    let mut bytes = path.bytes();
+    std::iter::from_fn(move || {
+        let byte = bytes.next()?;
+        if byte != b'%' {
+            return Some((byte, false));
+        }
+        let mut digit = || char::from(bytes.next()?).to_digit(16);
+        u8::try_from(digit()? * 16 + digit()?).ok().map(|byte| (byte, true))
+    })
 }
 
 impl Target<'_> {

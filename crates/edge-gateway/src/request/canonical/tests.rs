@@ -42,6 +42,9 @@ fn p14_what_others_forward_as_it_was_given_is_canonical_already() {
         "/.well-known/x",
         "/?",
         "/a.",
+        "/a(b)*[c]|d",
+        "/a%28b%29%2a%5bc%5d%7C",
+        "/a%25",
     ] {
         let target = target_as_given("App.test:8080", path).unwrap();
         assert_eq!((&*target.host, target.port), ("app.test", Some(8080)), "{path}");
