@@ -32,6 +32,8 @@ mod ext_authz;
 mod fallbacks;
 mod forward;
 pub mod forward_auth;
+#[doc(hidden)]
+pub mod fuzzing;
 mod knowledge;
 mod listener;
 mod measure;
