@@ -29,12 +29,13 @@ const CREDENTIALS: &str = "cf-access-client-id,cf-access-client-secret,cf-access
 
 /// `asked`: the headers of the client's request, as its proxy passed them on.
 pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Response<Body> {
-    let Admission { basis, cookie, credential_header, fallback, policy, .. } = admission;
+    let Admission { basis, assertion, cookie, credential_header, fallback, application: _, policy } =
+        admission;
     let mut response = Response::new(Either::Right(Full::new(Bytes::new())));
     let headers = response.headers_mut();
     let session = if let Basis::Session(session) = &basis { Some(session) } else { None };
-    let token = session.and_then(|session| HeaderValue::try_from(session.claims.token?.to_string()).ok());
-    headers.insert(ASSERTION, session.map_or(NOTHING, |session| session.assertion.clone()));
+    let token = session.and_then(|session| HeaderValue::try_from(session.token?.to_string()).ok());
+    headers.insert(ASSERTION, assertion.unwrap_or(NOTHING));
     // No sentinel: its presence says something, and a client that claims it is only trusted less.
     headers.extend(fallback.map(|it| (FALLBACK, HeaderValue::from_static(it.as_str()))));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
