@@ -53,6 +53,10 @@ pub struct Limits {
     pub stream_timeout_s: NonZeroU32,
     /// How many connections of clients may be open; more wait.
     pub max_connections: NonZeroU32,
+    /// How many sessions are remembered that came as a JWT, so that their signature is checked once: at most 200 bytes
+    /// each. And an eighth as many Client IDs and Client Secrets with the session that each was exchanged for: at most
+    /// 1.6 KB each.
+    pub max_sessions: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -63,6 +67,7 @@ impl Default for Limits {
             client_timeout_s: number(30),
             stream_timeout_s: number(3600),
             max_connections: number(10_000),
+            max_sessions: number(1_000_000),
         }
     }
 }
@@ -82,6 +87,15 @@ impl Limits {
 
     pub(crate) fn max_connections(&self) -> usize {
         usize::try_from(self.max_connections.get()).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn max_sessions(&self) -> usize {
+        usize::try_from(self.max_sessions.get()).unwrap_or(usize::MAX)
+    }
+
+    /// Pairs take as many bytes in all as sessions do.
+    pub(crate) fn max_pairs(&self) -> usize {
+        self.max_sessions().div_ceil(8)
     }
 }
 

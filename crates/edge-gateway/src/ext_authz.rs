@@ -11,8 +11,8 @@
 //! | `answer` | what Envoy is told |
 
 mod answer;
-mod asked;
-mod check;
+pub(crate) mod asked;
+pub(crate) mod check;
 mod grpc;
 mod server;
 #[cfg(test)]

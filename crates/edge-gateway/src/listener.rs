@@ -1,6 +1,6 @@
 //! Connections: HTTP/1.1 and HTTP/2 in clear text.
 
-mod framing;
+pub(crate) mod framing;
 pub mod handshake;
 pub mod wire;
 

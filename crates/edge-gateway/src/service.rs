@@ -10,7 +10,7 @@ use crate::listener::Gateway;
 use crate::measure::Measures;
 use crate::request::client::Origin;
 use crate::rides::Rides;
-use crate::session::remember;
+use crate::session::{Origins, remember};
 use crate::usage::Usage;
 use http::HeaderName;
 use model::{Error, ErrorKind};
@@ -20,9 +20,6 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-
-/// How many sessions are remembered, of each kind; about 1.5 KB each.
-const SESSIONS: usize = 100_000;
 
 /// Assembles the gateway with the usual limits; it answers from its first lease on.
 pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error> {
@@ -47,8 +44,9 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let gatekeeper = Arc::new(Gatekeeper {
         knowledge: knowledge.clone(),
         clock: deps.clock.clone(),
-        verified: remember(SESSIONS),
-        pairs: remember(SESSIONS),
+        verified: remember(limits.max_sessions()),
+        pairs: remember(limits.max_pairs()),
+        origins: Origins::default(),
         exchange,
         usage: usage.clone(),
         fallbacks: fallbacks.clone(),
