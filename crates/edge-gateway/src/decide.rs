@@ -109,6 +109,22 @@ impl Gatekeeper {
             (Now::Exchange(pair), Some(at)) => self.decide_by_exchange(seen, pair.as_ref(), at).await,
             (Now::Exchange(_), None) => Err(Refusal::unavailable("no application")),
         };
+        self.conclude(application, outcome)
+    }
+
+    /// The same, if nobody needs to be asked.
+    pub fn decide_at_once(&self, seen: &Seen<'_>) -> Option<Result<Admission, Refused>> {
+        match self.decide_now(seen, None) {
+            (application, Now::Decided(outcome)) => Some(self.conclude(application, outcome)),
+            (_, Now::Exchange(_)) => None,
+        }
+    }
+
+    fn conclude(
+        &self,
+        application: Option<Arc<Application>>,
+        outcome: Result<Admission, Refusal>,
+    ) -> Result<Admission, Refused> {
         match outcome {
             Ok(admission) => {
                 if let (Some(application), Some(fallback)) = (&application, admission.fallback) {

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ impl Failure {
 }
 
 impl Authorizer {
-    pub async fn call(&self, request: Request<Incoming>) -> Response<Answer> {
+    pub async fn call(self: &Arc<Self>, request: Request<Incoming>) -> Response<Answer> {
         let (parts, body) = request.into_parts();
         if !is_grpc(&parts) {
             let mut response = Response::new(Answer::default());
@@ -74,10 +75,10 @@ impl Authorizer {
         }
     }
 
-    async fn outcome(&self, path: &str, body: Incoming) -> Result<Vec<u8>, Failure> {
+    async fn outcome(self: &Arc<Self>, path: &str, body: Incoming) -> Result<Vec<u8>, Failure> {
         match path {
             CHECK => match read(body).await? {
-                Read::Whole(message) => self.check(&unframed(message)?).await,
+                Read::Whole(message) => self.check(unframed(message)?).await,
                 Read::TooLong => Ok(too_long()),
             },
             HEALTH => match read(body).await? {

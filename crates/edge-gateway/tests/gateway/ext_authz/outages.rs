@@ -54,6 +54,20 @@ async fn a_credential_that_cannot_be_asked_about_is_a_failure() {
 }
 
 #[tokio::test]
+async fn who_asks_again_finds_what_was_begun_for_somebody_who_has_gone() {
+    let world = World::open().await;
+    let (envoy, pair) = (Envoy::of(&world).await, world.token().await);
+    world.links[2].hold(true);
+    let mut hurried = tonic::Request::new(app().with_pair(&pair).message());
+    hurried.set_timeout(Duration::from_millis(200));
+    assert!(envoy.0.clone().check(hurried).await.is_err(), "the issuer has not answered");
+    world.links[2].after_exchanges(1).await;
+    world.links[2].hold(false);
+    assert_eq!(envoy.ask(&app().with_pair(&pair)).await.status, 200);
+    assert_eq!(world.links[2].exchanges(), 1, "what was begun was given up, and begun again");
+}
+
+#[tokio::test]
 async fn an_application_that_says_so_is_told_that_nobody_judged() {
     let world = World::open().await;
     let envoy = Envoy::of(&world).await;
