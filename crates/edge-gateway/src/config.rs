@@ -91,6 +91,9 @@ pub struct Proxy {
     /// Country database in `MaxMind`'s format.
     #[serde(default)]
     pub country_database: Option<PathBuf>,
+    /// `[edge_gateway.decisions]`: what is told of each decision.
+    #[serde(default)]
+    pub decisions: crate::decisions::Settings,
     /// Forward everything unjudged: the floor of a measurement. Refused outside benchmarks.
     #[serde(skip)]
     pub is_unguarded: bool,

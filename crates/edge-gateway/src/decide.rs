@@ -8,6 +8,7 @@ mod judge;
 pub use again::{Basis, Grounds};
 pub use footing::Fallback;
 
+use crate::decisions::{Decisions, Made, Ray};
 use crate::exchange::{Exchange, Exchanged, Question};
 use crate::fallbacks::Fallbacks;
 use crate::knowledge::Knowledge;
@@ -62,6 +63,7 @@ pub struct Gatekeeper {
     pub exchange: Exchange,
     pub usage: Arc<Usage>,
     pub fallbacks: Arc<Fallbacks>,
+    pub decisions: Arc<Decisions>,
 }
 
 /// What an exchange has just brought.
@@ -88,14 +90,30 @@ pub const ANONYMOUS: Admission =
 const UNJUDGED: Admission = Admission { basis: Basis::Unjudged, fallback: Some(Fallback::Open), ..ANONYMOUS };
 
 impl Gatekeeper {
+    /// The decision, which leaves its event.
     pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
+        self.decide_as(Ray::next(), seen).await
+    }
+
+    /// The same, of a request that has a name already.
+    pub async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {
+        let begun = self.decisions.is_on().then(|| self.clock.boot());
+        let (application, outcome) = self.decide_untold(seen).await;
+        if let Some(begun) = begun {
+            let made = Made { ray, begun, application: application.as_ref(), outcome: outcome.as_ref() };
+            self.decisions.record_made(self, seen, &made);
+        }
+        outcome
+    }
+
+    async fn decide_untold(&self, seen: &Seen<'_>) -> (Option<Arc<Application>>, Result<Admission, Refused>) {
         let (application, now) = self.decide_now(seen, None);
         let outcome = match (now, &application) {
             (Now::Decided(outcome), _) => outcome,
             (Now::Exchange(pair), Some(at)) => self.decide_by_exchange(seen, pair.as_ref(), at).await,
             (Now::Exchange(_), None) => Err(Refusal::unavailable("no application")),
         };
-        match outcome {
+        let outcome = match outcome {
             Ok(admission) => {
                 if let (Some(application), Some(fallback)) = (&application, admission.fallback) {
                     self.fallbacks.count(application.id, fallback);
@@ -108,9 +126,10 @@ impl Gatekeeper {
                     Some(application) => as_configured(application, refusal),
                     None => refusal,
                 };
-                Err(Refused { refusal, application })
+                Err(Refused { refusal, application: application.clone() })
             }
-        }
+        };
+        (application, outcome)
     }
 
     /// What is revoked while it is exchanged may have been revoked for others: the credential is asked about again, with
@@ -216,7 +235,7 @@ fn last_known(admission: Admission) -> Admission {
     Admission { fallback: Some(Fallback::LastKnownGood), ..admission }
 }
 
-fn credential_header(application: &Application) -> Option<HeaderName> {
+pub(crate) fn credential_header(application: &Application) -> Option<HeaderName> {
     let name = application.settings.read_service_tokens_from_header.as_deref()?;
     HeaderName::from_bytes(name.as_bytes()).ok()
 }
@@ -227,7 +246,7 @@ fn as_configured(application: &Application, refusal: Refusal) -> Refusal {
     if is_asked { Refusal { status: StatusCode::UNAUTHORIZED, ..refusal } } else { refusal }
 }
 
-fn facts<'a>(address: Option<IpAddr>, country: Option<CountryCode>) -> Facts<'a> {
+pub(crate) fn facts<'a>(address: Option<IpAddr>, country: Option<CountryCode>) -> Facts<'a> {
     Facts::new().with_address(address).with_country(country)
 }
 

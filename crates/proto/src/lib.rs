@@ -33,8 +33,14 @@ mod sallyport {
             tonic::include_proto!("sallyport.notifier.v1");
         }
     }
+    pub mod access_log {
+        pub mod v1 {
+            tonic::include_proto!("sallyport.access_log.v1");
+        }
+    }
 }
 
+pub use sallyport::access_log::v1 as access_log;
 pub use sallyport::change_feed::v1 as change_feed;
 pub use sallyport::notifier::v1 as notifier;
 pub use sallyport::policy_evaluator::v1 as policy_evaluator;

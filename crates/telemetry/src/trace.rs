@@ -63,7 +63,6 @@ impl Span {
             Some(theirs) if theirs.is_sampled() => {
                 tracing.start(name, Kind::Server, &Context::new().with_remote_span_context(theirs))
             }
-            Some(_) => Self::none(),
             None if tracing.is_chosen() => {
                 let mut builder = SpanBuilder::from_name(name).with_kind(Kind::Server);
                 if let Some(theirs) = parent.read() {
@@ -79,7 +78,7 @@ impl Span {
                 }
                 tracing.build(builder, &Context::new())
             }
-            None => Self::none(),
+            Some(_) | None => Self::none(),
         }
     }
 

@@ -27,7 +27,7 @@ impl Origin {
         Reader::open_readfile(path).map_err(unreadable)
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
 

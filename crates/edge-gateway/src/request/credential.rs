@@ -101,6 +101,12 @@ struct Both<'a> {
     client_secret: Cow<'a, str>,
 }
 
+/// Whether both parts are claimed to be there, in either style; nothing is read.
+pub fn has_pair(headers: &HeaderMap, single_header: Option<&HeaderName>) -> bool {
+    headers.contains_key(CLIENT_ID)
+        || single_header.is_some_and(|name| headers.get_all(name).iter().any(is_object))
+}
+
 /// A header that holds something else, such as the application's own `Authorization`, is not a credential of ours.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Pair<'a>>, Refusal> {
     if !headers.get_all(name).iter().any(is_object) {

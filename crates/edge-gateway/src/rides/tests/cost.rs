@@ -147,6 +147,7 @@ async fn gatekeeper() -> Gatekeeper {
         exchange: Exchange::new(channel(), false),
         usage: Arc::default(),
         fallbacks: Arc::default(),
+        decisions: Arc::default(),
     }
 }
 
