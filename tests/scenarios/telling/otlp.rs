@@ -30,7 +30,6 @@ pub struct Span {
     pub trace: Vec<u8>,
     pub id: Vec<u8>,
     pub parent: Vec<u8>,
-    pub is_error: bool,
     pub attributes: Vec<(String, String)>,
 }
 
@@ -115,7 +114,6 @@ fn read(service: &str, span: wire::Span) -> Span {
         trace: span.trace_id,
         id: span.span_id,
         parent: span.parent_span_id,
-        is_error: span.status.is_some_and(|status| status.code == 2),
         attributes: texts(span.attributes),
     }
 }
