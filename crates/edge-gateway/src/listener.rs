@@ -1,9 +1,9 @@
 //! Connections: HTTP/1.1 and HTTP/2 in clear text.
 
-mod framing;
-mod handshake;
+pub(crate) mod framing;
+pub mod handshake;
 mod traced;
-mod wire;
+pub mod wire;
 
 use crate::answer::{self, Body};
 use crate::decide::{ANONYMOUS, Admission, Gatekeeper, Grounds, Refused, Seen};
@@ -37,17 +37,17 @@ use tokio_util::sync::CancellationToken;
 use wire::{Patience, Wire};
 
 /// How long open connections may take to finish once the gateway stops.
-const DRAIN: Duration = Duration::from_secs(5);
+pub const DRAIN: Duration = Duration::from_secs(5);
 /// Longest head of a request: 431 beyond. Also how much of a body is read ahead of the application.
-const HEAD_BYTES: usize = 64 * 1024;
-const HEADERS: usize = 100;
+pub const HEAD_BYTES: usize = 64 * 1024;
+pub const HEADERS: usize = 100;
 
 /// Everything that answers a request.
 pub struct Gateway {
     pub gatekeeper: Arc<Gatekeeper>,
     pub rides: Arc<Rides>,
     pub measures: Measures,
-    pub origin: Origin,
+    pub origin: Arc<Origin>,
     pub upstreams: Upstreams,
     pub is_unguarded: bool,
     /// How many connections may be open; others wait to be accepted.
@@ -135,6 +135,11 @@ impl Gateway {
             Ticket { line: connection.line.clone(), grounds, decided_at }
         });
         Ok(Judged::Onward(Box::new(onward), admission))
+    }
+
+    /// For fronts whose requests have no name of their own yet.
+    pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
+        self.decide_as(Ray::next(), seen).await
     }
 
     async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {

@@ -23,12 +23,12 @@ pub enum CredentialKind {
     Session,
 }
 
-/// Who asked.
-pub enum Who {
-    Nobody,
-    /// A Client ID of the right shape; nothing more is known here.
-    Client(Box<str>),
-    Session(Arc<Session>),
+/// Who asked, as far as it is known.
+#[derive(Default)]
+pub struct Who {
+    /// A Client ID of the right shape.
+    pub client_id: Option<Box<str>>,
+    pub session: Option<Arc<Session>>,
 }
 
 /// One decision.
@@ -56,19 +56,11 @@ impl Event {
     }
 
     pub fn session(&self) -> Option<&Session> {
-        if let Who::Session(session) = &self.who { Some(session) } else { None }
-    }
-
-    pub fn client_id(&self) -> Option<&str> {
-        match &self.who {
-            Who::Nobody => None,
-            Who::Client(id) => Some(id),
-            Who::Session(session) => Some(&session.claims.common_name),
-        }
+        self.who.session.as_deref()
     }
 
     fn token(&self) -> Option<TokenId> {
-        self.session()?.claims.token
+        self.session()?.token
     }
 }
 
@@ -76,7 +68,6 @@ impl Event {
 pub struct Made<'a> {
     pub ray: Ray,
     pub begun: BootTime,
-    pub application: Option<&'a Arc<Application>>,
     pub outcome: Result<&'a Admission, &'a Refused>,
 }
 
@@ -84,7 +75,7 @@ impl Decisions {
     pub fn record_made(&self, keeper: &Gatekeeper, seen: &Seen<'_>, made: &Made<'_>) {
         let (who, credential) = match made.outcome {
             Ok(admission) => admitted(seen, admission),
-            Err(_) => refused(keeper, seen, made.application),
+            Err(Refused { application, .. }) => refused(keeper, seen, application.as_ref()),
         };
         if !self.wants(made.outcome.is_ok(), credential) {
             return;
@@ -94,9 +85,12 @@ impl Decisions {
             ray: made.ray,
             at: keeper.clock.now(),
             duration_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
-            application: made.application.cloned(),
+            application: match made.outcome {
+                Ok(admission) => admission.application.clone(),
+                Err(refused) => refused.application.clone(),
+            },
             refused: made.outcome.err().map(|refused| refused.refusal.reason.clone()),
-            policy: None,
+            policy: made.outcome.ok().and_then(|admission| admission.policy),
             credential,
             who,
             address: seen.address,
@@ -106,30 +100,31 @@ impl Decisions {
             path: cut(&seen.target.path),
             fallback: made.outcome.ok().and_then(|admission| admission.fallback),
         };
-        event.policy = decided_by(&event);
+        if event.refused.as_deref() == Some("POLICY_DENIED") {
+            event.policy = denied_by(&event);
+        }
         self.record(event);
     }
 }
 
-/// The policy whose word it was, by the rule of the decision itself.
-fn decided_by(event: &Event) -> Option<PolicyId> {
-    let is_word = match event.refused.as_deref() {
-        None => event.fallback != Some(Fallback::Open),
-        Some(reason) => reason == "POLICY_DENIED",
-    };
-    let application = event.application.as_deref().filter(|_| is_word)?;
+/// Whose word it was, by the rule of the decision itself: a refusal does not carry it.
+fn denied_by(event: &Event) -> Option<PolicyId> {
     let facts = facts(event.address, event.country).with_service_token(event.token());
-    Some(application.policies.evaluate(&facts).policy?.id)
+    Some(event.application.as_deref()?.policies.evaluate(&facts).policy?.id)
 }
 
 fn admitted(seen: &Seen<'_>, admission: &Admission) -> (Who, CredentialKind) {
     let header = admission.credential_header.as_ref();
-    let has_pair = credential::has_pair(seen.headers, header);
     match &admission.basis {
-        Basis::Session(session) if has_pair => (Who::Session(session.clone()), CredentialKind::Pair),
-        Basis::Session(session) => (Who::Session(session.clone()), CredentialKind::Session),
+        Basis::Session(session) if credential::has_pair(seen.headers, header) => {
+            let client_id = credential::client_id(seen.headers, header);
+            (Who { client_id, session: Some(session.clone()) }, CredentialKind::Pair)
+        }
+        Basis::Session(session) => {
+            (Who { client_id: None, session: Some(session.clone()) }, CredentialKind::Session)
+        }
         // Let through whatever it sent: nobody looked at it.
-        Basis::Open | Basis::Preflight | Basis::Unjudged => (Who::Nobody, CredentialKind::None),
+        Basis::Open | Basis::Preflight | Basis::Unjudged => (Who::default(), CredentialKind::None),
         Basis::Word(_) => read(seen, header, |_| None),
     }
 }
@@ -139,10 +134,13 @@ fn refused(
     seen: &Seen<'_>,
     application: Option<&Arc<Application>>,
 ) -> (Who, CredentialKind) {
-    let Some(application) = application else { return (Who::Nobody, CredentialKind::None) };
+    let Some(application) = application else { return (Who::default(), CredentialKind::None) };
     let header = crate::decide::credential_header(application);
     read(seen, header.as_ref(), |credential| match credential {
-        Credential::Pair(pair) => keeper.pairs.get(&Key::of_pair(Some(pair), &application.id)),
+        Credential::Pair(pair) => {
+            let obtained = keeper.pairs.get(&Key::of_pair(Some(pair), &application.id));
+            obtained.map(|obtained| obtained.session.clone())
+        }
         Credential::Session(token) => keeper.verified.get(&Key::of_token(token)),
         Credential::None => None,
     })
@@ -155,14 +153,14 @@ fn read(
     known: impl Fn(&Credential<'_>) -> Option<Arc<Session>>,
 ) -> (Who, CredentialKind) {
     let Ok(credential) = credential::find(seen.headers, header) else {
-        return (Who::Nobody, CredentialKind::None);
+        return (Who::default(), CredentialKind::None);
     };
-    let who = known(&credential).map(Who::Session);
+    let session = known(&credential);
     match credential {
-        Credential::None => (Who::Nobody, CredentialKind::None),
-        Credential::Session(_) => (who.unwrap_or(Who::Nobody), CredentialKind::Session),
+        Credential::None => (Who::default(), CredentialKind::None),
+        Credential::Session(_) => (Who { client_id: None, session }, CredentialKind::Session),
         Credential::Pair(pair) => {
-            (who.unwrap_or_else(|| Who::Client((*pair.client_id).into())), CredentialKind::Pair)
+            (Who { client_id: Some((*pair.client_id).into()), session }, CredentialKind::Pair)
         }
     }
 }

@@ -9,7 +9,7 @@ use policy::CountryCode;
 pub fn write(event: &Event) {
     let text = |it: Option<String>| it.unwrap_or_default();
     let application = event.application.as_deref();
-    let claims = event.session().map(|session| &session.claims);
+    let session = event.session();
     tracing::info!(
         target: "decision",
         ray = %event.ray,
@@ -20,9 +20,9 @@ pub fn write(event: &Event) {
         domain = application.map(|it| &*it.domain).unwrap_or_default(),
         policy = text(event.policy.map(|id| id.to_string())),
         credential = event.credential.as_str(),
-        token = text(claims.and_then(|claims| claims.token).map(|id| id.to_string())),
-        client_id = event.client_id().map(words::client_id).unwrap_or_default(),
-        secret_version = claims.map(|claims| claims.secret_version).unwrap_or_default(),
+        token = text(session.and_then(|session| session.token).map(|id| id.to_string())),
+        client_id = event.who.client_id.as_deref().map(words::client_id).unwrap_or_default(),
+        secret_version = session.map(|session| session.secret_version).unwrap_or_default(),
         address = text(event.address.map(|it| it.to_string())),
         country = event.country.as_ref().map(CountryCode::as_str).unwrap_or_default(),
         method = event.method.as_str(),

@@ -120,7 +120,7 @@ impl<'b> Report<'b> {
 /// Only an application's: the access log is its account's.
 fn to_wire(event: &Event, gateway: &str) -> Option<wire::Decision> {
     let application = event.application.as_deref()?;
-    let claims = event.session().map(|session| &session.claims);
+    let session = event.session();
     Some(wire::Decision {
         ray_id: event.ray.to_string(),
         decided_at_ms: event.at.as_millis(),
@@ -136,9 +136,9 @@ fn to_wire(event: &Event, gateway: &str) -> Option<wire::Decision> {
             CredentialKind::Session => wire::CredentialKind::Session,
         }
         .into(),
-        token_id: claims.and_then(|claims| claims.token).map(|id| id.to_string()).unwrap_or_default(),
-        client_id: event.client_id().map(words::client_id).unwrap_or_default().to_owned(),
-        client_secret_version: claims.map(|claims| claims.secret_version).unwrap_or_default(),
+        token_id: session.and_then(|session| session.token).map(|id| id.to_string()).unwrap_or_default(),
+        client_id: event.who.client_id.as_deref().map(words::client_id).unwrap_or_default().to_owned(),
+        client_secret_version: session.map(|session| session.secret_version).unwrap_or_default(),
         ip: event.address.map(|it| it.to_string()).unwrap_or_default(),
         country_code: event.country.map(|it| it.to_string()).unwrap_or_default(),
         method: event.method.as_str().to_owned(),
