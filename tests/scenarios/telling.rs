@@ -231,7 +231,10 @@ async fn decisions_are_in_the_access_log(world: &World) {
     assert_eq!((text("credential"), text("host")), ("pair".to_owned(), app.domain.clone()));
     assert!(!text("policy_id").is_empty() && !text("gateway").is_empty(), "{own}");
     let own = self::own(world, &format!("ray_id={}", ray(&refused))).await.result(200)[0].clone();
-    assert_eq!((&own["reason"], &own["token_id"]), (&"POLICY_NO_MATCH".into(), &other.id.clone().into()));
+    assert_eq!(
+        (&own["reason"], &own["client_id"]),
+        (&"POLICY_NO_MATCH".into(), &other.client_id.clone().into())
+    );
 }
 
 /// Secrets and sessions wherever a client can put them. What the API and the metrics say afterwards.
