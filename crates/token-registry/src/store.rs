@@ -81,6 +81,12 @@ mod uses;
 pub use references::checked_token_ids;
 pub use uses::Use;
 
+#[cfg(test)]
+thread_local! {
+    /// Look-ups by Client ID on this thread.
+    pub static LOOK_UPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The tokens' tables.
 pub struct Store {
     database: Database,
@@ -158,6 +164,8 @@ impl Store {
     /// The token of a Client ID, and the feed's position in the same read. A Client ID that does not exist brings one row
     /// as well, of the same size, so that the time of an answer does not tell.
     pub async fn look_up(&self, client_id: &str, pepper_id: &str) -> Result<Found, Error> {
+        #[cfg(test)]
+        LOOK_UPS.set(LOOK_UPS.get() + 1);
         database::with!(&self.database, |pool| {
             let row = sqlx::query(look_up_statement!())
                 .bind(client_id)

@@ -39,11 +39,7 @@ impl Rpc {
     }
 
     /// The secret first: only who holds it learns that the token is disabled or expired.
-    fn judge(
-        &self,
-        found: &Found,
-        secret: &ClientSecret,
-    ) -> Result<AuthenticateTokenResponse, Error> {
+    fn judge(&self, found: &Found, secret: &ClientSecret) -> Result<AuthenticateTokenResponse, Error> {
         let now = self.clock.now();
         let Found { token, as_of, exists } = found;
         let Some(presented) = token.presented(secret, &self.peppers, now).filter(|_| *exists) else {
