@@ -10,7 +10,7 @@ use crate::config::Throttle as Settings;
 use crate::measure;
 use crate::refusal::Refusal;
 use crate::request::credential::Pair;
-use crate::session::{Key, Session};
+use crate::session::{Key, Obtained, Session};
 use directory::Application;
 use flights::Flights;
 use http::StatusCode;
@@ -32,7 +32,7 @@ use turns::{Place, Turns};
 /// What an exchange brought.
 #[derive(Clone)]
 pub enum Exchanged {
-    Session(Arc<Session>),
+    Session(Arc<Obtained>),
     /// The application lets the request pass without identity.
     Bypass,
 }
@@ -84,7 +84,7 @@ impl Exchange {
         question: Question,
         pair: Option<&Pair<'_>>,
         application: &Application,
-        verify: impl Fn(&str) -> Option<session_token::Verified>,
+        verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
         if let Some(refusal) = self.refused.find(&question, self.clock.boot()) {
             return Err(refusal);
@@ -100,7 +100,7 @@ impl Exchange {
         question: Question,
         pair: Option<&Pair<'_>>,
         application: &Application,
-        verify: impl Fn(&str) -> Option<session_token::Verified>,
+        verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
         let mut attempt = pair.map(|pair| self.throttle.attempt(pair, question.address)).transpose()?;
         let called = place.call(async {
@@ -135,7 +135,7 @@ impl Exchange {
         question: Question,
         pair: Option<&Pair<'_>>,
         application: &Application,
-        verify: impl Fn(&str) -> Option<session_token::Verified>,
+        verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
         let [token_registry, policy_evaluator, session_issuer] = question.positions;
         let request = ExchangeRequest {
@@ -162,11 +162,10 @@ impl Exchange {
             return Ok(Exchanged::Bypass);
         }
         // The key may be newer than what is known here: then the answer is retried, not believed.
-        let verified = verify(&session_jwt)
+        let session = verify(&session_jwt)
             .ok_or_else(|| Refusal::unavailable("the session's key is not known yet; retry"))?;
         let cookie = pair.map(|_| (application, self.is_https));
-        let session = Session::new(verified, &session_jwt, cookie);
-        session
+        Obtained::new(session, &session_jwt, cookie)
             .map(Exchanged::Session)
             .ok_or_else(|| Refusal::unavailable("the session is unreadable; retry"))
     }

@@ -14,6 +14,8 @@
 pub mod config;
 pub mod deps;
 mod failures;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod pepper;
 mod rpc;
 pub mod service;

@@ -13,6 +13,7 @@
 //! | `http2` | HTTP/2 in clear text |
 //! | `leases` | what a gateway admits that has lost touch |
 //! | `failure_modes` | what it admits nevertheless, where an application says so |
+//! | `forward_auth` | decisions for other proxies |
 //! | `abuse` | guessing, floods and overload |
 //! | `flights` | many first requests at once |
 //! | `time` | the gateway's clock |
@@ -35,6 +36,8 @@ mod corpus;
 mod failure_modes;
 #[cfg(test)]
 mod flights;
+#[cfg(test)]
+mod forward_auth;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]

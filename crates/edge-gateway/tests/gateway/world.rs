@@ -6,6 +6,9 @@ use crate::time::Time;
 use crate::upstream::Upstream;
 use database::Database;
 use edge_gateway::config::{Limits, Proxy, Throttle};
+use edge_gateway::forward_auth::Front;
+use http::HeaderName;
+use ipnet::IpNet;
 use model::{AccountId, Clock, SystemClock};
 use proto::change_feed::ListReplicasRequest;
 use proto::change_feed::change_feed_client::ChangeFeedClient;
@@ -39,17 +42,22 @@ pub struct Beginning {
     pub throttle: Throttle,
     /// Applications of their own, by host.
     pub upstreams: Vec<edge_gateway::config::Upstream>,
+    /// Proxies that may ask.
+    pub askers: Vec<IpNet>,
 }
 
 impl Default for Beginning {
     fn default() -> Self {
         let (limits, throttle) = (Limits::default(), Throttle::default());
-        Self { links: Mode::Open, limits, throttle, upstreams: Vec::new() }
+        let askers = vec!["127.0.0.1/32".parse().unwrap()];
+        Self { links: Mode::Open, limits, throttle, upstreams: Vec::new(), askers }
     }
 }
 
 pub struct World {
     pub gateway: SocketAddr,
+    /// Where other proxies ask it.
+    pub forward_auth: SocketAddr,
     pub upstream: Upstream,
     pub registry: TokenRegistryClient<GrpcChannel>,
     pub policies: PolicyEvaluatorClient<GrpcChannel>,
@@ -138,8 +146,17 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = listener.local_addr().unwrap();
         let time = Arc::<Time>::default();
+        let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let forward_auth = front.local_addr().unwrap();
+        let front = Front {
+            listener: front,
+            trusted_proxies: beginning.askers,
+            country_header: Some(HeaderName::from_static("x-country")),
+        };
         let deps = edge_gateway::Deps {
             listener,
+            ext_authz: None,
+            forward_auth: Some(front),
             bus,
             clock: time.clone(),
             token_registry: registry("edge-gateway"),
@@ -161,6 +178,7 @@ impl World {
         tokio::spawn(assembly::run(workers, stop.clone()));
         let world = Self {
             gateway,
+            forward_auth,
             upstream,
             registry: TokenRegistryClient::new(registry(OPERATOR)),
             policies: PolicyEvaluatorClient::new(evaluator(OPERATOR)),
