@@ -74,6 +74,7 @@ impl World {
             data_dir: databases.clone(),
             gateway: listener,
             ext_authz: None,
+            forward_auth: None,
             admin,
             proxy: Proxy {
                 upstream: Some(format!("http://{upstream}")),

@@ -21,7 +21,8 @@ pub struct Knowledge {
     pub sessions: Arc<Sessions>,
     /// Of all three, for what is open.
     pub changes: Arc<Changes>,
-    gates: [Arc<Gate>; 3],
+    /// Of the registry's feed, the evaluator's and the issuer's.
+    pub gates: [Arc<Gate>; 3],
 }
 
 /// The three leases at one moment; see [`Lease`].
@@ -55,15 +56,20 @@ impl Knowledge {
         self.leases().cover(clock.boot())
     }
 
-    /// Empty views, and the workers that fill them until `served`: whatever is still served then has no lease.
-    pub fn follow(deps: &Deps, served: &CancellationToken) -> (Self, Vec<Worker>) {
-        let knowledge = Self {
+    /// Empty views without leases.
+    pub fn empty() -> Self {
+        Self {
             directory: Arc::new(Directory::default()),
             tokens: Arc::new(Tokens::default()),
             sessions: Arc::new(Sessions::default()),
             changes: Arc::default(),
             gates: std::array::from_fn(|_| Arc::new(Gate::default())),
-        };
+        }
+    }
+
+    /// Empty views, and the workers that fill them until `served`: whatever is still served then has no lease.
+    pub fn follow(deps: &Deps, served: &CancellationToken) -> (Self, Vec<Worker>) {
+        let knowledge = Self::empty();
         let [tokens, directory, sessions] = &knowledge.gates;
         let (modes, staleness) = watch::channel(Staleness::None);
         let applications = Arc::new(Applications { directory: knowledge.directory.clone(), modes });

@@ -83,6 +83,12 @@ pub fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// The application's own cookies, on one line; none if it has none.
+pub fn theirs(headers: &HeaderMap) -> Option<HeaderValue> {
+    let kept: Vec<&[u8]> = pairs(headers).filter(|pair| !pair.is_empty() && !mentions_ours(pair)).collect();
+    HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|value| !value.is_empty())
+}
+
 /// Takes our cookies out of what an application sets: it could give its visitors another one's session.
 pub fn strip_answer(headers: &mut HeaderMap) {
     let is_ours = |line: &HeaderValue| {
