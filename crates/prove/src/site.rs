@@ -73,6 +73,7 @@ impl Site {
             gateways: 3,
             notifiers: 1,
             log,
+            otlp: None,
         };
         let mut stack = Stack::prepare(&plan, state, servers).await?;
         stack.processes.log_to(&logs);

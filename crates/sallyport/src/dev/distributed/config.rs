@@ -34,6 +34,7 @@ pub struct Configs {
     pub folder: PathBuf,
     pub pki: PathBuf,
     pub log: String,
+    pub otlp: Option<String>,
     pub redis: String,
     pub nats: String,
     pub services: Vec<Service>,
@@ -96,6 +97,10 @@ impl Configs {
         file.insert("telemetry".into(), toml! { format = "text" }.into());
         if let Some(Value::Table(telemetry)) = file.get_mut("telemetry") {
             telemetry.insert("level".into(), self.log.clone().into());
+            if let Some(otlp) = &self.otlp {
+                telemetry.insert("otlp".into(), otlp.clone().into());
+                telemetry.insert("sample".into(), 1.0.into());
+            }
         }
         let mut tls = Table::new();
         tls.insert("authority".into(), path(files.authority));
@@ -147,6 +152,7 @@ impl Configs {
             trusted_proxies,
             country_header,
             country_database,
+            decisions: _,
             throttle: _,
             is_unguarded: _,
         } = proxy;
@@ -213,10 +219,10 @@ pub fn backend(
             notifier::default_callers()
         }
     };
+    table.insert("bus".into(), route("nats", &configs.nats).into());
     if service.kind == "notifier" {
         table.insert("allow_private_webhooks".into(), true.into());
     } else {
-        table.insert("bus".into(), route("nats", &configs.nats).into());
         table.insert("name".into(), service.name.clone().into());
     }
     table.insert("callers".into(), Value::try_from(callers.and(OPERATOR, &["*"]))?);
