@@ -34,7 +34,7 @@ pub fn refusal(refusal: &Refusal, application: Option<&Application>) -> Response
 
 /// The same, for somebody else to give.
 pub fn refused(refusal: &Refusal, application: Option<&Application>) -> Response<Bytes> {
-    let Refusal { status, reason, message } = refusal;
+    let Refusal { status, reason, message, retry_s: _ } = refusal;
     let text = serde_json::to_vec(&Reasoned { error: reason, message }).unwrap_or_default();
     let mut response = unkept(*status, text.into());
     let headers = response.headers_mut();
@@ -52,8 +52,8 @@ pub fn refused(refusal: &Refusal, application: Option<&Application>) -> Response
         let realm = application.map_or("sallyport", |application| &application.domain);
         put(WWW_AUTHENTICATE, &format!("Sallyport realm=\"{realm}\", error=\"{reason}\""));
     }
-    if matches!(*status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        put(RETRY_AFTER, "1");
+    if let Some(seconds) = refusal.retry_after() {
+        put(RETRY_AFTER, &seconds.to_string());
     }
     response
 }

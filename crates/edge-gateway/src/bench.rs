@@ -1,6 +1,7 @@
 //! Decisions without a network, for measurements. No part of the service: it shows what is private to whoever counts
 //! instructions, allocations and bytes.
 
+use crate::config::Throttle;
 use crate::decide::{Gatekeeper, Seen};
 use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;
@@ -46,13 +47,14 @@ impl Decisions {
         let nobody = GrpcChannel::local(Routes::default(), Callers::new([]), "bench");
         let gatekeeper = Gatekeeper {
             knowledge: Arc::new(knowledge),
-            clock,
+            clock: clock.clone(),
             verified: remember(max_sessions),
             pairs: remember(max_sessions),
             origins: Origins::default(),
-            exchange: Exchange::new(nobody, true),
+            exchange: Exchange::new(nobody, true, &Throttle::default(), clock),
             usage: Arc::default(),
             fallbacks: Arc::default(),
+            decisions: Arc::default(),
         };
         Ok(Self { gatekeeper })
     }

@@ -1,3 +1,7 @@
+mod throttle;
+
+pub use throttle::Throttle;
+
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -132,6 +136,11 @@ pub struct Proxy {
     /// Country database in `MaxMind`'s format.
     #[serde(default)]
     pub country_database: Option<PathBuf>,
+    /// `[edge_gateway.decisions]`: what is told of each decision.
+    #[serde(default)]
+    pub decisions: crate::decisions::Settings,
+    #[serde(default)]
+    pub throttle: Throttle,
     /// Forward everything unjudged: the floor of a measurement. Refused outside benchmarks.
     #[serde(skip)]
     pub is_unguarded: bool,

@@ -11,8 +11,8 @@
 //! | `answer` | what Envoy is told |
 
 mod answer;
-mod asked;
-mod check;
+pub(crate) mod asked;
+pub(crate) mod check;
 mod grpc;
 mod server;
 #[cfg(test)]
@@ -22,6 +22,7 @@ mod wire;
 pub use server::Server;
 
 use crate::decide::{Admission, Gatekeeper, Refused, Seen};
+use crate::decisions::Ray;
 use crate::endpoints;
 use crate::measure::{self, Measures};
 use crate::refusal::Refusal;
@@ -66,10 +67,11 @@ impl Authorizer {
         let seen = Seen { target, method, headers, address: *address, country: *country };
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
-        let outcome = match check.application {
-            Some(aud) => pinned(aud, self.gatekeeper.decide(&seen).await),
-            None => self.gatekeeper.decide(&seen).await,
+        let pinned = |outcome| match check.application {
+            Some(aud) => pinned(aud, outcome),
+            None => outcome,
         };
+        let outcome = self.gatekeeper.decide_amended(Ray::next(), &seen, pinned).await;
         self.measures.decided(&outcome, begun, clock);
         outcome
     }
@@ -115,9 +117,6 @@ fn refuse(refusal: &Refusal) -> Vec<u8> {
 /// More than is read of one question: refused, not failed. Whoever can make a question long must not choose Envoy's
 /// failure mode.
 fn too_long() -> Vec<u8> {
-    refuse(&Refusal {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        reason: "REQUEST_TOO_LONG".into(),
-        message: "the request is too long to be judged".into(),
-    })
+    let message = "the request is too long to be judged";
+    refuse(&Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LONG", message))
 }

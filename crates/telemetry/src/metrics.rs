@@ -126,14 +126,35 @@ pub const METRICS: &[Metric] = &[
     ),
     seconds(
         "sallyport_decision_seconds",
-        &[],
+        &["outcome"],
         DECISION,
-        "From a whole request head to the decision, an exchange included; one decision in 16 is timed.",
+        "By outcome (admitted, passed, refused), from a whole request head to the decision, an exchange included; one decision in 16 is timed.",
+    ),
+    counter(
+        "sallyport_decision_events_dropped_total",
+        &["reason"],
+        "Decisions that are missing in the decision log and the access log: reason full (no room until they were written), summed (refusals of strangers told as a number), or bus (not published).",
     ),
     counter(
         "sallyport_exchanges_total",
         &["outcome"],
         "Credentials that were asked about: outcome session, bypass, refused or unavailable.",
+    ),
+    level("sallyport_exchanges_in_flight", &[], "Credentials that the session issuer is being asked about."),
+    level(
+        "sallyport_exchanges_waiting",
+        &[],
+        "Requests that wait for a credential to be asked about, those included that wait for another's answer.",
+    ),
+    counter(
+        "sallyport_attempts_throttled_total",
+        &["reason"],
+        "Credentials that nobody was asked about because there had been too many wrong ones: reason client_id (for that Client ID from that source) or source.",
+    ),
+    counter(
+        "sallyport_requests_shed_total",
+        &["reason"],
+        "Requests that were sent away with 503 for want of room: reason full (too many wait), turn (its turn did not come in time) or silent (the session issuer did not answer in time).",
     ),
     counter(
         "sallyport_fallbacks_total",
@@ -149,6 +170,12 @@ pub const METRICS: &[Metric] = &[
         "sallyport_streams_ended_total",
         &["reason"],
         "Streams that were ended because what they rode on is no longer good: reason credential, policy or lease.",
+    ),
+    // The access log.
+    counter(
+        "sallyport_access_log_decisions_total",
+        &["outcome"],
+        "Decisions that arrived for the access log: outcome kept, lost (the database was away) or unreadable.",
     ),
     // Every gRPC server, also those in one process.
     counter(

@@ -53,11 +53,27 @@ pub fn check(method: &Method) -> Result<(), Refusal> {
     if is_usual || OTHERS.binary_search(&method.as_str()).is_ok() {
         return Ok(());
     }
-    Err(Refusal {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        reason: "METHOD_NOT_ALLOWED".into(),
-        message: "TRACE, CONNECT and methods that nobody has registered are refused".into(),
-    })
+    Err(Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED",
+        "TRACE, CONNECT and methods that nobody has registered are refused",
+    ))
+}
+
+/// For spans: `HTTP` for what is not registered, which nobody can invent.
+pub fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        "PATCH" => "PATCH",
+        other => {
+            OTHERS.binary_search(&other).ok().and_then(|place| OTHERS.get(place)).copied().unwrap_or("HTTP")
+        }
+    }
 }
 
 #[cfg(test)]

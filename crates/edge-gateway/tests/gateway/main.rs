@@ -14,6 +14,7 @@
 //! | `leases` | what a gateway admits that has lost touch |
 //! | `failure_modes` | what it admits nevertheless, where an application says so |
 //! | `forward_auth` | decisions for other proxies |
+//! | `abuse` | guessing, floods and overload |
 //! | `flights` | many first requests at once |
 //! | `time` | the gateway's clock |
 //! | `patience` | the slow, the silent and the many |
@@ -23,6 +24,8 @@
 //! | `rides` | open streams, and what ends them |
 //! | `passengers` | one open stream of each kind |
 
+#[cfg(test)]
+mod abuse;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]

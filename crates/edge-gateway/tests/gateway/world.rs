@@ -5,7 +5,7 @@ use crate::link::{Link, Mode};
 use crate::time::Time;
 use crate::upstream::Upstream;
 use database::Database;
-use edge_gateway::config::{Limits, Proxy};
+use edge_gateway::config::{Limits, Proxy, Throttle};
 use edge_gateway::forward_auth::Front;
 use http::HeaderName;
 use ipnet::IpNet;
@@ -21,7 +21,7 @@ use proto::policy_evaluator::{
 };
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
-use proto::token_registry::{CreateTokenRequest, DeleteTokenRequest, Token};
+use proto::token_registry::{CreateTokenRequest, DeleteTokenRequest, Token, UpdateTokenRequest};
 use service_kit::operations::Ready;
 use service_kit::{Assembly, Callers, GrpcChannel, assembly};
 use std::net::SocketAddr;
@@ -39,6 +39,7 @@ const OPERATOR: &str = "operator";
 pub struct Beginning {
     pub links: Mode,
     pub limits: Limits,
+    pub throttle: Throttle,
     /// Applications of their own, by host.
     pub upstreams: Vec<edge_gateway::config::Upstream>,
     /// Proxies that may ask.
@@ -47,8 +48,9 @@ pub struct Beginning {
 
 impl Default for Beginning {
     fn default() -> Self {
+        let (limits, throttle) = (Limits::default(), Throttle::default());
         let askers = vec!["127.0.0.1/32".parse().unwrap()];
-        Self { links: Mode::Open, limits: Limits::default(), upstreams: Vec::new(), askers }
+        Self { links: Mode::Open, limits, throttle, upstreams: Vec::new(), askers }
     }
 }
 
@@ -166,6 +168,7 @@ impl World {
             upstream: Some(format!("http://{}", upstream.address)),
             upstreams: beginning.upstreams,
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
+            throttle: beginning.throttle,
             country_header: Some("CF-IPCountry".to_owned()),
             ..Proxy::default()
         };
@@ -321,6 +324,16 @@ impl World {
             ..DeleteTokenRequest::default()
         };
         self.registry.clone().delete_token(request).await.unwrap();
+    }
+
+    pub async fn enable(&self, token: &Token, is_enabled: bool) {
+        let request = UpdateTokenRequest {
+            account_id: self.account.to_string(),
+            id: token.id.clone(),
+            enabled: Some(is_enabled),
+            ..UpdateTokenRequest::default()
+        };
+        self.registry.clone().update_token(request).await.unwrap();
     }
 
     pub async fn is_ready(&self) -> bool {

@@ -2,6 +2,7 @@
 //! with `--profile` as wanted.
 
 use super::*;
+use crate::config::Throttle;
 use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;
 use crate::session::{Origins, remember};
@@ -127,15 +128,17 @@ fn session(account: AccountId, signer: &SigningKey, token: TokenId) -> Basis {
 
 fn gatekeeper() -> Gatekeeper {
     let channel = GrpcChannel::local(Routes::default(), Callers::new([]), "edge-gateway");
+    let clock = Arc::new(SystemClock);
     Gatekeeper {
         knowledge: Arc::new(Knowledge::empty()),
-        clock: Arc::new(SystemClock),
+        clock: clock.clone(),
         verified: remember(1),
         pairs: remember(1),
         origins: Origins::default(),
-        exchange: Exchange::new(channel, false),
+        exchange: Exchange::new(channel, false, &Throttle::default(), clock),
         usage: Arc::default(),
         fallbacks: Arc::default(),
+        decisions: Arc::default(),
     }
 }
 

@@ -185,7 +185,7 @@ async fn without_a_lease_nobody_can_decide_but_the_failure_mode() {
         for host in ["app.localhost", "open.localhost", "nobody.localhost"] {
             let answer = asker.ask(dialect, host, "/", &pair.lines()).await;
             assert_eq!(outcome(&answer), (503, "AUTHZ_UNAVAILABLE"), "{dialect:?} {host}");
-            assert_eq!(only(&answer, "retry-after"), "1");
+            assert!(["1", "2", "3"].contains(&only(&answer, "retry-after").as_ref()));
         }
         let lines = format!("Cookie: CF_Authorization={session}\r\n");
         for (host, fallback, assertion) in
