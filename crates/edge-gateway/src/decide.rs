@@ -8,6 +8,7 @@ mod judge;
 pub use again::{Basis, Grounds};
 pub use footing::Fallback;
 
+use crate::decisions::{Decisions, Made, Ray};
 use crate::exchange::{Exchange, Exchanged, Question};
 use crate::fallbacks::Fallbacks;
 use crate::knowledge::Knowledge;
@@ -69,6 +70,7 @@ pub struct Gatekeeper {
     pub exchange: Exchange,
     pub usage: Arc<Usage>,
     pub fallbacks: Arc<Fallbacks>,
+    pub decisions: Arc<Decisions>,
 }
 
 /// What an exchange has just brought.
@@ -102,7 +104,32 @@ pub const ANONYMOUS: Admission = Admission {
 const UNJUDGED: Admission = Admission { basis: Basis::Unjudged, fallback: Some(Fallback::Open), ..ANONYMOUS };
 
 impl Gatekeeper {
+    /// The decision, which leaves its event.
     pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
+        self.decide_as(Ray::next(), seen).await
+    }
+
+    /// The same, of a request that has a name already.
+    pub async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {
+        self.decide_amended(ray, seen, |outcome| outcome).await
+    }
+
+    /// The same for a front that has a condition of its own.
+    pub async fn decide_amended(
+        &self,
+        ray: Ray,
+        seen: &Seen<'_>,
+        amend: impl FnOnce(Result<Admission, Refused>) -> Result<Admission, Refused>,
+    ) -> Result<Admission, Refused> {
+        let begun = self.decisions.is_on().then(|| self.clock.boot());
+        let outcome = amend(self.decide_untold(seen).await);
+        if let Some(begun) = begun {
+            self.decisions.record_made(self, seen, &Made { ray, begun, outcome: outcome.as_ref() });
+        }
+        outcome
+    }
+
+    async fn decide_untold(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
         let (application, now) = self.decide_now(seen, None);
         let outcome = match (now, &application) {
             (Now::Decided(outcome), _) => outcome,
@@ -232,7 +259,7 @@ fn last_known(admission: Admission) -> Admission {
     Admission { fallback: Some(Fallback::LastKnownGood), ..admission }
 }
 
-fn credential_header(application: &Application) -> Option<HeaderName> {
+pub(crate) fn credential_header(application: &Application) -> Option<HeaderName> {
     let name = application.settings.read_service_tokens_from_header.as_deref()?;
     HeaderName::from_bytes(name.as_bytes()).ok()
 }
@@ -243,7 +270,7 @@ fn as_configured(application: &Application, refusal: Refusal) -> Refusal {
     if is_asked { Refusal { status: StatusCode::UNAUTHORIZED, ..refusal } } else { refusal }
 }
 
-fn facts<'a>(address: Option<IpAddr>, country: Option<CountryCode>) -> Facts<'a> {
+pub(crate) fn facts<'a>(address: Option<IpAddr>, country: Option<CountryCode>) -> Facts<'a> {
     Facts::new().with_address(address).with_country(country)
 }
 

@@ -22,6 +22,7 @@ mod wire;
 pub use server::Server;
 
 use crate::decide::{Admission, Gatekeeper, Refused, Seen};
+use crate::decisions::Ray;
 use crate::endpoints;
 use crate::measure::{self, Measures};
 use crate::refusal::Refusal;
@@ -66,10 +67,11 @@ impl Authorizer {
         let seen = Seen { target, method, headers, address: *address, country: *country };
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
-        let outcome = match check.application {
-            Some(aud) => pinned(aud, self.gatekeeper.decide(&seen).await),
-            None => self.gatekeeper.decide(&seen).await,
+        let pinned = |outcome| match check.application {
+            Some(aud) => pinned(aud, outcome),
+            None => outcome,
         };
+        let outcome = self.gatekeeper.decide_amended(Ray::next(), &seen, pinned).await;
         self.measures.decided(&outcome, begun, clock);
         outcome
     }
