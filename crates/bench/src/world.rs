@@ -78,6 +78,7 @@ impl World {
             data_dir: databases.clone(),
             gateway: listener,
             ext_authz: Some(asked),
+            forward_auth: None,
             admin,
             proxy: Proxy {
                 upstream: Some(format!("http://{upstream}")),

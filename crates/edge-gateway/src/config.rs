@@ -1,3 +1,7 @@
+mod throttle;
+
+pub use throttle::Throttle;
+
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -23,6 +27,8 @@ pub struct Config {
     /// The second front; off without it.
     #[serde(default)]
     pub ext_authz: Option<ExtAuthz>,
+    #[serde(default)]
+    pub forward_auth: Option<ForwardAuth>,
     #[serde(flatten)]
     pub proxy: Proxy,
 }
@@ -47,6 +53,10 @@ pub struct Limits {
     pub stream_timeout_s: NonZeroU32,
     /// How many connections of clients may be open; more wait.
     pub max_connections: NonZeroU32,
+    /// How many sessions are remembered that came as a JWT, so that their signature is checked once: at most 200 bytes
+    /// each. And an eighth as many Client IDs and Client Secrets with the session that each was exchanged for: at most
+    /// 1.6 KB each.
+    pub max_sessions: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -57,6 +67,7 @@ impl Default for Limits {
             client_timeout_s: number(30),
             stream_timeout_s: number(3600),
             max_connections: number(10_000),
+            max_sessions: number(1_000_000),
         }
     }
 }
@@ -77,6 +88,30 @@ impl Limits {
     pub(crate) fn max_connections(&self) -> usize {
         usize::try_from(self.max_connections.get()).unwrap_or(usize::MAX)
     }
+
+    pub(crate) fn max_sessions(&self) -> usize {
+        usize::try_from(self.max_sessions.get()).unwrap_or(usize::MAX)
+    }
+
+    /// Pairs take as many bytes in all as sessions do.
+    pub(crate) fn max_pairs(&self) -> usize {
+        self.max_sessions().div_ceil(8)
+    }
+}
+
+/// `[edge_gateway.forward_auth]`: decisions for other proxies, over HTTP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardAuth {
+    /// Where proxies ask.
+    pub listen: SocketAddr,
+    /// Proxies that may ask, and whose word about the client's request counts. None by default: everybody is refused.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Header in which they name the client's country. They must set it on every request: what a client sends under this
+    /// name counts otherwise.
+    #[serde(default)]
+    pub country_header: Option<String>,
 }
 
 /// How requests come in and go on.
@@ -101,6 +136,8 @@ pub struct Proxy {
     /// Country database in `MaxMind`'s format.
     #[serde(default)]
     pub country_database: Option<PathBuf>,
+    #[serde(default)]
+    pub throttle: Throttle,
     /// Forward everything unjudged: the floor of a measurement. Refused outside benchmarks.
     #[serde(skip)]
     pub is_unguarded: bool,
@@ -119,6 +156,12 @@ pub struct Upstream {
 impl Config {
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = self.proxy.problems();
+        if let Some(name) = self.forward_auth.as_ref().and_then(|front| front.country_header.as_ref())
+            && http::HeaderName::try_from(name).is_err()
+        {
+            problems
+                .push(format!("edge_gateway.forward_auth.country_header: \"{name}\" is not a header name"));
+        }
         if self.bus.starts_with("memory:") {
             problems.push("edge_gateway.bus: memory: serves one process only; give nats://…".to_owned());
         }

@@ -14,14 +14,14 @@ use crate::knowledge::Knowledge;
 use crate::refusal::Refusal;
 use crate::request::canonical::{self, Target};
 use crate::request::credential::Pair;
-use crate::session::{Key, Remembered};
+use crate::session::{Key, Obtained, Origins, Remembered, Session};
 use crate::usage::Usage;
 use directory::{Application, Snapshot};
 use footing::Footing;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use model::{Clock, PolicyId};
-use policy::{CountryCode, Facts, Outcome};
+use policy::{CountryCode, Decision, Facts, Outcome};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub struct Seen<'a> {
 /// Let through.
 pub struct Admission {
     pub basis: Basis,
+    /// The session JWT, as the application gets it.
+    pub assertion: Option<HeaderValue>,
     /// `Set-Cookie` for the client.
     pub cookie: Option<HeaderValue>,
     /// The application's header for both credentials: it does not reach the application.
@@ -60,9 +62,10 @@ pub struct Gatekeeper {
     pub knowledge: Arc<Knowledge>,
     pub clock: Arc<dyn Clock>,
     /// By digest of the JWT.
-    pub verified: Remembered,
+    pub verified: Remembered<Session>,
     /// By digest of credential and application.
-    pub pairs: Remembered,
+    pub pairs: Remembered<Obtained>,
+    pub origins: Origins,
     pub exchange: Exchange,
     pub usage: Arc<Usage>,
     pub fallbacks: Arc<Fallbacks>,
@@ -89,6 +92,7 @@ enum Now<'a> {
 
 pub const ANONYMOUS: Admission = Admission {
     basis: Basis::Open,
+    assertion: None,
     cookie: None,
     credential_header: None,
     fallback: None,
@@ -175,7 +179,9 @@ impl Gatekeeper {
         let key = Key::of_pair(pair, &application.id);
         let question = Question { key, address: seen.address, country: seen.country, positions };
         let snapshot = self.knowledge.directory.snapshot().clone();
-        let verify = |token: &str| self.verify(token, &snapshot, self.clock.now()).ok();
+        let verify = |token: &str| {
+            self.verify(token, &snapshot, self.clock.now()).ok().map(|it| self.origins.session(it))
+        };
         let exchanged = self.exchange.ask(question, pair, application, verify).await?;
         if let Exchanged::Session(session) = &exchanged {
             self.pairs.insert(key, session.clone());
@@ -264,6 +270,9 @@ fn is_open(application: &Application, facts: &Facts<'_>) -> bool {
 
 /// The same, as an admission.
 fn open(application: &Application, facts: &Facts<'_>) -> Option<Admission> {
+    if !application.policies.has(Decision::Bypass) {
+        return None;
+    }
     let verdict = application.policies.evaluate(facts);
     let policy = verdict.policy.map(|decided| decided.id);
     (verdict.outcome == Outcome::Bypass).then_some(Admission { policy, ..ANONYMOUS })

@@ -1,4 +1,5 @@
 use crate::config::Config;
+use crate::forward_auth::Front;
 use bus::Bus;
 use model::{Clock, Error};
 use service_kit::{GrpcChannel, Setting};
@@ -12,6 +13,8 @@ pub struct Deps {
     pub listener: TcpListener,
     /// The same for Envoy's questions; none: they are not answered.
     pub ext_authz: Option<TcpListener>,
+    /// Where other proxies ask.
+    pub forward_auth: Option<Front>,
     pub bus: Arc<dyn Bus>,
     pub clock: Arc<dyn Clock>,
     pub token_registry: GrpcChannel,
@@ -23,6 +26,10 @@ pub struct Deps {
 
 impl Deps {
     pub async fn connect(config: &Config, setting: &Setting) -> Result<Self, Error> {
+        let forward_auth = match &config.forward_auth {
+            Some(front) => Some(Front::bind(front).await?),
+            None => None,
+        };
         let channel = |service| setting.peers.channel(service, &setting.tls);
         Ok(Self {
             listener: bind("listen", config.listen).await?,
@@ -30,6 +37,7 @@ impl Deps {
                 Some(ext_authz) => Some(bind("ext_authz.listen", ext_authz.listen).await?),
                 None => None,
             },
+            forward_auth,
             bus: bus::connect(&config.bus).await?,
             clock: setting.clock.clone(),
             token_registry: channel("token-registry")?,

@@ -11,8 +11,8 @@
 //! | `answer` | what Envoy is told |
 
 mod answer;
-mod asked;
-mod check;
+pub(crate) mod asked;
+pub(crate) mod check;
 mod grpc;
 mod server;
 #[cfg(test)]
@@ -188,9 +188,6 @@ fn refuse(refusal: &Refusal) -> Vec<u8> {
 /// More than is read of one question: refused, not failed. Whoever can make a question long must not choose Envoy's
 /// failure mode.
 fn too_long() -> Vec<u8> {
-    refuse(&Refusal {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        reason: "REQUEST_TOO_LONG".into(),
-        message: "the request is too long to be judged".into(),
-    })
+    let message = "the request is too long to be judged";
+    refuse(&Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LONG", message))
 }

@@ -7,7 +7,7 @@ mod upstream;
 
 use crate::answer::{Body, refusal};
 use crate::config::{Limits, Proxy};
-use crate::decide::{Admission, Basis, Fallback};
+use crate::decide::{Admission, Fallback};
 use crate::refusal::Refusal;
 use crate::request::canonical::Target;
 use crate::request::{cookie, credential, headers, upgrade};
@@ -30,8 +30,8 @@ pub use download::Download;
 pub use tunnel::Tunnel;
 pub use upstream::Upstream;
 
-const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
-const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
+pub const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
+pub const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -108,7 +108,7 @@ impl Upstreams {
         mut onward: Onward<'_>,
         admission: Admission,
     ) -> Answered {
-        let Admission { basis, cookie, credential_header, fallback, .. } = admission;
+        let Admission { assertion, cookie, credential_header, fallback, .. } = admission;
         onward.fallback = fallback;
         if let Some(name) = credential_header {
             credential::strip_single(&mut parts.headers, &name);
@@ -120,8 +120,6 @@ impl Upstreams {
         // Only what the listener has seen to be asked for, and only of an application that could do it.
         let may_change = onward.may_upgrade && !upstream.is_http2();
         let change = if may_change { Change::asked(&mut parts) } else { None };
-        let assertion =
-            if let Basis::Session(session) = &basis { Some(session.assertion.clone()) } else { None };
         // What was not judged may be for anybody.
         let is_personal = assertion.is_some() || fallback.is_some();
         let body = Upload::new(body, self.client_patience_for(&parts.headers, upstream), upload_ride.clone());
@@ -202,11 +200,11 @@ impl Upstreams {
                 Err(_) if frames() != before => {}
                 Err(_) => {
                     tracing::warn!(upstream = %upstream.address(), "the application took too long");
-                    return Err(Refusal {
-                        status: StatusCode::GATEWAY_TIMEOUT,
-                        reason: "UPSTREAM_TIMEOUT".into(),
-                        message: "the application took too long to answer".into(),
-                    });
+                    return Err(Refusal::new(
+                        StatusCode::GATEWAY_TIMEOUT,
+                        "UPSTREAM_TIMEOUT",
+                        "the application took too long to answer",
+                    ));
                 }
             }
         };
@@ -218,11 +216,9 @@ impl Upstreams {
             (Err(_), Some(Failure::Broken)) => {
                 Err(Refusal::bad_request("BODY_MALFORMED", "the body is malformed or ended early"))
             }
-            (Err(_), Some(Failure::Silent)) => Err(Refusal {
-                status: StatusCode::REQUEST_TIMEOUT,
-                reason: "BODY_TIMEOUT".into(),
-                message: "the body did not go on".into(),
-            }),
+            (Err(_), Some(Failure::Silent)) => {
+                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "BODY_TIMEOUT", "the body did not go on"))
+            }
             (Err(_), Some(Failure::Ended)) => Err(Refusal::unavailable("the request was ended; retry")),
             (Err(error), None) => {
                 let error = error.source().map_or_else(|| error.to_string(), ToString::to_string);
@@ -293,5 +289,5 @@ fn names_trailers(line: &HeaderValue) -> bool {
 }
 
 fn bad_gateway(reason: &'static str, message: &'static str) -> Refusal {
-    Refusal { status: StatusCode::BAD_GATEWAY, reason: reason.into(), message: message.into() }
+    Refusal::new(StatusCode::BAD_GATEWAY, reason, message)
 }

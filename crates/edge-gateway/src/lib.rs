@@ -17,8 +17,12 @@
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
 //! | `ext_authz` | the second front: Envoy asks, and carries out the decision |
+//! | [`forward_auth`] | decisions for other proxies, over HTTP |
+//! | `bench` | decisions without a network, for measurements |
 
 mod answer;
+#[doc(hidden)]
+pub mod bench;
 pub mod config;
 mod decide;
 pub mod deps;
@@ -27,6 +31,9 @@ mod exchange;
 mod ext_authz;
 mod fallbacks;
 mod forward;
+pub mod forward_auth;
+#[doc(hidden)]
+pub mod fuzzing;
 mod knowledge;
 mod listener;
 mod measure;

@@ -1,8 +1,8 @@
 //! Connections: HTTP/1.1 and HTTP/2 in clear text.
 
-mod framing;
-mod handshake;
-mod wire;
+pub(crate) mod framing;
+pub mod handshake;
+pub mod wire;
 
 use crate::answer::{self, Body};
 use crate::decide::{ANONYMOUS, Admission, Gatekeeper, Grounds, Refused, Seen};
@@ -35,10 +35,10 @@ use tokio_util::sync::CancellationToken;
 use wire::{Patience, Wire};
 
 /// How long open connections may take to finish once the gateway stops.
-const DRAIN: Duration = Duration::from_secs(5);
+pub const DRAIN: Duration = Duration::from_secs(5);
 /// Longest head of a request: 431 beyond. Also how much of a body is read ahead of the application.
-const HEAD_BYTES: usize = 64 * 1024;
-const HEADERS: usize = 100;
+pub const HEAD_BYTES: usize = 64 * 1024;
+pub const HEADERS: usize = 100;
 
 /// Everything that answers a request.
 pub struct Gateway {
@@ -118,7 +118,7 @@ impl Gateway {
         Ok(Judged::Onward(Box::new(onward), admission))
     }
 
-    async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
+    pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
         let outcome = self.gatekeeper.decide(seen).await;

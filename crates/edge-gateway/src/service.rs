@@ -10,7 +10,7 @@ use crate::listener::Gateway;
 use crate::measure::Measures;
 use crate::request::client::Origin;
 use crate::rides::Rides;
-use crate::session::remember;
+use crate::session::{Origins, remember};
 use crate::usage::Usage;
 use http::HeaderName;
 use model::{Error, ErrorKind};
@@ -20,9 +20,6 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-
-/// How many sessions are remembered, of each kind; about 1.5 KB each.
-const SESSIONS: usize = 100_000;
 
 /// Assembles the gateway with the usual limits; it answers from its first lease on.
 pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error> {
@@ -41,13 +38,15 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let served = CancellationToken::new();
     let (knowledge, mut workers) = Knowledge::follow(&deps, &served);
     let knowledge = Arc::new(knowledge);
-    let exchange = Exchange::new(deps.session_issuer.clone(), proxy.is_https);
+    let exchange =
+        Exchange::new(deps.session_issuer.clone(), proxy.is_https, &proxy.throttle, deps.clock.clone());
     let (usage, fallbacks) = (Arc::new(Usage::default()), Arc::new(Fallbacks::default()));
     let gatekeeper = Arc::new(Gatekeeper {
         knowledge: knowledge.clone(),
         clock: deps.clock.clone(),
-        verified: remember(SESSIONS),
-        pairs: remember(SESSIONS),
+        verified: remember(limits.max_sessions()),
+        pairs: remember(limits.max_pairs()),
+        origins: Origins::default(),
         exchange,
         usage: usage.clone(),
         fallbacks: fallbacks.clone(),
@@ -67,7 +66,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         client_patience: limits.client_timeout(),
         stream_patience: limits.stream_timeout(),
     });
-    let Deps { listener, ext_authz, clock, bus, .. } = deps;
+    let Deps { listener, ext_authz, forward_auth, clock, bus, .. } = deps;
     let judging = served.clone();
     workers.push(Worker::new("edge-gateway rides", async move |_| {
         rides.keep_judging(judging).await;
@@ -79,6 +78,13 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         workers.push(Worker::new("edge-gateway ext_authz", async move |stop| {
             let _served = served;
             server.serve(listener, stop).await
+        }));
+    }
+    if let Some(front) = forward_auth {
+        let (front, served) = (front.answering_by(gateway.clone(), limits.max_connections()), served.clone());
+        workers.push(Worker::new("edge-gateway forward-auth", async move |stop| {
+            let _served = served;
+            front.serve(stop).await
         }));
     }
     workers.push(Worker::new("edge-gateway listener", async move |stop| {

@@ -67,6 +67,10 @@ pub struct Options {
     /// Protect this application instead of the sample: http://host:port.
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
+    /// Answer other proxies on this machine (nginx, Caddy, Traefik, HAProxy, Envoy) here, at /authz/…; port 0 picks a free
+    /// one. With --distributed it is the first gateway that answers.
+    #[arg(long, value_name = "ADDR:PORT")]
+    forward_auth: Option<SocketAddr>,
     /// The protected application's domain [default: app.localhost].
     #[arg(long, value_name = "HOST")]
     domain: Option<String>,

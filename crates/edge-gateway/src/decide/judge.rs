@@ -9,7 +9,7 @@ use crate::knowledge::Knowledge;
 use crate::refusal::Refusal;
 use crate::request::credential::{self, Credential, Pair};
 use crate::request::headers;
-use crate::session::{Key, Session};
+use crate::session::{Key, Origin, Session};
 use directory::{Application, Organization, Snapshot};
 use http::{Method, StatusCode};
 use model::{PolicyId, Timestamp};
@@ -51,7 +51,10 @@ impl Gatekeeper {
                 let session = self.verified(token, snapshot, now);
                 let admitted = session.and_then(|session| {
                     let Judged { policy, .. } = self.admit(&session, &at)?;
-                    Ok(Admission { basis: Basis::Session(session), policy, ..ANONYMOUS })
+                    let assertion = credential::assertion(seen.headers, token)
+                        .ok_or_else(|| rejected(session_token::Rejection::Malformed))?;
+                    let (basis, assertion) = (Basis::Session(session), Some(assertion));
+                    Ok(Admission { basis, assertion, policy, ..ANONYMOUS })
                 });
                 Now::Decided(admitted.or_else(|refusal| open(application, &facts).ok_or(refusal)))
             }
@@ -81,12 +84,12 @@ impl Gatekeeper {
     /// A session that an exchange brought, just now or for an earlier request.
     fn judge_kept<'a>(&self, pair: Option<Pair<'a>>, at: &At<'_>, fresh: Option<&Exchanged>) -> Now<'a> {
         let key = Key::of_pair(pair.as_ref(), &at.application.id);
-        let session = match fresh {
-            Some(Exchanged::Session(session)) => Some(session.clone()),
+        let obtained = match fresh {
+            Some(Exchanged::Session(obtained)) => Some(obtained.clone()),
             Some(Exchanged::Bypass) | None => self.pairs.get(&key),
         };
-        let Some(session) = session else { return Now::Exchange(pair) };
-        match self.admit(&session, at) {
+        let Some(obtained) = obtained else { return Now::Exchange(pair) };
+        match self.admit(&obtained.session, at) {
             Ok(Judged { lives_on, policy }) => {
                 if !lives_on {
                     self.pairs.remove(&key);
@@ -95,8 +98,10 @@ impl Gatekeeper {
                     at.organization.is_some_and(|organization| organization.strict_service_token_auth);
                 let is_given = lives_on && pair.is_some() && !is_strict;
                 let cookie =
-                    is_given.then(|| session.cookie(at.application, self.exchange.is_https)).flatten();
-                Now::Decided(Ok(Admission { basis: Basis::Session(session), cookie, policy, ..ANONYMOUS }))
+                    is_given.then(|| obtained.cookie(at.application, self.exchange.is_https)).flatten();
+                let basis = Basis::Session(obtained.session.clone());
+                let assertion = Some(obtained.assertion.clone());
+                Now::Decided(Ok(Admission { basis, assertion, cookie, policy, ..ANONYMOUS }))
             }
             // What was kept is no longer good: the credential itself may still be.
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED && fresh.is_none() => {
@@ -108,37 +113,37 @@ impl Gatekeeper {
     }
 
     /// The whole judgement of a session for one request, which counts as a use.
-    fn admit(&self, session: &Session, at: &At<'_>) -> Result<Judged, Refusal> {
+    fn admit(&self, session: &Arc<Session>, at: &At<'_>) -> Result<Judged, Refusal> {
         let admitted = self.judge_session(session, at);
-        let claims = &session.claims;
-        if let Some(token) = claims.token.filter(|_| admitted.is_ok()) {
-            self.usage.count(token, claims.secret_version, &session.uses, at.now);
+        if admitted.is_ok() {
+            self.usage.count(session, at.now);
         }
         admitted
     }
 
     /// The same, and nothing is counted.
     pub(super) fn judge_session(&self, session: &Session, at: &At<'_>) -> Result<Judged, Refusal> {
-        let (claims, At { application, organization, facts, now }) = (&session.claims, *at);
-        claims.check_audience(&application.aud).map_err(rejected)?;
-        if organization.is_none_or(|organization| organization.issuer != claims.issuer) {
+        let (Origin { audience, issuer, kid }, At { application, organization, facts, now }) =
+            (&*session.origin, *at);
+        if *audience != application.aud {
+            return Err(rejected(session_token::Rejection::AudienceWrong));
+        }
+        if organization.is_none_or(|organization| organization.issuer != *issuer) {
             return Err(rejected(session_token::Rejection::IssuerWrong));
         }
-        if claims.is_expired(now) {
+        if session.is_expired(now) {
             return Err(rejected(session_token::Rejection::Expired));
         }
         let Knowledge { tokens, sessions, .. } = &*self.knowledge;
-        sessions.judge_key(session.kid).map_err(revoked)?;
-        let token = claims.token.as_ref();
-        sessions
-            .judge_session(&claims.session, &application.id, token, claims.as_of.session_issuer)
-            .map_err(revoked)?;
+        sessions.judge_key(*kid).map_err(revoked)?;
+        let token = session.token.as_ref();
+        sessions.judge_session(&session.id, &application.id, token, session.as_of_issuer).map_err(revoked)?;
         if let Some(token) = token {
             tokens
-                .judge_token(token, claims.secret_version, claims.as_of.token_registry, now)
+                .judge_token(token, session.secret_version, session.as_of_registry, now)
                 .map_err(revoked)?;
         }
-        let verdict = application.policies.evaluate(&facts.with_service_token(claims.token));
+        let verdict = application.policies.evaluate(&facts.with_service_token(session.token));
         match (verdict.outcome, verdict.policy) {
             (Outcome::ServiceAuth | Outcome::Allow, Some(decided)) => {
                 let lives_on = !application.session_duration(decided).is_zero();
@@ -164,8 +169,7 @@ impl Gatekeeper {
             return Ok(session);
         }
         let verified = self.verify(token, snapshot, now).map_err(rejected)?;
-        let session = Session::new(verified, token, None)
-            .ok_or_else(|| rejected(session_token::Rejection::Malformed))?;
+        let session = self.origins.session(verified);
         self.verified.insert(key, session.clone());
         Ok(session)
     }

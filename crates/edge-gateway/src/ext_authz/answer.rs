@@ -68,9 +68,8 @@ pub fn allowed(
     asked: &Asked<'_>,
     admission: &Admission,
 ) -> Vec<u8> {
-    let Admission { basis, cookie, fallback, .. } = admission;
-    let session = if let Basis::Session(session) = basis { Some(session) } else { None };
-    let assertion = session.map(|session| session.assertion.as_bytes());
+    let Admission { assertion, cookie, fallback, .. } = admission;
+    let assertion = assertion.as_ref().map(HeaderValue::as_bytes);
     let room = 1024 + assertion.map_or(0, <[u8]>::len) + cookie.as_ref().map_or(0, HeaderValue::len);
     let mut writer = Writer::with_capacity(room);
     writer.message(OK_RESPONSE, |ok| {
@@ -168,7 +167,7 @@ fn tell_operator(admission: &Admission, metadata: &mut Writer) {
         say(metadata, "policy_id", policy);
     }
     if let Basis::Session(session) = basis
-        && let Some(token) = session.claims.token
+        && let Some(token) = session.token
     {
         say(metadata, "token_id", token);
     }

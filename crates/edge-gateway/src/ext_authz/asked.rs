@@ -102,11 +102,8 @@ impl Headers<'_> {
 
     fn add(&self, headers: &mut HeaderMap, name: &HeaderName, value: &[u8]) -> Result<(), Refusal> {
         if headers.len() >= LINES {
-            return Err(Refusal {
-                status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                reason: "HEADERS_TOO_MANY".into(),
-                message: "there are too many headers".into(),
-            });
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(Refusal::new(status, "HEADERS_TOO_MANY", "there are too many headers"));
         }
         let value = HeaderValue::from_maybe_shared(self.message.slice_ref(value)).map_err(|_| malformed())?;
         headers.try_append(name.clone(), value).map(drop).map_err(|_| malformed())

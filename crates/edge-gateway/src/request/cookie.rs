@@ -83,10 +83,19 @@ pub fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// The application's own cookies, on one line; none if it has none.
+pub fn theirs(headers: &HeaderMap) -> Option<HeaderValue> {
+    let kept: Vec<&[u8]> = pairs(headers).filter(|pair| !pair.is_empty() && !mentions_ours(pair)).collect();
+    HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|value| !value.is_empty())
+}
+
 /// Takes our cookies out of what an application sets: it could give its visitors another one's session.
 pub fn strip_answer(headers: &mut HeaderMap) {
     let is_ours = |line: &HeaderValue| {
-        let name = name(line.as_bytes().split(|b| *b == b';').next().unwrap_or_default());
+        let pair = line.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+        // A cookie without a name is sent back as its value alone, which could be a name and a value of ours.
+        let begins = pair.iter().position(|b| *b != b'=' && !b.is_ascii_whitespace()).unwrap_or_default();
+        let name = name(pair.get(begins..).unwrap_or_default());
         OURS.iter().any(|ours| ours.as_bytes() == name)
     };
     if !headers.get_all(SET_COOKIE).iter().any(is_ours) {
@@ -149,7 +158,14 @@ mod tests {
 
     #[test]
     fn applications_never_set_the_session() {
-        let lines = ["a=1; Path=/", "CF_Authorization=x; Path=/", " CF_Binding = y", "b=CF_Authorization"];
+        let lines = [
+            "a=1; Path=/",
+            "CF_Authorization=x; Path=/",
+            " CF_Binding = y",
+            "=CF_Authorization=x",
+            " = CF_AppSession",
+            "b=CF_Authorization",
+        ];
         let mut answer: HeaderMap =
             lines.iter().map(|line| (SET_COOKIE, HeaderValue::from_static(line))).collect();
         strip_answer(&mut answer);

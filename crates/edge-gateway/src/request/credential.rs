@@ -3,7 +3,7 @@
 use crate::refusal::Refusal;
 use crate::request::cookie::{self, Unreadable};
 use http::HeaderMap;
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 use model::{ClientId, ClientSecret};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -75,6 +75,14 @@ fn pair(headers: &HeaderMap) -> Result<Option<Pair<'_>>, Refusal> {
     }
 }
 
+/// A session that a request brought, as the application gets it.
+pub fn assertion(headers: &HeaderMap, token: &str) -> Option<HeaderValue> {
+    let whole = headers.get(&SESSION).filter(|value| value.as_bytes() == token.as_bytes());
+    let mut value = whole.cloned().or_else(|| HeaderValue::from_str(token).ok())?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 /// The value of a header that may be there once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.get_all(name).iter();
@@ -129,7 +137,7 @@ pub fn strip_single(headers: &mut HeaderMap, name: &HeaderName) {
 
 /// Junk goes before anybody is asked.
 fn checked(pair: Pair<'_>) -> Result<Pair<'_>, Refusal> {
-    if ClientId::parse(&pair.client_id).is_none() {
+    if !ClientId::is_one(&pair.client_id) {
         return Err(Refusal::unauthenticated(
             "CREDENTIAL_MALFORMED",
             "the Client ID must be 32 hex digits and \".access\"",

@@ -13,6 +13,8 @@
 //! | `http2` | HTTP/2 in clear text |
 //! | `leases` | what a gateway admits that has lost touch |
 //! | `failure_modes` | what it admits nevertheless, where an application says so |
+//! | `forward_auth` | decisions for other proxies |
+//! | `abuse` | guessing, floods and overload |
 //! | `flights` | many first requests at once |
 //! | `time` | the gateway's clock |
 //! | `patience` | the slow, the silent and the many |
@@ -23,6 +25,8 @@
 //! | `ext_authz` | the second front, as Envoy asks it |
 //! | `passengers` | one open stream of each kind |
 
+#[cfg(test)]
+mod abuse;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
@@ -35,6 +39,8 @@ mod ext_authz;
 mod failure_modes;
 #[cfg(test)]
 mod flights;
+#[cfg(test)]
+mod forward_auth;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]

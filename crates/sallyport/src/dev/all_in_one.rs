@@ -1,10 +1,11 @@
 //! The embedded topology.
 
-use crate::dev::places::{Places, bind, bind_both};
+use crate::dev::places::{Places, bind, bind_both, loopback};
 use crate::dev::state::State;
 use crate::dev::{Options, announce, upstream};
 use crate::embedded::{self, Embedded, Keys};
 use anyhow::{Context as _, Result};
+use edge_gateway::forward_auth::Front;
 use model::SystemClock;
 use proto::policy_evaluator::PutOrganizationRequest;
 use service_kit::assembly;
@@ -24,10 +25,15 @@ pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -
         Some(asked) => Some(bind(asked, None, "--operations").await?),
         None => None,
     };
+    let forward_auth = match options.forward_auth {
+        Some(asked) => Some(bind(asked, None, "--forward-auth").await?),
+        None => None,
+    };
     let places = Places {
         gateways: vec![gateway.local_addr()?],
         ext_authz: ext_authz.as_ref().map(TcpListener::local_addr).transpose()?,
         admin: admin.local_addr()?,
+        forward_auth: forward_auth.as_ref().map(TcpListener::local_addr).transpose()?,
         operations: operations.as_ref().map(TcpListener::local_addr).transpose()?,
         outbox: state.folder("outbox")?,
         data_dir: state.data_dir.clone(),
@@ -36,6 +42,11 @@ pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -
         data_dir: state.folder("databases")?,
         gateway,
         ext_authz,
+        forward_auth: forward_auth.map(|listener| Front {
+            listener,
+            trusted_proxies: loopback(),
+            country_header: None,
+        }),
         admin,
         proxy: options.proxy(upstream(options, &stop).await?),
         keys: Keys {

@@ -23,6 +23,7 @@ pub async fn run(options: &Options, state: State, stop: CancellationToken) -> Re
         gateway: options.gateway,
         ext_authz: options.ext_authz,
         admin: options.admin,
+        forward_auth: options.forward_auth,
         gateways: options.gateways.unwrap_or(2),
         notifiers: options.notifiers.unwrap_or(1),
         log: options.log.clone(),

@@ -21,6 +21,10 @@ fn one_path_has_one_form() {
         ("/%252e%252e/x", "/%252e%252e/x"),
         ("/.well-known/x", "/.well-known/x"),
         ("/a/..", "/"),
+        // Applications decode them all, so there is one spelling for a pattern to name.
+        ("/%21%24%26%27%28%29%2b%2C%3d%3A%40", "/!$&'()+,=:@"),
+        ("/%22%5b%7c\"[]^`{|}", "/%22%5B%7C%22%5B%5D%5E%60%7B%7C%7D"),
+        ("/a*b/%2a", "/a%2Ab/%2A"),
     ] {
         assert_eq!(canonical(raw).as_deref(), Some(expected), "{raw}");
     }
@@ -38,6 +42,9 @@ fn p14_what_others_forward_as_it_was_given_is_canonical_already() {
         "/.well-known/x",
         "/?",
         "/a.",
+        "/a(b)*[c]|d",
+        "/a%28b%29%2a%5bc%5d%7C",
+        "/a%25",
     ] {
         let target = target_as_given("App.test:8080", path).unwrap();
         assert_eq!((&*target.host, target.port), ("app.test", Some(8080)), "{path}");
@@ -116,6 +123,10 @@ fn a_path_that_others_read_loosely_says_so() {
         ("/admin%20", Some("/admin")),
         ("/admin%20./x", Some("/admin/x")),
         ("/a/.../b", Some("/a/b")),
+        // It is still a folder: `/a/*` covers `/a/` and not `/a`.
+        ("/a./", Some("/a/")),
+        ("/a/...", Some("/a/")),
+        ("/...", Some("/")),
     ] {
         let path = path(raw).unwrap();
         assert_eq!(loosely(&path).as_deref(), loose, "{raw}");

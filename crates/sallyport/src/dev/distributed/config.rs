@@ -1,11 +1,12 @@
 //! The configuration files of the processes: the same that an operator would write.
 
-use crate::dev::places::Places;
+use crate::dev::places::{Places, loopback};
 use crate::dev::state::{State, write_private};
 use crate::dev::{MAIL_FROM, pki};
 use crate::embedded::OPERATOR;
 use anyhow::{Context as _, Result};
 use edge_gateway::config::Proxy;
+use ipnet::IpNet;
 use service_kit::Callers;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -127,6 +128,7 @@ impl Configs {
         name: &str,
         listen: SocketAddr,
         ext_authz: Option<SocketAddr>,
+        forward_auth: Option<SocketAddr>,
         proxy: &Proxy,
     ) -> Result<PathBuf> {
         let service = self.services.iter().find(|service| service.name == name).context("a gateway")?;
@@ -145,6 +147,7 @@ impl Configs {
             trusted_proxies,
             country_header,
             country_database,
+            throttle: _,
             is_unguarded: _,
         } = proxy;
         let texts = [
@@ -153,8 +156,15 @@ impl Configs {
             ("country_database", country_database.as_ref().map(|path| path.display().to_string())),
         ];
         table.extend(texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))));
-        let trusted = trusted_proxies.iter().map(|network| Value::from(network.to_string())).collect();
-        table.insert("trusted_proxies".into(), Value::Array(trusted));
+        let networks =
+            |networks: &[IpNet]| networks.iter().map(|it| Value::from(it.to_string())).collect::<Vec<_>>();
+        table.insert("trusted_proxies".into(), networks(trusted_proxies).into());
+        if let Some(listen) = forward_auth {
+            let mut front = Table::new();
+            front.insert("listen".into(), listen.to_string().into());
+            front.insert("trusted_proxies".into(), networks(&loopback()).into());
+            table.insert("forward_auth".into(), front.into());
+        }
         self.write(service, &table)
     }
 

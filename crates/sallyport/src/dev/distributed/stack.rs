@@ -41,6 +41,8 @@ pub struct Plan {
     pub ext_authz: Option<SocketAddr>,
     /// The management API's; port 0 picks a free one.
     pub admin: SocketAddr,
+    /// Where other proxies ask the first gateway; port 0 picks a free one.
+    pub forward_auth: Option<SocketAddr>,
     pub gateways: u8,
     pub notifiers: u8,
     /// What the processes log.
@@ -112,7 +114,8 @@ impl Stack {
         for (index, address) in places.gateways.iter().enumerate() {
             let name = format!("edge-gateway-{}", index + 1);
             let ext_authz = places.ext_authz.filter(|_| index == 0);
-            let file = configs.gateway(&name, *address, ext_authz, proxy)?;
+            let forward_auth = places.forward_auth.filter(|_| index == 0);
+            let file = configs.gateway(&name, *address, ext_authz, forward_auth, proxy)?;
             processes.start(&name, "edge-gateway", &file)?;
         }
         configs.until_ready(|service| matches!(service.kind, "admin-api" | "edge-gateway")).await?;
@@ -156,6 +159,10 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
             services.push(Service { kind, name, listen: free().await?, operations: free().await? });
         }
     }
+    let forward_auth = match plan.forward_auth {
+        Some(asked) if asked.port() == 0 => Some(SocketAddr::new(asked.ip(), free().await?.port())),
+        asked => asked,
+    };
     let admin_address = admin.local_addr()?;
     services.push(Service {
         kind: "admin-api",
@@ -179,6 +186,7 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
         gateways,
         ext_authz: ext_authz.as_ref().map(TcpListener::local_addr).transpose()?,
         admin: admin_address,
+        forward_auth,
         operations: None,
         outbox: state.folder("outbox")?,
         data_dir: state.data_dir.clone(),
