@@ -136,6 +136,9 @@ pub struct Proxy {
     /// Country database in `MaxMind`'s format.
     #[serde(default)]
     pub country_database: Option<PathBuf>,
+    /// `[edge_gateway.decisions]`: what is told of each decision.
+    #[serde(default)]
+    pub decisions: crate::decisions::Settings,
     #[serde(default)]
     pub throttle: Throttle,
     /// Forward everything unjudged: the floor of a measurement. Refused outside benchmarks.

@@ -22,6 +22,7 @@ mod wire;
 pub use server::Server;
 
 use crate::decide::{Admission, Gatekeeper, Refused, Seen};
+use crate::decisions::Ray;
 use crate::endpoints;
 use crate::measure::{self, Measures};
 use crate::refusal::Refusal;
@@ -68,8 +69,8 @@ impl Authorizer {
         };
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
-        if let Some(outcome) = self.gatekeeper.decide_at_once(&question.seen()) {
-            let outcome = question.pinned(outcome);
+        let pinned = |outcome| question.pinned(outcome);
+        if let Some(outcome) = self.gatekeeper.decide_at_once(&question.seen(), pinned) {
             self.measures.decided(&outcome, begun, clock);
             return self.answer(&question, outcome);
         }
@@ -97,7 +98,8 @@ impl Authorizer {
             .map_err(|_| Failure::new(Code::InvalidArgument, "the message has changed"))?;
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
-        let outcome = question.pinned(self.gatekeeper.decide(&question.seen()).await);
+        let pinned = |outcome| question.pinned(outcome);
+        let outcome = self.gatekeeper.decide_amended(Ray::next(), &question.seen(), pinned).await;
         self.measures.decided(&outcome, begun, clock);
         self.answer(&question, outcome)
     }

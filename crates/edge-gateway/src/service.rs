@@ -1,5 +1,6 @@
 use crate::config::{Limits, Proxy};
 use crate::decide::Gatekeeper;
+use crate::decisions::Decisions;
 use crate::deps::Deps;
 use crate::exchange::Exchange;
 use crate::ext_authz::{Authorizer, Server};
@@ -41,6 +42,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let exchange =
         Exchange::new(deps.session_issuer.clone(), proxy.is_https, &proxy.throttle, deps.clock.clone());
     let (usage, fallbacks) = (Arc::new(Usage::default()), Arc::new(Fallbacks::default()));
+    let decisions = Arc::new(Decisions::new(proxy.decisions));
     let gatekeeper = Arc::new(Gatekeeper {
         knowledge: knowledge.clone(),
         clock: deps.clock.clone(),
@@ -50,6 +52,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         exchange,
         usage: usage.clone(),
         fallbacks: fallbacks.clone(),
+        decisions: decisions.clone(),
     });
     let rides = Arc::new(Rides::new(gatekeeper.clone(), knowledge.changes.clone()));
     let origin =
@@ -66,10 +69,15 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         client_patience: limits.client_timeout(),
         stream_patience: limits.stream_timeout(),
     });
-    let Deps { listener, ext_authz, forward_auth, clock, bus, .. } = deps;
+    let Deps { listener, ext_authz, forward_auth, clock, bus, name, .. } = deps;
     let judging = served.clone();
     workers.push(Worker::new("edge-gateway rides", async move |_| {
         rides.keep_judging(judging).await;
+        Ok(())
+    }));
+    let (telling, told_on) = (served.clone(), bus.clone());
+    workers.push(Worker::new("edge-gateway decisions", async move |_| {
+        decisions.keep_telling(told_on, name, telling).await;
         Ok(())
     }));
     let served = Arc::new(served.drop_guard());

@@ -27,10 +27,11 @@ const OURS: [&str; 11] = [
     "x-sallyport-",
     "x-ssl-client-",
 ];
-const OURS_WHOLE: [&str; 12] = [
+const OURS_WHOLE: [&str; 13] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "cf-ipcountry",
+    "cf-ray",
     "client-cert",
     "client-cert-chain",
     "forwarded",
@@ -165,6 +166,7 @@ mod tests {
             ("X-Auth-Request-Email", "x"),
             ("X_Auth_User", "x"),
             ("CF-IPCountry", "x"),
+            ("CF_Ray", "x"),
             ("X-Auth-Token", "x"),
             ("Sallyport_Fallback", "x"),
             ("Accept", "x"),
