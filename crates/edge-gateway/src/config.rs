@@ -190,3 +190,38 @@ impl Proxy {
         problems
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn config(forward_auth: &Value) -> serde_json::Result<Config> {
+        let rest =
+            json!({ "listen": "127.0.0.1:1", "name": "a", "bus": "nats://b", "forward_auth": forward_auth });
+        serde_json::from_value(rest)
+    }
+
+    #[test]
+    fn other_proxies_are_nobody_unless_they_are_listed() {
+        assert!(
+            config(&json!({ "listen": "127.0.0.1:2" }))
+                .unwrap()
+                .forward_auth
+                .unwrap()
+                .trusted_proxies
+                .is_empty()
+        );
+        let listed = config(&json!({ "listen": "127.0.0.1:2", "trusted_proxies": ["10.0.0.0/8"] })).unwrap();
+        assert_eq!(
+            (listed.forward_auth.as_ref().unwrap().trusted_proxies.len(), listed.problems()),
+            (1, Vec::new())
+        );
+        for wrong in [json!({}), json!({ "listen": "127.0.0.1:2", "trusted": [] }), json!({ "listen": "2" })]
+        {
+            assert!(config(&wrong).is_err(), "{wrong}");
+        }
+        let wrong = config(&json!({ "listen": "127.0.0.1:2", "country_header": "a b" })).unwrap();
+        assert!(wrong.problems()[0].contains("edge_gateway.forward_auth.country_header"));
+    }
+}

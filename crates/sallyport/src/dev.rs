@@ -67,8 +67,8 @@ pub struct Options {
     /// Protect this application instead of the sample: http://host:port.
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
-    /// Answer other proxies on this machine (nginx, Caddy, Traefik, HAProxy, Envoy) here, at /authz/…; port 0 picks a free
-    /// one. With --distributed it is the first gateway that answers.
+    /// Answer other proxies on this machine here, at /authz/…; port 0 picks a free one. With --distributed it is the first
+    /// gateway that answers.
     #[arg(long, value_name = "ADDR:PORT")]
     forward_auth: Option<SocketAddr>,
     /// The protected application's domain [default: app.localhost].

@@ -5,7 +5,7 @@ use crate::dev::state::{State, write_private};
 use crate::dev::{MAIL_FROM, pki};
 use crate::embedded::OPERATOR;
 use anyhow::{Context as _, Result};
-use edge_gateway::config::Proxy;
+use edge_gateway::config::{Proxy, Throttle};
 use ipnet::IpNet;
 use service_kit::Callers;
 use std::collections::BTreeMap;
@@ -152,8 +152,8 @@ impl Configs {
             trusted_proxies,
             country_header,
             country_database,
+            throttle,
             decisions: _,
-            throttle: _,
             is_unguarded: _,
         } = proxy;
         let texts = [
@@ -162,6 +162,22 @@ impl Configs {
             ("country_database", country_database.as_ref().map(|path| path.display().to_string())),
         ];
         table.extend(texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))));
+        let Throttle {
+            wrong_per_client_id,
+            wrong_per_source,
+            max_exchanges,
+            max_waiting,
+            exchange_timeout_s,
+        } = throttle;
+        let numbers = [
+            ("wrong_per_client_id", wrong_per_client_id),
+            ("wrong_per_source", wrong_per_source),
+            ("max_exchanges", max_exchanges),
+            ("max_waiting", max_waiting),
+            ("exchange_timeout_s", exchange_timeout_s),
+        ];
+        let throttle = numbers.map(|(key, number)| (key.to_owned(), Value::from(i64::from(number.get()))));
+        table.insert("throttle".into(), Value::Table(Table::from_iter(throttle)));
         let networks =
             |networks: &[IpNet]| networks.iter().map(|it| Value::from(it.to_string())).collect::<Vec<_>>();
         table.insert("trusted_proxies".into(), networks(trusted_proxies).into());
