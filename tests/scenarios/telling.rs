@@ -47,10 +47,7 @@ async fn requests_are_told_and_no_secret_is(topology: Topology) {
     assert_eq!(world.stop(Signal::TERM).await, Vec::<String>::new());
     assert_eq!(place.leftovers(&api_token), Vec::<String>::new(), "O8");
     let told = format!("{told}{}", receiver.everything());
-    assert!(
-        told.contains(EXCHANGE) && told.contains("POLICY_NO_MATCH"),
-        "there is something to search"
-    );
+    assert!(told.contains(EXCHANGE) && told.contains("POLICY_NO_MATCH"), "there is something to search");
     assert!(
         log.contains("decision") && log.contains("POLICY_NO_MATCH"),
         "there are lines of decisions:\n{log}"
