@@ -6,8 +6,8 @@
 -- HOST is an IP address. The second line is what keeps the door shut: an error in this script does not end a request.
 -- Sets txn.sallyport ("allow"), txn.sallyport_session (Set-Cookie for the client) and txn.sallyport_token (for the log).
 
--- Milliseconds that Sallyport may take.
-local PATIENCE = 5000
+-- Milliseconds that Sallyport may take. HAProxy asks up to four times.
+local PATIENCE = 1250
 
 -- How headers begin that only Sallyport and HAProxy may say, with "-" for every separator. Add the header that
 -- read_service_tokens_from_header names to those after them.

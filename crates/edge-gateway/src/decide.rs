@@ -21,7 +21,7 @@ use directory::{Application, Snapshot};
 use footing::Footing;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
-use model::{Clock, PolicyId};
+use model::{BootTime, Clock, PolicyId};
 use policy::{CountryCode, Decision, Facts, Outcome};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -121,12 +121,34 @@ impl Gatekeeper {
         seen: &Seen<'_>,
         amend: impl FnOnce(Result<Admission, Refused>) -> Result<Admission, Refused>,
     ) -> Result<Admission, Refused> {
-        let begun = self.decisions.is_on().then(|| self.clock.boot());
+        let begun = self.begin();
         let outcome = amend(self.decide_untold(seen).await);
+        self.tell(ray, seen, begun, &outcome);
+        outcome
+    }
+
+    /// The same, if nobody needs to be asked.
+    pub fn decide_at_once(
+        &self,
+        seen: &Seen<'_>,
+        amend: impl FnOnce(Result<Admission, Refused>) -> Result<Admission, Refused>,
+    ) -> Option<Result<Admission, Refused>> {
+        let begun = self.begin();
+        let (application, Now::Decided(outcome)) = self.decide_now(seen, None) else { return None };
+        let outcome = amend(self.conclude(application, outcome));
+        self.tell(Ray::next(), seen, begun, &outcome);
+        Some(outcome)
+    }
+
+    /// Read only where somebody is told of the decision.
+    fn begin(&self) -> Option<BootTime> {
+        self.decisions.is_on().then(|| self.clock.boot())
+    }
+
+    fn tell(&self, ray: Ray, seen: &Seen<'_>, begun: Option<BootTime>, outcome: &Result<Admission, Refused>) {
         if let Some(begun) = begun {
             self.decisions.record_made(self, seen, &Made { ray, begun, outcome: outcome.as_ref() });
         }
-        outcome
     }
 
     async fn decide_untold(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
@@ -136,6 +158,14 @@ impl Gatekeeper {
             (Now::Exchange(pair), Some(at)) => self.decide_by_exchange(seen, pair.as_ref(), at).await,
             (Now::Exchange(_), None) => Err(Refusal::unavailable("no application")),
         };
+        self.conclude(application, outcome)
+    }
+
+    fn conclude(
+        &self,
+        application: Option<Arc<Application>>,
+        outcome: Result<Admission, Refusal>,
+    ) -> Result<Admission, Refused> {
         match outcome {
             Ok(admission) => {
                 if let (Some(application), Some(fallback)) = (&application, admission.fallback) {

@@ -57,12 +57,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let rides = Arc::new(Rides::new(gatekeeper.clone(), knowledge.changes.clone()));
     let origin =
         Arc::new(Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries });
-    let authorizer = Authorizer {
-        gatekeeper: gatekeeper.clone(),
-        origin: origin.clone(),
-        measures: Measures::new(),
-        is_https: proxy.is_https,
-    };
+    let authorizer = Authorizer::new(gatekeeper.clone(), origin.clone(), proxy.is_https);
     let gateway = Arc::new(Gateway {
         gatekeeper,
         rides: rides.clone(),

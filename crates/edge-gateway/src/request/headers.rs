@@ -119,6 +119,11 @@ pub fn is_ours(name: &str) -> bool {
         && !THEIRS.iter().any(is_whole)
 }
 
+/// One of ours in another spelling than ours. Proxies remove headers by name, and leave this one where it is.
+pub fn is_twin(name: &str) -> bool {
+    is_ours(name) && !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
 /// Whether the name begins so. Applications read every character but letters and digits alike: CGI makes each of them
 /// `_`.
 fn is_spelled(name: &str, prefix: &str) -> bool {

@@ -22,6 +22,7 @@
 //! | `upgrade` | another protocol on the same connection |
 //! | `grpc` | applications that speak HTTP/2 |
 //! | `rides` | open streams, and what ends them |
+//! | `ext_authz` | the second front, as Envoy asks it |
 //! | `passengers` | one open stream of each kind |
 
 #[cfg(test)]
@@ -32,6 +33,8 @@ mod changes;
 mod client;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod ext_authz;
 #[cfg(test)]
 mod failure_modes;
 #[cfg(test)]

@@ -182,6 +182,23 @@ async fn h1_h2_credentials_are_read_as_strictly_as_from_a_client() {
 }
 
 #[tokio::test]
+async fn h1_a_twin_of_our_headers_which_no_proxy_would_remove_is_refused() {
+    let world = World::open().await;
+    let pair = world.token().await;
+    let mut asker = world.asker().await;
+    for twin in
+        ["Cf_Access_Jwt_Assertion", "Cf-Access-Jwt_Assertion", "cf.access.jwt.assertion", "X~Auth~User"]
+    {
+        let lines = format!("{}{twin}: forged\r\n", pair.lines());
+        let answer = asker.ask(Dialect::Forwarded, "app.localhost", "/", &lines).await;
+        assert_eq!(outcome(&answer), (400, "HEADER_AMBIGUOUS"), "{twin}");
+    }
+    let lines = format!("{}X-Auth_Token: own\r\nX_Own: own\r\n", pair.lines());
+    let answer = asker.ask(Dialect::Forwarded, "app.localhost", "/", &lines).await;
+    assert_eq!(outcome(&answer).0, 200);
+}
+
+#[tokio::test]
 async fn p13_other_paths_decide_nothing() {
     let world = World::open().await;
     let mut asker = world.asker().await;
