@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,8 +56,11 @@ impl Secrets {
 
 /// As it is; in Base64 at each place that it may have within something longer; in hexadecimal; in a URL.
 fn forms(secret: &str) -> Vec<String> {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let url: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let (mut hex, mut url) = (String::new(), String::new());
+    for byte in secret.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+        let _ = write!(url, "%{byte:02X}");
+    }
     let mut forms = vec![secret.to_owned(), hex.to_uppercase(), hex, url.to_lowercase(), url];
     for skipped in 0..3 {
         // Whole groups of three bytes alone look the same whatever stands before and behind.

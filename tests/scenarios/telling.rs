@@ -48,7 +48,7 @@ async fn requests_are_told_and_no_secret_is(topology: Topology) {
     assert_eq!(place.leftovers(&api_token), Vec::<String>::new(), "O8");
     let told = format!("{told}{}", receiver.everything());
     assert!(
-        told.contains(EXCHANGE) && told.contains("CREDENTIAL_INCOMPLETE"),
+        told.contains(EXCHANGE) && told.contains("POLICY_NO_MATCH"),
         "there is something to search"
     );
     assert!(

@@ -187,6 +187,19 @@ mod tests {
     }
 
     #[test]
+    fn the_application_gets_the_session_that_was_judged() {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::COOKIE, HeaderValue::from_static("a=1; CF_Authorization=y; b=2"));
+        for (line, expected) in [(None, "y"), (Some("x"), "x")] {
+            headers.extend(line.map(|line| (SESSION, HeaderValue::from_static(line))));
+            let Ok(Credential::Session(token)) = find(&headers, None) else { panic!("no session") };
+            let assertion = assertion(&headers, token).unwrap();
+            assert_eq!(assertion, expected);
+            assert!(assertion.is_sensitive());
+        }
+    }
+
+    #[test]
     fn each_style_is_found() {
         let secret = ClientSecret::generate().unwrap();
         let secret = secret.expose();

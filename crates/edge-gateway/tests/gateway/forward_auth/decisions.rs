@@ -186,7 +186,7 @@ async fn without_a_lease_nobody_can_decide_but_the_failure_mode() {
         for host in ["app.localhost", "open.localhost", "nobody.localhost"] {
             let answer = asker.ask(dialect, host, "/", &pair.lines()).await;
             assert_eq!(outcome(&answer), (503, "AUTHZ_UNAVAILABLE"), "{dialect:?} {host}");
-            assert!(["1", "2", "3"].contains(&only(&answer, "retry-after")));
+            assert!(only(&answer, "retry-after").parse::<u8>().is_ok_and(|seconds| seconds > 0));
         }
         let lines = format!("Cookie: CF_Authorization={session}\r\n");
         for (host, fallback, assertion) in
