@@ -8,6 +8,7 @@
 //! | [`client`] [`http2`] [`recorder`] | both ends: raw bytes sent, raw bytes received |
 //! | [`edge`] [`recipes`] [`ground`] | the edges, and the installation behind them |
 //! | [`attacks`] [`job`] [`outage`] | what is done at each edge |
+//! | [`abilities`] | the table of `deploy/README.md`, tried |
 //! | [`manifests`] | recipes for clusters, as far as they can be read without one |
 //! | [`coverage`] | which threat is shown where |
 //!
@@ -20,6 +21,7 @@
     reason = "a fact that cannot be looked at has failed"
 )]
 
+mod abilities;
 mod attacks;
 mod client;
 mod corpus;
@@ -112,6 +114,9 @@ fn at_each(shared: &Arc<Shared>, at: At) -> Vec<Trial> {
         }),
         Trial::test(name("the_main_job"), move || three.run(async |ground| job::done(ground, at).await)),
     ];
+    let five = shared.clone();
+    let abilities = move || five.run(async |ground| abilities::are_what_the_table_says(ground, at).await);
+    trials.push(Trial::test(name("it_can_what_the_table_says"), abilities));
     if let At::Proxy(recipe) = at {
         let four = shared.clone();
         let outage = move || four.run(async |ground| outage::is_closed(ground, recipe).await);
