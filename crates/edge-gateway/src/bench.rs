@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use change_feed::{Gate, Replica, Source, View};
 use futures::FutureExt as _;
 use http::{HeaderMap, Method, Uri};
-use model::{ApplicationId, BootTime, Clock, Error, SystemClock, Timestamp};
+use model::{ApplicationId, Clock, Error};
 use proto::change_feed as wire;
 use proto::change_feed::Entry;
 use service_kit::{Callers, GrpcChannel};
@@ -35,10 +35,9 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// Knows these objects, and remembers at most so many sessions.
-    pub async fn new(feeds: Feeds, max_sessions: usize) -> Result<Self, Error> {
+    /// Knows these objects, and remembers at most so many sessions. Boot time must stand still in `clock`.
+    pub async fn new(feeds: Feeds, max_sessions: usize, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let knowledge = Knowledge::empty();
-        let clock: Arc<dyn Clock> = Arc::new(Standing { boot: SystemClock.boot() });
         let Feeds { token_registry, policy_evaluator, session_issuer } = feeds;
         let [tokens, directory, sessions] = &knowledge.gates;
         lease("token-registry", token_registry, &knowledge.tokens, tokens, &clock).await?;
@@ -164,21 +163,5 @@ impl Source for Told {
 
     async fn entries(&self, _: u64) -> Result<wire::ListEntriesResponse, Error> {
         Ok(wire::ListEntriesResponse::default())
-    }
-}
-
-/// Read like the machine's clocks, and boot time stands still.
-struct Standing {
-    boot: BootTime,
-}
-
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        SystemClock.now()
-    }
-
-    fn boot(&self) -> BootTime {
-        std::hint::black_box(SystemClock.boot());
-        self.boot
     }
 }
