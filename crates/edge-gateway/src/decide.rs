@@ -11,6 +11,7 @@ pub use footing::Fallback;
 use crate::exchange::{Exchange, Exchanged, Question};
 use crate::fallbacks::Fallbacks;
 use crate::knowledge::Knowledge;
+use crate::listener::ClientCertificate;
 use crate::refusal::Refusal;
 use crate::request::canonical::{self, Target};
 use crate::request::credential::Pair;
@@ -21,7 +22,7 @@ use footing::Footing;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use model::Clock;
-use policy::{CountryCode, Facts, Outcome};
+use policy::{Certificate, CountryCode, Facts, Outcome};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -32,6 +33,10 @@ pub struct Seen<'a> {
     pub headers: &'a HeaderMap,
     pub address: Option<IpAddr>,
     pub country: Option<CountryCode>,
+    /// The client's, verified.
+    pub certificate: Option<&'a Arc<ClientCertificate>>,
+    /// Others may read along: a credential is refused.
+    pub is_in_clear: bool,
 }
 
 /// Let through.
@@ -130,7 +135,7 @@ impl Gatekeeper {
             let fresh = Fresh { at, exchanged: &exchanged, positions };
             match self.decide_now(seen, Some(fresh)).1 {
                 Now::Decided(Err(refusal)) if refusal.status == StatusCode::UNAUTHORIZED => {
-                    self.pairs.remove(&Key::of_pair(pair, &at.id));
+                    self.pairs.remove(&Key::of_pair(pair, &at.id, seen.fingerprint()));
                 }
                 Now::Decided(outcome) => return outcome,
                 Now::Exchange(_) => return Err(changed_meanwhile()),
@@ -146,11 +151,11 @@ impl Gatekeeper {
         application: &Application,
         positions: [u64; 3],
     ) -> Result<Exchanged, Refusal> {
-        let key = Key::of_pair(pair, &application.id);
+        let key = Key::of_pair(pair, &application.id, seen.fingerprint());
         let question = Question { key, address: seen.address, country: seen.country, positions };
         let snapshot = self.knowledge.directory.snapshot().clone();
         let verify = |token: &str| self.verify(token, &snapshot, self.clock.now()).ok();
-        let exchanged = self.exchange.ask(question, pair, application, verify).await?;
+        let exchanged = self.exchange.ask(question, pair, seen.client(), application, verify).await?;
         if let Exchanged::Session(session) = &exchanged {
             self.pairs.insert(key, session.clone());
         }
@@ -162,7 +167,7 @@ impl Gatekeeper {
         let leases = self.knowledge.leases();
         let snapshot = self.knowledge.directory.snapshot();
         let Some(application) = snapshot.application(&at.id) else { return Err(refusal) };
-        let is_open = is_open(application, &facts(seen.address, seen.country));
+        let is_open = is_open(application, &facts(seen.address, seen.country, seen.client()));
         match Footing::of(leases, application.failure_mode, self.clock.boot()) {
             Footing::Leases if is_open => Ok(ANONYMOUS),
             Footing::LastKnown if is_open => Ok(last_known(ANONYMOUS)),
@@ -227,8 +232,30 @@ fn as_configured(application: &Application, refusal: Refusal) -> Refusal {
     if is_asked { Refusal { status: StatusCode::UNAUTHORIZED, ..refusal } } else { refusal }
 }
 
-fn facts<'a>(address: Option<IpAddr>, country: Option<CountryCode>) -> Facts<'a> {
-    Facts::new().with_address(address).with_country(country)
+impl<'a> Seen<'a> {
+    fn client(&self) -> Option<&'a ClientCertificate> {
+        self.certificate.map(|certificate| &**certificate)
+    }
+
+    fn fingerprint(&self) -> Option<&'a [u8; 32]> {
+        self.client().map(|certificate| &certificate.fingerprint)
+    }
+}
+
+fn facts(
+    address: Option<IpAddr>,
+    country: Option<CountryCode>,
+    certificate: Option<&ClientCertificate>,
+) -> Facts<'_> {
+    let certificate = certificate.map(|it| Certificate { common_name: &it.common_name });
+    Facts::new().with_address(address).with_country(country).with_certificate(certificate)
+}
+
+fn certificate_not_good() -> Refusal {
+    Refusal::unauthenticated(
+        "CERTIFICATE_NOT_GOOD",
+        "the client certificate has expired, was revoked, or its authority is not trusted any longer",
+    )
 }
 
 /// Open to everybody who comes from there.

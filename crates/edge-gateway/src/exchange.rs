@@ -2,6 +2,7 @@
 
 mod flights;
 
+use crate::listener::ClientCertificate;
 use crate::measure;
 use crate::refusal::Refusal;
 use crate::request::credential::Pair;
@@ -10,6 +11,7 @@ use directory::Application;
 use flights::Flights;
 use policy::CountryCode;
 use proto::change_feed::AsOf;
+use proto::policy_evaluator::facts::Certificate;
 use proto::policy_evaluator::{Facts, Outcome};
 use proto::session_issuer::exchange_request::ServiceTokenCredential;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -37,7 +39,7 @@ pub enum Exchanged {
 /// Everything that an exchange's outcome depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Question {
-    /// Credential and application.
+    /// Credential, application and client certificate.
     pub key: Key,
     pub address: Option<IpAddr>,
     pub country: Option<CountryCode>,
@@ -69,12 +71,13 @@ impl Exchange {
         &self,
         question: Question,
         pair: Option<&Pair<'_>>,
+        certificate: Option<&ClientCertificate>,
         application: &Application,
         verify: impl Fn(&str) -> Option<session_token::Verified>,
     ) -> Result<Exchanged, Refusal> {
         let seat = self.flights.join(question);
         seat.answer(async || {
-            let outcome = self.call(question, pair, application, verify).await;
+            let outcome = self.call(question, pair, certificate, application, verify).await;
             measure::exchanged(&outcome);
             outcome
         })
@@ -85,6 +88,7 @@ impl Exchange {
         &self,
         question: Question,
         pair: Option<&Pair<'_>>,
+        certificate: Option<&ClientCertificate>,
         application: &Application,
         verify: impl Fn(&str) -> Option<session_token::Verified>,
     ) -> Result<Exchanged, Refusal> {
@@ -102,6 +106,10 @@ impl Exchange {
             facts: Some(Facts {
                 ip: question.address.map(|address| address.to_string()).unwrap_or_default(),
                 country_code: question.country.map(|country| country.to_string()).unwrap_or_default(),
+                certificate: certificate.map(|it| Certificate {
+                    common_name: it.common_name.clone().into_string(),
+                    sha256: it.fingerprint.to_vec(),
+                }),
                 ..Facts::default()
             }),
         };

@@ -1,11 +1,12 @@
 //! The judgement of one request at one application, without waiting.
 
 use super::{
-    ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, changed_meanwhile, credential_header, facts,
-    is_open,
+    ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, certificate_not_good, changed_meanwhile,
+    credential_header, facts, is_open,
 };
 use crate::exchange::Exchanged;
 use crate::knowledge::Knowledge;
+use crate::listener::ClientCertificate;
 use crate::refusal::Refusal;
 use crate::request::credential::{self, Credential, Pair};
 use crate::request::headers;
@@ -28,13 +29,16 @@ impl Gatekeeper {
             Ok(credential) => credential,
             Err(refusal) => return Now::Decided(Err(refusal)),
         };
-        let at = At {
-            application,
-            organization: snapshot.organization(&application.account),
-            facts: facts(seen.address, seen.country),
-            now: self.clock.now(),
-        };
-        let At { facts, now, .. } = at;
+        if seen.is_in_clear && !matches!(credential, Credential::None) {
+            return Now::Decided(Err(in_clear()));
+        }
+        let (certificate, now) = (seen.client(), self.clock.now());
+        if certificate.is_some_and(|certificate| !certificate.is_good(now)) {
+            return Now::Decided(Err(certificate_not_good()));
+        }
+        let facts = facts(seen.address, seen.country, certificate);
+        let organization = snapshot.organization(&application.account);
+        let at = At { application, organization, facts, certificate, now };
         if let Some(Fresh { exchanged: Exchanged::Bypass, positions, .. }) = fresh {
             // The evaluator's word counts as long as nothing has changed that it may not have seen.
             return Now::Decided(if is_open(application, &facts) {
@@ -73,6 +77,10 @@ impl Gatekeeper {
                     "POLICY_DENIED",
                     "an Access policy blocks this request",
                 ))),
+                Outcome::NoMatch if certificate.is_some() => Now::Decided(Err(Refusal::denied(
+                    "POLICY_NO_MATCH",
+                    "no Access policy of this application admits the client certificate alone",
+                ))),
                 Outcome::NoMatch => Now::Decided(Err(missing())),
             },
         }
@@ -80,7 +88,8 @@ impl Gatekeeper {
 
     /// A session that an exchange brought, just now or for an earlier request.
     fn judge_kept<'a>(&self, pair: Option<Pair<'a>>, at: &At<'_>, fresh: Option<&Exchanged>) -> Now<'a> {
-        let key = Key::of_pair(pair.as_ref(), &at.application.id);
+        let fingerprint = at.certificate.map(|certificate| &certificate.fingerprint);
+        let key = Key::of_pair(pair.as_ref(), &at.application.id, fingerprint);
         let session = match fresh {
             Some(Exchanged::Session(session)) => Some(session.clone()),
             Some(Exchanged::Bypass) | None => self.pairs.get(&key),
@@ -119,10 +128,16 @@ impl Gatekeeper {
 
     /// The same, and nothing is counted.
     pub(super) fn judge_session(&self, session: &Session, at: &At<'_>) -> Result<bool, Refusal> {
-        let (claims, At { application, organization, facts, now }) = (&session.claims, *at);
+        let (claims, At { application, organization, facts, certificate, now }) = (&session.claims, *at);
         claims.check_audience(&application.aud).map_err(rejected)?;
         if organization.is_none_or(|organization| organization.issuer != claims.issuer) {
             return Err(rejected(session_token::Rejection::IssuerWrong));
+        }
+        let is_bound_to = |certificate: &ClientCertificate| {
+            claims.certificate.is_none_or(|bound| bound.0 == certificate.fingerprint)
+        };
+        if !certificate.map_or(claims.certificate.is_none(), is_bound_to) {
+            return Err(bound_elsewhere());
         }
         if claims.is_expired(now) {
             return Err(rejected(session_token::Rejection::Expired));
@@ -185,6 +200,7 @@ pub(super) struct At<'s> {
     pub application: &'s Application,
     pub organization: Option<&'s Organization>,
     pub facts: Facts<'s>,
+    pub certificate: Option<&'s ClientCertificate>,
     pub now: Timestamp,
 }
 
@@ -198,6 +214,21 @@ fn is_open_preflight(seen: &Seen<'_>, application: &Application) -> bool {
 fn missing() -> Refusal {
     let message = "no credential: send CF-Access-Client-Id and CF-Access-Client-Secret, or a session as Cf-Access-Token or the CF_Authorization cookie";
     Refusal::unauthenticated("CREDENTIAL_MISSING", message)
+}
+
+fn in_clear() -> Refusal {
+    Refusal::denied(
+        "TLS_REQUIRED",
+        "credentials are taken by https alone; this one has travelled in clear: rotate it",
+    )
+}
+
+/// Whoever presents a session that was bound to another's certificate.
+fn bound_elsewhere() -> Refusal {
+    Refusal::unauthenticated(
+        "SESSION_BOUND_ELSEWHERE",
+        "the session is good with the client certificate that it was obtained with, alone",
+    )
 }
 
 fn rejected(rejection: session_token::Rejection) -> Refusal {

@@ -122,6 +122,7 @@ fn session(account: AccountId, signer: &SigningKey, token: TokenId) -> Basis {
         account,
         token: Some(token),
         secret_version: 1,
+        certificate: None,
         as_of: AsOf::default(),
     };
     Basis::Session(Session::new(Verified { claims, kid: signer.kid() }, "a.b.c", None).unwrap())
