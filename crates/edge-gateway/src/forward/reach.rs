@@ -75,7 +75,7 @@ impl Reach {
             match self.open(place).await {
                 Ok(stream) => {
                     place.reached();
-                    return Ok((Io { stream, _permit: permit }, at));
+                    return Ok((Io { stream, is_elsewhere: at != first, _permit: permit }, at));
                 }
                 Err(error) => {
                     tracing::debug!(address = %place.authority, error, "an application's address is not reached");
@@ -89,7 +89,7 @@ impl Reach {
 
     async fn permit(&self, place: &Place) -> Result<OwnedSemaphorePermit, Failure> {
         let permit = place.connections.clone().acquire_owned();
-        let permit = tokio::time::timeout(self.patience, permit).await.map_err(|_| Box::new(Busy))?;
+        let permit = tokio::time::timeout(self.patience, permit).await.map_err(|_| Busy)?;
         Ok(permit?)
     }
 
@@ -171,6 +171,8 @@ impl tower_service::Service<Uri> for Connector {
 /// A connection to an application, and its place among those that may be open.
 pub struct Io {
     stream: Stream,
+    /// Not where it was asked for, because nobody was reached there: for one request alone.
+    is_elsewhere: bool,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -182,13 +184,18 @@ pub enum Stream {
 
 impl Connection for Io {
     fn connected(&self) -> Connected {
-        Connected::new()
+        let connected = Connected::new();
+        if self.is_elsewhere {
+            // The pool would give it to requests whose turn is at another address.
+            connected.poison();
+        }
+        connected
     }
 }
 
 impl From<Stream> for Io {
     fn from(stream: Stream) -> Self {
-        Self { stream, _permit: None }
+        Self { stream, is_elsewhere: false, _permit: None }
     }
 }
 
