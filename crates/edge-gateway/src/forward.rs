@@ -99,7 +99,7 @@ impl Upstreams {
     /// Asks applications whether they are well, for ever.
     pub async fn keep_asking(&self) {
         join_all(self.by_host.values().chain(&self.default).map(Upstream::keep_asking)).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Where a request goes; a refusal if nobody is there.
@@ -278,7 +278,7 @@ fn is_call(headers: &HeaderMap, upstream: &Upstream) -> bool {
 }
 
 fn is_busy(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<Busy>())
+    std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<Busy>)
 }
 
 fn bad_gateway(reason: &'static str, message: &'static str) -> Refusal {

@@ -30,7 +30,7 @@ pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error
 
 /// The same with other limits.
 pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(Assembly, Ready), Error> {
-    if let Some(problem) = proxy.problems().into_iter().next() {
+    if let Some(problem) = proxy.problems().into_iter().chain(limits.problems()).next() {
         return Err(Error::invalid("edge_gateway", problem));
     }
     let country_header =

@@ -65,7 +65,7 @@ impl Default for Limits {
 const LEAST_HEADER_BYTES: u32 = 8192;
 
 impl Limits {
-    pub(super) fn problems(&self) -> Vec<String> {
+    pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if !(LEAST_HEADER_BYTES..=1024 * 1024).contains(&self.max_header_bytes.get()) {
             problems.push("edge_gateway.limits.max_header_bytes: must be 8,192 to 1,048,576".to_owned());

@@ -35,7 +35,8 @@ pub struct Reach {
     pub places: Places,
     tls: Option<TlsConnector>,
     server_name: Option<ServerName<'static>>,
-    patience: Duration,
+    /// With one address.
+    pub patience: Duration,
 }
 
 /// There are as many connections as there may be.

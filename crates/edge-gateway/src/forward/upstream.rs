@@ -31,7 +31,7 @@ pub struct Upstream {
 }
 
 enum Protocol {
-    Http1(Client<Connector, Upload>),
+    Http1(Box<Client<Connector, Upload>>),
     /// One connection to each address, shared by all requests: streams within it are cheap, and its authority is each
     /// request's own.
     Http2(Vec<Mutex<Option<SendRequest<Upload>>>>),
@@ -50,7 +50,7 @@ impl Upstream {
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(limits.upstream_idle())
                 .pool_max_idle_per_host(limits.upstream_connections());
-            Protocol::Http1(builder.build(Connector(reach.clone())))
+            Protocol::Http1(Box::new(builder.build(Connector(reach.clone()))))
         };
         Ok(Self { reach, protocol, health: upstream.health.clone() })
     }
@@ -107,7 +107,8 @@ impl Upstream {
         senders: &[Mutex<Option<SendRequest<Upload>>>],
         first: usize,
     ) -> Result<SendRequest<Upload>, Failure> {
-        let mut kept = senders.get(first).ok_or("no address")?.lock().await;
+        let kept = senders.get(first).ok_or("no address")?.lock();
+        let mut kept = tokio::time::timeout(self.reach.patience, kept).await?;
         if let Some(sender) = kept.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }

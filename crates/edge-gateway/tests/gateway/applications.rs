@@ -37,11 +37,11 @@ struct State {
 }
 
 impl Application {
-    async fn start(name: &str, identity: Option<&Leaf>) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), name, identity).await
+    fn start(name: &str, identity: Option<&Leaf>) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), name, identity)
     }
 
-    async fn start_at(address: SocketAddr, name: &str, identity: Option<&Leaf>) -> Self {
+    fn start_at(address: SocketAddr, name: &str, identity: Option<&Leaf>) -> Self {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.set_reuseaddr(true).unwrap();
         socket.bind(address).unwrap();
@@ -108,10 +108,8 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     if !is_question {
         *state.version.lock() = Some(request.version());
     }
-    let status = match is_question && state.is_ill.load(Ordering::Relaxed) {
-        true => StatusCode::SERVICE_UNAVAILABLE,
-        false => StatusCode::OK,
-    };
+    let is_ill = is_question && state.is_ill.load(Ordering::Relaxed);
+    let status = if is_ill { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let _ = request.into_body().collect().await;
     let body = Full::from(state.name.clone());
     Ok(Response::builder().status(status).body(body).unwrap())
@@ -143,8 +141,7 @@ async fn until(world: &World, what: impl Fn(&[String]) -> bool) {
 #[tokio::test]
 async fn s5_an_applications_certificate_is_verified() {
     let (authority, stranger, files) = (Authority::new("a"), Authority::new("a"), Files::default());
-    let application =
-        Application::start("it", Some(&authority.server(&["localhost", "inner.example"]))).await;
+    let application = Application::start("it", Some(&authority.server(&["localhost", "inner.example"])));
     let believed = Some(files.write("believed.pem", &authority.pem));
     let upstream = |scheme: &str| Upstream { authorities: believed.clone(), ..application.upstream(scheme) };
     for (upstream, expected, version) in [
@@ -188,7 +185,7 @@ async fn s5_an_applications_certificate_is_verified() {
 #[tokio::test]
 async fn requests_take_turns_and_leave_out_whoever_is_gone_until_it_is_back() {
     for scheme in ["http", "h2c"] {
-        let (one, two) = (Application::start("one", None).await, Application::start("two", None).await);
+        let (one, two) = (Application::start("one", None), Application::start("two", None));
         let upstream = Upstream { addresses: vec![two.address.to_string()], ..one.upstream(scheme) };
         let world = world(upstream, Limits::default()).await;
         let names = [ask(&world).await, ask(&world).await, ask(&world).await, ask(&world).await];
@@ -198,14 +195,14 @@ async fn requests_take_turns_and_leave_out_whoever_is_gone_until_it_is_back() {
         for _ in 0..6 {
             assert_eq!(ask(&world).await, "one", "{scheme}");
         }
-        let _back = Application::start_at(gone, "two", None).await;
+        let _back = Application::start_at(gone, "two", None);
         until(&world, |names| names.iter().any(|name| name == "two")).await;
     }
 }
 
 #[tokio::test]
 async fn whoever_says_that_it_is_not_well_gets_nothing() {
-    let (one, two) = (Application::start("one", None).await, Application::start("two", None).await);
+    let (one, two) = (Application::start("one", None), Application::start("two", None));
     let one_second = NonZeroU32::MIN;
     let health = Health {
         path: "/well".to_owned(),

@@ -160,8 +160,8 @@ impl Files {
     }
 }
 
-pub fn tls(certificates: Vec<Certificate>, client: Option<Clients>) -> Option<Tls> {
-    Some(Tls { certificates, client })
+pub fn tls(certificates: Vec<Certificate>, client: Option<Clients>) -> Tls {
+    Tls { certificates, client }
 }
 
 pub async fn connect(

@@ -27,7 +27,7 @@ async fn scene(mode: Mode, list: Option<fn(&Authority) -> String>) -> Scene {
     believed.revocation_lists =
         list.map(|list| files.write("revoked.crl", &list(&clients))).into_iter().collect();
     let own = files.pair("own", &servers.server(HOSTS));
-    let proxy = Proxy { tls: tls(vec![own], Some(believed)), ..Proxy::default() };
+    let proxy = Proxy { tls: Some(tls(vec![own], Some(believed))), ..Proxy::default() };
     let world = World::open_with(Beginning { proxy, ..Beginning::default() }).await;
     Scene { world, servers, clients, files }
 }
@@ -253,7 +253,7 @@ async fn d2_bad_files_keep_the_gateway_from_starting_and_are_named() {
         ("no-list.crl", own, listed("no-list.crl", &clients.pem)),
     ];
     for (file, certificate, client) in cases {
-        let proxy = Proxy { tls: tls(vec![certificate], client), ..Proxy::default() };
+        let proxy = Proxy { tls: Some(tls(vec![certificate], client)), ..Proxy::default() };
         let error = World::refusal(Beginning { proxy, ..Beginning::default() }).await;
         assert!(error.message().contains(file), "{file}: {}", error.message());
         assert!(!error.message().contains("PRIVATE"), "{error}");

@@ -17,7 +17,7 @@ fn announced() -> Proxy {
 
 async fn world(proxy: Proxy) -> World {
     let limits = Limits { handshake_timeout_s: NonZeroU32::MIN, ..Limits::default() };
-    World::open_with(Beginning { proxy, limits, ..Beginning::default() }).await
+    World::open_with(Beginning { limits, proxy, ..Beginning::default() }).await
 }
 
 async fn client(world: &World, header: impl AsRef<[u8]>) -> Client {
@@ -91,7 +91,7 @@ async fn t11_from_anybody_else_it_is_no_http() {
 async fn t11_tls_begins_after_it() {
     let (authority, files) = (Authority::new("servers"), Files::default());
     let own = files.pair("own", &authority.server(&["inside.localhost"]));
-    let world = world(Proxy { tls: tls(vec![own], None), ..announced() }).await;
+    let world = world(Proxy { tls: Some(tls(vec![own], None)), ..announced() }).await;
     let connector = authority.believer(None, &["http/1.1"]);
     for (header, status) in [(ELSEWHERE, 401), (HERE, 200)] {
         let mut stream = TcpStream::connect(world.gateway).await.unwrap();

@@ -29,10 +29,10 @@ async fn scene(edit: impl FnOnce(&Authority, &Files, &mut Proxy)) -> Scene {
     let (authority, files) = (Authority::new("servers"), Files::default());
     let first = files.pair("first", &authority.server(HOSTS));
     let second = files.pair("second", &authority.server(&["inside.localhost", "*.b.localhost"]));
-    let mut proxy = Proxy { tls: tls(vec![first, second], None), ..Proxy::default() };
+    let mut proxy = Proxy { tls: Some(tls(vec![first, second], None)), ..Proxy::default() };
     edit(&authority, &files, &mut proxy);
     let limits = Limits { handshake_timeout_s: NonZeroU32::MIN, ..Limits::default() };
-    let world = World::open_with(Beginning { proxy, limits, ..Beginning::default() }).await;
+    let world = World::open_with(Beginning { limits, proxy, ..Beginning::default() }).await;
     Scene { world, authority, files }
 }
 
