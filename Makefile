@@ -6,7 +6,7 @@ SERVICES := token-registry policy-evaluator session-issuer notifier admin-api ed
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := -p sallyport $(addprefix -p ,$(SERVICES))
 
-.PHONY: help run run-distributed build build-debug servers clients toolchain test lint unit scenarios losses simulate prove prove-short bench clean ci
+.PHONY: help run run-distributed build build-debug servers clients toolchain test lint unit scenarios losses simulate prove prove-short fuzz bench bench-instructions clean ci
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,9 +60,17 @@ prove-short: build-debug servers ## The same in five minutes, with the faults th
 	cargo build --locked -p prove
 	$(TARGET)/debug/prove --short --minutes 4 --revocations 2000 --lives 24 --pause 200 $(ARGUMENTS)
 
+fuzz: toolchain ## Search for inputs that break a parser, guided by coverage: make fuzz TARGET=canonical SECONDS=600
+	crates/fuzz/search $(or $(SECONDS),60) $(if $(filter command,$(origin TARGET)),$(TARGET))
+
 bench: toolchain ## Each path beside its floor, in one run
 	cargo build --profile dist --locked -p bench -p sallyport
 	$(TARGET)/dist/bench
+
+bench-instructions: toolchain ## Instructions, allocations and bytes of one decision: the same on a busy machine; needs valgrind
+	cargo build --release --locked -p bench --bin decisions
+	crates/bench/instructions.sh $(TARGET)/release/decisions
+	$(TARGET)/release/decisions
 
 ci: test
 

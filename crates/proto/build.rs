@@ -11,6 +11,10 @@ const FILES: [&str; 5] = [
     "sallyport/notifier/v1/notifier.proto",
 ];
 
+/// Other people's, as far as they are read and said here. Not among the descriptors: no service of ours serves them by
+/// reflection.
+const FOREIGN: [&str; 1] = ["envoy/service/auth/v3/external_auth.proto"];
+
 /// Messages that carry a secret: their `Debug` is written by hand, so that none reaches a log.
 const SECRET_BEARING: [&str; 9] = [
     "sallyport.change_feed.v1.HeartbeatResponse",
@@ -24,6 +28,10 @@ const SECRET_BEARING: [&str; 9] = [
     "sallyport.notifier.v1.CreateWebhookRequest",
 ];
 
+/// The same of the foreign ones.
+const FOREIGN_SECRETS: [&str; 2] =
+    ["envoy.service.auth.v3.AttributeContext.HttpRequest", "envoy.config.core.v3.HeaderValue"];
+
 #[expect(clippy::disallowed_methods, reason = "a build script has no other configuration")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Asked when it runs: a built script may serve another copy of the workspace.
@@ -35,5 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let builder = tonic_prost_build::configure()
         .skip_debug(SECRET_BEARING.into_iter().chain(["sallyport.notifier.v1.UpdateWebhookRequest"]));
     builder.compile_fds(descriptors)?;
+    // Headers carry credentials.
+    let foreign = tonic_prost_build::configure().skip_debug(FOREIGN_SECRETS);
+    foreign.compile_fds(protox::compile(FOREIGN, [&root])?)?;
     Ok(())
 }

@@ -51,8 +51,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 const BACKEND: &[&str] = &["service-kit", "model", "proto", "database", "cache", "bus", "change-feed"];
 
-/// The composition roots, which may use everything: the program, its measurement, and its proof.
-const ROOTS: [&str; 3] = ["bench", "prove", ROOT];
+/// What may use everything: the program, its measurement, its proof, and the search for inputs that break its parsers.
+const ROOTS: [&str; 4] = ["bench", "fuzz", "prove", ROOT];
 const ROOT: &str = "sallyport";
 
 const SERVICES: [&str; 6] =

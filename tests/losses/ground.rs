@@ -5,7 +5,7 @@ use crate::rows::Loss;
 use harness::http::{Call, Client};
 use harness::rest::Rest;
 use harness::secrets::Secrets;
-use harness::{App, Token, service_auth};
+use harness::{App, Token, service_auth, until};
 use http::Method;
 use local_servers::Server;
 use prove::site::Site;
@@ -98,6 +98,7 @@ impl Ground {
         let last_known_good = self.app(&both, &stale).await;
         let words = "requests are admitted unjudged while a gateway is cut off";
         let open = self.app(&both, &json!({"mode": "open", "acknowledge": words})).await;
+        self.until_owners_are_told().await;
         Known {
             closed: self.session(&closed, &known).await,
             last_known_good: self.session(&last_known_good, &known).await,
@@ -108,6 +109,22 @@ impl Ground {
             nobody_at_open: self.call(&open),
             spare: self.app(&[&known], &json!({"mode": "closed"})).await,
         }
+    }
+
+    /// A gateway admits without a lease only what each feed's owner knows that it does.
+    async fn until_owners_are_told(&self) {
+        const UNBOUNDED: i64 = -1;
+        let are_told = async || {
+            let call = self.rest.client.call(self.rest.address, Method::GET, "/sallyport/v1/fleet");
+            let call = call.header("authorization", &format!("Bearer {}", self.rest.api_token));
+            let fleet = call.send().await.result(200);
+            let is_gateway = |replica: &&Value| replica["replica"].as_str().unwrap().contains("gateway");
+            let gateways = fleet["replicas"].as_array().unwrap().iter().filter(is_gateway);
+            let feeds: Vec<&Value> = gateways.flat_map(|it| it["feeds"].as_array().unwrap()).collect();
+            let are_told = feeds.len() >= 3 && feeds.iter().all(|feed| feed["staleness_ms"] == UNBOUNDED);
+            are_told.then_some(())
+        };
+        until("every feed's owner is told of the failure modes", PATIENCE, are_told).await;
     }
 
     /// 0: no answer.

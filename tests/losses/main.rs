@@ -1,6 +1,11 @@
 //! The table "When something is away" of the edge gateway's README, each row on the real thing: what is lost is killed
 //! or held, and what requests meet then, by failure mode, is compared with the table.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a fact that cannot be looked at has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a fact that cannot be looked at has failed"
+)]
 
 mod full_disk;
 mod ground;

@@ -16,6 +16,8 @@
 
 pub mod config;
 pub mod deps;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 pub mod service;
 mod wire;

@@ -8,10 +8,12 @@
 //! | `propagation` | a revocation until every replica has confirmed it, against a message and its answers |
 //! | `apply` | changes worked into a gateway's views, against a plain map |
 //! | `snapshot` | a replica's start with many entries, against one `SELECT` |
-//! | `size` | memory and start of `sallyport dev` |
+//! | `store` | a cold authentication with few and with very many tokens in PostgreSQL |
+//! | `size` | memory and start of `sallyport dev`, until the first request is admitted |
 //! | `world` | every service in this process, and an application to protect |
 //! | `owner`, `follower` | a feed's owner and its replicas, as they are deployed |
 //! | `registry` | many tokens at once, and one row read alone |
+//! | `nginx` | a plain proxy before the same application, to compare with |
 //! | `upstream`, `load` | what stands behind the gateway, and what stands before it |
 //! | `series`, `cpu`, `memory` | rounds of a measurement, the server's share of the processor, a process's memory |
 //! | `report` | the table, and the same as JSON |
@@ -27,6 +29,7 @@ mod follower;
 mod gateway;
 mod load;
 mod memory;
+mod nginx;
 mod owner;
 mod propagation;
 mod registry;
@@ -34,6 +37,7 @@ mod report;
 mod series;
 mod size;
 mod snapshot;
+mod store;
 mod upstream;
 mod world;
 
@@ -71,7 +75,7 @@ pub fn many() -> String {
         cargo run --release -p bench -- --only session --seconds 1     longer rounds, calmer figures\n  \
         cargo run --release -p bench -- --json | tail -n 1             for a program\n\n\
         Build in release mode, and close what else is busy: a debug build measures the compiler's patience.\n\
-        `propagation` and `snapshot` start real servers: make servers.\n\
+        `propagation`, `snapshot` and `store` start real servers: make servers.\n\
         `size` starts the program `sallyport` that lies beside this one: cargo build --release -p sallyport."
 )]
 pub struct Arguments {
@@ -90,6 +94,9 @@ pub struct Arguments {
     /// How many entries the feed of `snapshot` holds, and the largest view of `apply`.
     #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
     entries: u32,
+    /// How many tokens the full registry of `store` and `size` holds. A million takes about a minute and 1 GB of disk.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(200_000..=20_000_000))]
+    tokens: u32,
     /// After the table, the same as one JSON object on the last line of standard output.
     #[arg(long)]
     json: bool,
@@ -115,6 +122,8 @@ enum Name {
     Apply,
     /// A replica's start with many entries.
     Snapshot,
+    /// Cold authentications with 10,000 and with very many tokens in PostgreSQL.
+    Store,
     /// Memory and time to ready of `sallyport dev`.
     Size,
 }
@@ -191,8 +200,11 @@ fn run(arguments: &Arguments) -> Result<()> {
     if arguments.wants(Name::Snapshot) {
         report.figures.push(snapshot::measure(arguments.entries)?);
     }
+    if arguments.wants(Name::Store) {
+        report.sections.push(store::measure(arguments)?);
+    }
     if arguments.wants(Name::Size) {
-        report.figures.push(size::measure()?);
+        report.figures.push(size::measure(arguments)?);
     }
     report.print(arguments.json)
 }

@@ -90,23 +90,24 @@ async fn start(way: &Path) -> Result<Started> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// Objects as the registry writes them, without the entries that led to them: those are compacted.
-async fn fill(database: &Database, entries: u32) -> Result<()> {
+/// Objects as the registry writes them, beyond the head, without the entries that led to them: those are compacted.
+pub async fn fill(database: &Database, entries: u32) -> Result<()> {
     let insert = database.choose(
         "INSERT INTO feed_objects (object, position, state, keep_until_ms)
-         SELECT 'token/' || gen_random_uuid(), n, $2, $3 FROM generate_series(1, $1) n",
+         SELECT 'token/' || gen_random_uuid(), n + (SELECT position FROM feed_head), $2, $3
+         FROM generate_series(1, $1) n",
         "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < $1),
          drawn AS MATERIALIZED (SELECT n, lower(hex(randomblob(16))) AS id FROM counted)
          INSERT INTO feed_objects (object, position, state, keep_until_ms)
          SELECT 'token/' || substr(id, 1, 8) || '-' || substr(id, 9, 4) || '-' || substr(id, 13, 4) || '-'
-             || substr(id, 17, 4) || '-' || substr(id, 21), n, $2, $3
+             || substr(id, 17, 4) || '-' || substr(id, 21), n + (SELECT position FROM feed_head), $2, $3
          FROM drawn",
     );
     let state = deleted(TokenId::random());
     database::with!(database, |pool| {
         let filled = sqlx::query(insert).bind(i64::from(entries)).bind(state.encode_to_vec());
         filled.bind(state.expires_at_ms).execute(pool).await.context("filling the feed")?;
-        let head = sqlx::query("UPDATE feed_head SET position = $1").bind(i64::from(entries));
+        let head = sqlx::query("UPDATE feed_head SET position = position + $1").bind(i64::from(entries));
         head.execute(pool).await?;
         sqlx::query("ANALYZE").execute(pool).await?;
     });

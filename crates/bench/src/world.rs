@@ -73,6 +73,8 @@ impl World {
         let Embedded { workers, ready, operator } = embedded::assemble(embedded::Options {
             data_dir: databases.clone(),
             gateway: listener,
+            ext_authz: None,
+            forward_auth: None,
             admin,
             proxy: Proxy {
                 upstream: Some(format!("http://{upstream}")),

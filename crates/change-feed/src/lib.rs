@@ -25,6 +25,8 @@
 
 mod broadcast;
 pub mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod history;
 pub mod lease;
 pub mod log;

@@ -10,6 +10,7 @@ use model::Clock;
 use proto::change_feed::Entry;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use gate::{Fence, Gate, Lease};
@@ -39,8 +40,9 @@ pub struct Replica<V> {
     pub clock: Arc<dyn Clock>,
     pub view: Arc<V>,
     pub gate: Arc<Gate>,
-    /// How long after a lease this process may still admit on what it knew; asked at each heartbeat.
-    pub staleness: Arc<dyn Fn() -> Staleness + Send + Sync>,
+    /// How long after a lease this process may still admit on what it knew. The owner is told of more at once, and of less
+    /// by the next heartbeat.
+    pub staleness: watch::Receiver<Staleness>,
 }
 
 /// How long after a lease an enforcement point may still admit on what it knew.
@@ -55,8 +57,8 @@ pub enum Staleness {
 }
 
 /// For a process that admits nothing without a lease.
-pub fn never_stale() -> Arc<dyn Fn() -> Staleness + Send + Sync> {
-    Arc::new(|| Staleness::None)
+pub fn never_stale() -> watch::Receiver<Staleness> {
+    watch::channel(Staleness::None).1
 }
 
 impl Staleness {
@@ -84,5 +86,14 @@ impl<V: View> Replica<V> {
         stop.run_until_cancelled(life.live()).await;
         self.gate.fence();
         life.release().await;
+    }
+
+    /// Once an application's failure mode lets more stand than the owner was told.
+    async fn has_more_to_tell(&self) {
+        let is_more = |staleness: &Staleness| *staleness > self.gate.staleness();
+        if self.staleness.clone().wait_for(is_more).await.is_err() {
+            // It changes no more.
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -74,6 +74,7 @@ facts! {
         a_change_is_visible_before_its_confirmation,
         objects_are_loaded_and_then_followed,
         with_nobody_publishing_changes_arrive_by_heartbeat,
+        the_owner_is_told_at_once_that_more_may_be_stale,
         a_change_too_large_for_the_bus_is_asked_for_at_once,
         a_bus_that_refuses_subscriptions_costs_speed_alone,
         a_bus_that_comes_back_is_used_again,

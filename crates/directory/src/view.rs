@@ -44,6 +44,8 @@ struct Batch {
     /// None: removed. An error: not readable at all.
     applications: BTreeMap<ApplicationId, Option<Result<wire::ApplicationState, Error>>>,
     groups: Vec<GroupId>,
+    /// An application has another place, or is new or gone.
+    is_moved: bool,
 }
 
 impl Directory {
@@ -86,12 +88,11 @@ impl Known {
                 tracing::error!(object = entry.object, position = entry.position, %error, "unreadable object");
             }
         }
-        let find = |id: GroupId| self.groups.get(&id);
-        let mut is_moved = false;
+        let mut is_moved = batch.is_moved;
         for (id, state) in batch.applications {
-            let application = state.and_then(|state| read_or_close(id, state, &snapshot, find));
-            is_moved |= snapshot.put(id, application);
+            is_moved |= self.put(id, state, &mut snapshot);
         }
+        let find = |id: GroupId| self.groups.get(&id);
         for application in snapshot.using(&batch.groups) {
             is_moved |= snapshot.put(application.id, Some(application.recompiled(find)));
         }
@@ -99,6 +100,18 @@ impl Known {
             snapshot.place();
         }
         snapshot
+    }
+
+    /// Whether places have changed.
+    fn put(
+        &self,
+        id: ApplicationId,
+        state: Option<Result<wire::ApplicationState, Error>>,
+        snapshot: &mut Snapshot,
+    ) -> bool {
+        let find = |id: GroupId| self.groups.get(&id);
+        let application = state.and_then(|state| read_or_close(id, state, snapshot, find));
+        snapshot.put(id, application)
     }
 
     /// Whether the entry is newer than what is known of its object. Remembers it if so.
@@ -131,8 +144,11 @@ impl Known {
     fn receive(&mut self, entry: &Entry, batch: &mut Batch, snapshot: &mut Snapshot) -> Result<(), Error> {
         match entry.object.split_once('/') {
             Some(("application", id)) => {
-                let state = (!entry.removed).then(|| decode(entry));
-                batch.applications.insert(id.parse()?, state);
+                let (id, state) = (id.parse()?, (!entry.removed).then(|| decode(entry)));
+                // What comes after it may be unreadable, and is then closed where this one is.
+                if let Some(before) = batch.applications.insert(id, state) {
+                    batch.is_moved |= self.put(id, before, snapshot);
+                }
             }
             Some(("group", id)) => {
                 let id = id.parse()?;

@@ -213,6 +213,19 @@ fn what_cannot_be_read_denies_where_it_was() {
 }
 
 #[test]
+fn what_cannot_be_read_denies_where_it_was_put_in_the_same_batch() {
+    let (directory, id) = (Directory::new(), ApplicationId::random());
+    let bypass = || policy(wire::Decision::Bypass, vec![everyone()]);
+    let whole = application(ApplicationId::random(), "example.com", vec![bypass()]);
+    let part = application(id, "example.com/part", vec![bypass()]);
+    let unreadable = Entry { state: vec![0xff; 9], ..put(3, &part) };
+    directory.apply(&[put(1, &whole), put(2, &part), unreadable]);
+    let snapshot = directory.snapshot();
+    let found = snapshot.find("example.com", "/part").unwrap();
+    assert_eq!((found.id, found.is_closed()), (id, true), "not the application around it");
+}
+
+#[test]
 fn the_failure_mode_is_closed_unless_it_is_written_readably() {
     let directory = Directory::new();
     let everybody = || vec![policy(wire::Decision::Bypass, vec![everyone()])];

@@ -29,8 +29,14 @@ struct Reasoned<'a> {
 
 /// The answer to a request that goes no further.
 pub fn refusal(refusal: &Refusal, application: Option<&Application>) -> Response<Body> {
-    let Refusal { status, reason, message } = refusal;
-    let mut response = json(*status, &Reasoned { error: reason, message });
+    refused(refusal, application).map(|text| Either::Right(Full::new(text)))
+}
+
+/// The same, for somebody else to give.
+pub fn refused(refusal: &Refusal, application: Option<&Application>) -> Response<Bytes> {
+    let Refusal { status, reason, message, retry_s: _ } = refusal;
+    let text = serde_json::to_vec(&Reasoned { error: reason, message }).unwrap_or_default();
+    let mut response = unkept(*status, text.into());
     let headers = response.headers_mut();
     let mut put = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -46,34 +52,32 @@ pub fn refusal(refusal: &Refusal, application: Option<&Application>) -> Response
         let realm = application.map_or("sallyport", |application| &application.domain);
         put(WWW_AUTHENTICATE, &format!("Sallyport realm=\"{realm}\", error=\"{reason}\""));
     }
-    if matches!(*status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        put(RETRY_AFTER, "1");
+    if let Some(seconds) = refusal.retry_after() {
+        put(RETRY_AFTER, &seconds.to_string());
     }
     response
 }
 
-/// A JSON answer that nobody keeps.
-pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
-    let text = serde_json::to_vec(body).unwrap_or_default();
-    text_json(status, text)
+/// An answer of text that is JSON already, and that nobody keeps.
+pub fn text_json(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    unkept(status, text.into()).map(|text| Either::Right(Full::new(text)))
 }
 
-/// The same, of text that is JSON already.
-pub fn text_json(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Either::Right(Full::new(text.into())));
+fn unkept(status: StatusCode, text: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(text);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// `Set-Cookie` for a session at an application. Browsers keep 4096 bytes: a longer one is not set.
+/// `Set-Cookie` for a session at an application: the name, `=`, the token, attributes. Browsers keep 4096 bytes: a longer one is not set.
 pub fn session_cookie(
     application: &Application,
     token: &str,
     expires: Timestamp,
     is_https: bool,
-) -> Option<HeaderValue> {
+) -> Option<String> {
     let attributes = &application.settings.cookie;
     let path = application.domain.find('/').and_then(|at| application.domain.get(at..));
     let path = path.filter(|path| attributes.is_path_scoped && !path.contains('*')).unwrap_or("/");
@@ -90,9 +94,7 @@ pub fn session_cookie(
         SameSite::Lax => text.push_str("; SameSite=Lax"),
         SameSite::Strict => text.push_str("; SameSite=Strict"),
     }
-    let mut value = HeaderValue::try_from(text).ok().filter(|value| value.len() <= 4096)?;
-    value.set_sensitive(true);
-    Some(value)
+    (text.len() <= 4096).then_some(text)
 }
 
 /// RFC 9110 section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.

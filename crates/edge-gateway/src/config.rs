@@ -1,6 +1,7 @@
 //! What an operator may set.
 
 mod limits;
+mod throttle;
 mod tls;
 mod upstream;
 
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use limits::Limits;
+pub use throttle::Throttle;
 pub use tls::{Certificate, Clients, Mode, Tls};
 pub use upstream::{Health, Upstream};
 
@@ -28,8 +30,35 @@ pub struct Config {
     pub bus: String,
     #[serde(default)]
     pub limits: Limits,
+    /// The second front; off without it.
+    #[serde(default)]
+    pub ext_authz: Option<ExtAuthz>,
+    #[serde(default)]
+    pub forward_auth: Option<ForwardAuth>,
     #[serde(flatten)]
     pub proxy: Proxy,
+}
+
+/// `[edge_gateway.ext_authz]`: where Envoy asks (gRPC in clear text, for its own network alone).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtAuthz {
+    pub listen: SocketAddr,
+}
+
+/// `[edge_gateway.forward_auth]`: decisions for other proxies, over HTTP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardAuth {
+    /// Where proxies ask.
+    pub listen: SocketAddr,
+    /// Proxies that may ask, and whose word about the client's request counts. None by default: everybody is refused.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Header in which they name the client's country. They must set it on every request: what a client sends under this
+    /// name counts otherwise.
+    #[serde(default)]
+    pub country_header: Option<String>,
 }
 
 /// How requests come in and go on.
@@ -63,6 +92,8 @@ pub struct Proxy {
     /// Country database in `MaxMind`'s format.
     #[serde(default)]
     pub country_database: Option<PathBuf>,
+    #[serde(default)]
+    pub throttle: Throttle,
     /// Forward everything unjudged: the floor of a measurement. Refused outside benchmarks.
     #[serde(skip)]
     pub is_unguarded: bool,
@@ -72,6 +103,12 @@ impl Config {
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = self.proxy.problems();
         problems.extend(self.limits.problems());
+        if let Some(name) = self.forward_auth.as_ref().and_then(|front| front.country_header.as_ref())
+            && http::HeaderName::try_from(name).is_err()
+        {
+            problems
+                .push(format!("edge_gateway.forward_auth.country_header: \"{name}\" is not a header name"));
+        }
         if self.bus.starts_with("memory:") {
             problems.push("edge_gateway.bus: memory: serves one process only; give nats://…".to_owned());
         }

@@ -15,14 +15,14 @@ use crate::listener::ClientCertificate;
 use crate::refusal::Refusal;
 use crate::request::canonical::{self, Target};
 use crate::request::credential::Pair;
-use crate::session::{Key, Remembered};
+use crate::session::{Key, Obtained, Origins, Remembered, Session};
 use crate::usage::Usage;
 use directory::{Application, Snapshot};
 use footing::Footing;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
-use model::Clock;
-use policy::{Certificate, CountryCode, Facts, Outcome};
+use model::{Clock, PolicyId};
+use policy::{Certificate, CountryCode, Decision, Facts, Outcome};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -42,12 +42,18 @@ pub struct Seen<'a> {
 /// Let through.
 pub struct Admission {
     pub basis: Basis,
+    /// The session JWT, as the application gets it.
+    pub assertion: Option<HeaderValue>,
     /// `Set-Cookie` for the client.
     pub cookie: Option<HeaderValue>,
     /// The application's header for both credentials: it does not reach the application.
     pub credential_header: Option<HeaderName>,
     /// Without live leases, as the application's failure mode says.
     pub fallback: Option<Fallback>,
+    /// Where.
+    pub application: Option<Arc<Application>>,
+    /// The policy that decided, where one is known here.
+    pub policy: Option<PolicyId>,
 }
 
 /// Not let through, and at which application.
@@ -61,9 +67,10 @@ pub struct Gatekeeper {
     pub knowledge: Arc<Knowledge>,
     pub clock: Arc<dyn Clock>,
     /// By digest of the JWT.
-    pub verified: Remembered,
+    pub verified: Remembered<Session>,
     /// By digest of credential and application.
-    pub pairs: Remembered,
+    pub pairs: Remembered<Obtained>,
+    pub origins: Origins,
     pub exchange: Exchange,
     pub usage: Arc<Usage>,
     pub fallbacks: Arc<Fallbacks>,
@@ -88,8 +95,15 @@ enum Now<'a> {
     Exchange(Option<Pair<'a>>),
 }
 
-pub const ANONYMOUS: Admission =
-    Admission { basis: Basis::Open, cookie: None, credential_header: None, fallback: None };
+pub const ANONYMOUS: Admission = Admission {
+    basis: Basis::Open,
+    assertion: None,
+    cookie: None,
+    credential_header: None,
+    fallback: None,
+    application: None,
+    policy: None,
+};
 const UNJUDGED: Admission = Admission { basis: Basis::Unjudged, fallback: Some(Fallback::Open), ..ANONYMOUS };
 
 impl Gatekeeper {
@@ -106,7 +120,7 @@ impl Gatekeeper {
                     self.fallbacks.count(application.id, fallback);
                 }
                 let credential_header = application.as_deref().and_then(credential_header);
-                Ok(Admission { credential_header, ..admission })
+                Ok(Admission { credential_header, application, ..admission })
             }
             Err(refusal) => {
                 let refusal = match application.as_deref() {
@@ -154,7 +168,9 @@ impl Gatekeeper {
         let key = Key::of_pair(pair, &application.id, seen.fingerprint());
         let question = Question { key, address: seen.address, country: seen.country, positions };
         let snapshot = self.knowledge.directory.snapshot().clone();
-        let verify = |token: &str| self.verify(token, &snapshot, self.clock.now()).ok();
+        let verify = |token: &str| {
+            self.verify(token, &snapshot, self.clock.now()).ok().map(|it| self.origins.session(it))
+        };
         let exchanged = self.exchange.ask(question, pair, seen.client(), application, verify).await?;
         if let Exchanged::Session(session) = &exchanged {
             self.pairs.insert(key, session.clone());
@@ -167,13 +183,13 @@ impl Gatekeeper {
         let leases = self.knowledge.leases();
         let snapshot = self.knowledge.directory.snapshot();
         let Some(application) = snapshot.application(&at.id) else { return Err(refusal) };
-        let is_open = is_open(application, &facts(seen.address, seen.country, seen.client()));
-        match Footing::of(leases, application.failure_mode, self.clock.boot()) {
-            Footing::Leases if is_open => Ok(ANONYMOUS),
-            Footing::LastKnown if is_open => Ok(last_known(ANONYMOUS)),
+        let open = open(application, &facts(seen.address, seen.country, seen.client()));
+        match (Footing::of(leases, application.failure_mode, self.clock.boot()), open) {
+            (Footing::Leases, Some(open)) => Ok(open),
+            (Footing::LastKnown, Some(open)) => Ok(last_known(open)),
             // Nobody could decide; a refusal that somebody decided stands.
-            Footing::Unjudged if refusal.status == StatusCode::SERVICE_UNAVAILABLE => Ok(UNJUDGED),
-            Footing::Leases | Footing::LastKnown | Footing::Unjudged | Footing::Nothing => Err(refusal),
+            (Footing::Unjudged, _) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => Ok(UNJUDGED),
+            (Footing::Leases | Footing::LastKnown | Footing::Unjudged | Footing::Nothing, _) => Err(refusal),
         }
     }
 
@@ -260,7 +276,17 @@ fn certificate_not_good() -> Refusal {
 
 /// Open to everybody who comes from there.
 fn is_open(application: &Application, facts: &Facts<'_>) -> bool {
-    application.policies.evaluate(facts).outcome == Outcome::Bypass
+    open(application, facts).is_some()
+}
+
+/// The same, as an admission.
+fn open(application: &Application, facts: &Facts<'_>) -> Option<Admission> {
+    if !application.policies.has(Decision::Bypass) {
+        return None;
+    }
+    let verdict = application.policies.evaluate(facts);
+    let policy = verdict.policy.map(|decided| decided.id);
+    (verdict.outcome == Outcome::Bypass).then_some(Admission { policy, ..ANONYMOUS })
 }
 
 fn unmatched(snapshot: &Snapshot) -> Refusal {

@@ -1,7 +1,9 @@
 use crate::config::Config;
+use crate::forward_auth::Front;
 use bus::Bus;
 use model::{Clock, Error};
 use service_kit::{GrpcChannel, Setting};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -9,6 +11,10 @@ use tokio::net::TcpListener;
 pub struct Deps {
     /// Already bound, so that the caller knows the port.
     pub listener: TcpListener,
+    /// The same for Envoy's questions; none: they are not answered.
+    pub ext_authz: Option<TcpListener>,
+    /// Where other proxies ask.
+    pub forward_auth: Option<Front>,
     pub bus: Arc<dyn Bus>,
     pub clock: Arc<dyn Clock>,
     pub token_registry: GrpcChannel,
@@ -20,11 +26,18 @@ pub struct Deps {
 
 impl Deps {
     pub async fn connect(config: &Config, setting: &Setting) -> Result<Self, Error> {
-        let cannot_listen =
-            |error| Error::invalid("listen", format!("cannot listen on {}: {error}", config.listen));
+        let forward_auth = match &config.forward_auth {
+            Some(front) => Some(Front::bind(front).await?),
+            None => None,
+        };
         let channel = |service| setting.peers.channel(service, &setting.tls);
         Ok(Self {
-            listener: TcpListener::bind(config.listen).await.map_err(cannot_listen)?,
+            listener: bind("listen", config.listen).await?,
+            ext_authz: match &config.ext_authz {
+                Some(ext_authz) => Some(bind("ext_authz.listen", ext_authz.listen).await?),
+                None => None,
+            },
+            forward_auth,
             bus: bus::connect(&config.bus).await?,
             clock: setting.clock.clone(),
             token_registry: channel("token-registry")?,
@@ -33,4 +46,9 @@ impl Deps {
             name: config.name.clone(),
         })
     }
+}
+
+async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
+    let cannot = |error| Error::invalid(setting, format!("cannot listen on {address}: {error}"));
+    TcpListener::bind(address).await.map_err(cannot)
 }

@@ -22,11 +22,9 @@ pub fn answer(
         "/cdn-cgi/access/certs" if matches!(*method, Method::GET | Method::HEAD) => {
             key_set(knowledge, clock, host)
         }
-        "/cdn-cgi/access/certs" => Err(Refusal {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            reason: "METHOD_NOT_ALLOWED".into(),
-            message: "only GET".into(),
-        }),
+        "/cdn-cgi/access/certs" => {
+            Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "only GET"))
+        }
         _ => Err(Refusal::not_found("ENDPOINT_NOT_FOUND", "the gateway has no such endpoint")),
     };
     outcome.unwrap_or_else(|refusal| answer::refusal(&refusal, None))

@@ -1,14 +1,21 @@
 //! A Client ID and Client Secret become a session: once for many requests that ask for the same.
 
+mod bucket;
 mod flights;
+mod refused;
+mod throttle;
+mod turns;
 
+use crate::config::Throttle as Settings;
 use crate::listener::ClientCertificate;
 use crate::measure;
 use crate::refusal::Refusal;
 use crate::request::credential::Pair;
-use crate::session::{Key, Session};
+use crate::session::{Key, Obtained, Session};
 use directory::Application;
 use flights::Flights;
+use http::StatusCode;
+use model::Clock;
 use policy::CountryCode;
 use proto::change_feed::AsOf;
 use proto::policy_evaluator::facts::Certificate;
@@ -16,22 +23,18 @@ use proto::policy_evaluator::{Facts, Outcome};
 use proto::session_issuer::exchange_request::ServiceTokenCredential;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::session_issuer::{ExchangeRequest, ExchangeResponse};
+use refused::Refused;
 use service_kit::GrpcChannel;
 use service_kit::status::from_status;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::Semaphore;
-
-/// How many exchanges go on at once. A flood of credentials that nobody has seen must not become a flood of calls.
-const MOST: usize = 256;
-/// How long a request waits for its turn.
-const TURN: Duration = Duration::from_secs(5);
+use throttle::Throttle;
+use turns::{Place, Turns};
 
 /// What an exchange brought.
 #[derive(Clone)]
 pub enum Exchanged {
-    Session(Arc<Session>),
+    Session(Arc<Obtained>),
     /// The application lets the request pass without identity.
     Bypass,
 }
@@ -53,16 +56,27 @@ pub struct Exchange {
     client: SessionIssuerClient<GrpcChannel>,
     pub is_https: bool,
     flights: Flights<Question, Result<Exchanged, Refusal>>,
-    turns: Semaphore,
+    turns: Turns,
+    throttle: Throttle,
+    refused: Refused,
+    clock: Arc<dyn Clock>,
 }
 
 impl Exchange {
-    pub fn new(session_issuer: GrpcChannel, is_https: bool) -> Self {
+    pub fn new(
+        session_issuer: GrpcChannel,
+        is_https: bool,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             client: SessionIssuerClient::new(session_issuer),
             is_https,
             flights: Flights::default(),
-            turns: Semaphore::new(MOST),
+            turns: Turns::new(settings),
+            throttle: Throttle::new(settings, clock.clone()),
+            refused: Refused::default(),
+            clock,
         }
     }
 
@@ -73,15 +87,49 @@ impl Exchange {
         pair: Option<&Pair<'_>>,
         certificate: Option<&ClientCertificate>,
         application: &Application,
-        verify: impl Fn(&str) -> Option<session_token::Verified>,
+        verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
+        if let Some(refusal) = self.refused.find(&question, self.clock.boot()) {
+            return Err(refusal);
+        }
+        let place = self.turns.enter()?;
         let seat = self.flights.join(question);
-        seat.answer(async || {
+        seat.answer(async || self.ask_in_turn(&place, question, pair, certificate, application, verify).await)
+            .await
+    }
+
+    async fn ask_in_turn(
+        &self,
+        place: &Place<'_>,
+        question: Question,
+        pair: Option<&Pair<'_>>,
+        certificate: Option<&ClientCertificate>,
+        application: &Application,
+        verify: impl Fn(&str) -> Option<Arc<Session>>,
+    ) -> Result<Exchanged, Refusal> {
+        let mut attempt = pair.map(|pair| self.throttle.attempt(pair, question.address)).transpose()?;
+        let called = place.call(async {
+            if let (Some(attempt), Some(pair)) = (&mut attempt, pair) {
+                attempt.still_may(pair)?;
+                attempt.sent();
+            }
             let outcome = self.call(question, pair, certificate, application, verify).await;
             measure::exchanged(&outcome);
             outcome
-        })
-        .await
+        });
+        let outcome = called.await;
+        if let (Some(_), Err(refusal)) = (pair, &outcome) {
+            self.refused.remember(&question, refusal, self.clock.boot());
+        }
+        if let Some(attempt) = attempt {
+            match &outcome {
+                Ok(_) => attempt.was_right(),
+                Err(refusal) if refusal.status == StatusCode::FORBIDDEN => attempt.was_right(),
+                Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => drop(attempt),
+                Err(_) => attempt.was_not_judged(),
+            }
+        }
+        outcome
     }
 
     async fn call(
@@ -90,11 +138,8 @@ impl Exchange {
         pair: Option<&Pair<'_>>,
         certificate: Option<&ClientCertificate>,
         application: &Application,
-        verify: impl Fn(&str) -> Option<session_token::Verified>,
+        verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
-        let Ok(Ok(_turn)) = tokio::time::timeout(TURN, self.turns.acquire()).await else {
-            return Err(Refusal::unavailable("too many credentials are being checked; retry"));
-        };
         let [token_registry, policy_evaluator, session_issuer] = question.positions;
         let request = ExchangeRequest {
             application_id: application.id.to_string(),
@@ -124,11 +169,10 @@ impl Exchange {
             return Ok(Exchanged::Bypass);
         }
         // The key may be newer than what is known here: then the answer is retried, not believed.
-        let verified = verify(&session_jwt)
+        let session = verify(&session_jwt)
             .ok_or_else(|| Refusal::unavailable("the session's key is not known yet; retry"))?;
         let cookie = pair.map(|_| (application, self.is_https));
-        let session = Session::new(verified, &session_jwt, cookie);
-        session
+        Obtained::new(session, &session_jwt, cookie)
             .map(Exchanged::Session)
             .ok_or_else(|| Refusal::unavailable("the session is unreadable; retry"))
     }

@@ -12,7 +12,7 @@ mod upstream;
 
 use crate::answer::{Body, refusal};
 use crate::config::{self, Limits, Proxy};
-use crate::decide::{Admission, Basis, Fallback};
+use crate::decide::{Admission, Fallback};
 use crate::refusal::Refusal;
 use crate::request::canonical::Target;
 use crate::request::{credential, headers, upgrade};
@@ -36,6 +36,9 @@ use upstream::Upstream;
 pub use download::Download;
 pub use scheme::Scheme;
 pub use tunnel::Tunnel;
+
+pub const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
+pub const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
 
 /// Where requests go.
 pub struct Upstreams {
@@ -126,7 +129,7 @@ impl Upstreams {
         mut onward: Onward<'_>,
         admission: Admission,
     ) -> Answered {
-        let Admission { basis, cookie, credential_header, fallback } = admission;
+        let Admission { assertion, cookie, credential_header, fallback, .. } = admission;
         onward.fallback = fallback;
         if let Some(name) = credential_header {
             credential::strip_single(&mut parts.headers, &name);
@@ -138,8 +141,6 @@ impl Upstreams {
         // Only what the listener has seen to be asked for, and only of an application that could do it.
         let may_change = onward.may_upgrade && !upstream.is_http2();
         let change = if may_change { Change::asked(&mut parts) } else { None };
-        let assertion =
-            if let Basis::Session(session) = &basis { Some(session.assertion.clone()) } else { None };
         // What was not judged may be for anybody.
         let is_personal = assertion.is_some() || fallback.is_some();
         let takes_trailers = takes_line && trailers::are_taken(&parts.headers);
@@ -229,11 +230,11 @@ impl Upstreams {
                         upstream = upstream.address().map(tracing::field::display),
                         "the application took too long"
                     );
-                    return Err(Refusal {
-                        status: StatusCode::GATEWAY_TIMEOUT,
-                        reason: "UPSTREAM_TIMEOUT".into(),
-                        message: "the application took too long to answer".into(),
-                    });
+                    return Err(Refusal::new(
+                        StatusCode::GATEWAY_TIMEOUT,
+                        "UPSTREAM_TIMEOUT",
+                        "the application took too long to answer",
+                    ));
                 }
             }
         };
@@ -245,19 +246,14 @@ impl Upstreams {
             (Err(_), Some(Failure::Broken)) => {
                 Err(Refusal::bad_request("BODY_MALFORMED", "the body is malformed or ended early"))
             }
-            (Err(_), Some(Failure::Silent)) => Err(Refusal {
-                status: StatusCode::REQUEST_TIMEOUT,
-                reason: "BODY_TIMEOUT".into(),
-                message: "the body did not go on".into(),
-            }),
+            (Err(_), Some(Failure::Silent)) => {
+                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "BODY_TIMEOUT", "the body did not go on"))
+            }
             (Err(_), Some(Failure::Ended)) => Err(Refusal::unavailable("the request was ended; retry")),
             (Err(error), None) if is_busy(&*error) => {
                 tracing::warn!(upstream = upstream.address().map(tracing::field::display), "{Busy}");
-                Err(Refusal {
-                    status: StatusCode::SERVICE_UNAVAILABLE,
-                    reason: "UPSTREAM_BUSY".into(),
-                    message: "the application has as many requests as it may have; retry".into(),
-                })
+                let message = "the application has as many requests as it may have; retry";
+                Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_BUSY", message))
             }
             (Err(error), None) => {
                 let error = error.source().map_or_else(|| error.to_string(), ToString::to_string);
@@ -282,5 +278,5 @@ fn is_busy(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 fn bad_gateway(reason: &'static str, message: &'static str) -> Refusal {
-    Refusal { status: StatusCode::BAD_GATEWAY, reason: reason.into(), message: message.into() }
+    Refusal::new(StatusCode::BAD_GATEWAY, reason, message)
 }

@@ -6,10 +6,12 @@ use change_feed::replica::Lease;
 use change_feed::{Gate, RemoteSource, Replica, Staleness, View};
 use directory::Directory;
 use model::{BootTime, Clock};
+use proto::change_feed::Entry;
 use revocation::{Sessions, Tokens};
 use service_kit::status::from_status;
 use service_kit::{GrpcChannel, Worker};
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The views and their gates.
@@ -19,7 +21,8 @@ pub struct Knowledge {
     pub sessions: Arc<Sessions>,
     /// Of all three, for what is open.
     pub changes: Arc<Changes>,
-    gates: [Arc<Gate>; 3],
+    /// Of the registry's feed, the evaluator's and the issuer's.
+    pub gates: [Arc<Gate>; 3],
 }
 
 /// The three leases at one moment; see [`Lease`].
@@ -53,25 +56,56 @@ impl Knowledge {
         self.leases().cover(clock.boot())
     }
 
-    /// Empty views, and the workers that fill them until `served`: whatever is still served then has no lease.
-    pub fn follow(deps: &Deps, served: &CancellationToken) -> (Self, Vec<Worker>) {
-        let knowledge = Self {
+    /// Empty views without leases.
+    pub fn empty() -> Self {
+        Self {
             directory: Arc::new(Directory::default()),
             tokens: Arc::new(Tokens::default()),
             sessions: Arc::new(Sessions::default()),
             changes: Arc::default(),
             gates: std::array::from_fn(|_| Arc::new(Gate::default())),
-        };
+        }
+    }
+
+    /// Empty views, and the workers that fill them until `served`: whatever is still served then has no lease.
+    pub fn follow(deps: &Deps, served: &CancellationToken) -> (Self, Vec<Worker>) {
+        let knowledge = Self::empty();
         let [tokens, directory, sessions] = &knowledge.gates;
-        let applications = knowledge.directory.clone();
-        let staleness = Arc::new(move || applications.snapshot().longest_staleness());
+        let (modes, staleness) = watch::channel(Staleness::None);
+        let applications = Arc::new(Applications { directory: knowledge.directory.clone(), modes });
         let following = Following { deps, changes: &knowledge.changes, served, staleness };
         let workers = vec![
             following.feed("token-registry", &deps.token_registry, &knowledge.tokens, tokens),
-            following.feed("policy-evaluator", &deps.policy_evaluator, &knowledge.directory, directory),
+            following.feed("policy-evaluator", &deps.policy_evaluator, &applications, directory),
             following.feed("session-issuer", &deps.session_issuer, &knowledge.sessions, sessions),
         ];
         (knowledge, workers)
+    }
+}
+
+/// The applications, and how stale the most patient of their failure modes lets this gateway be.
+struct Applications {
+    directory: Arc<Directory>,
+    modes: watch::Sender<Staleness>,
+}
+
+impl Applications {
+    fn tell(&self) {
+        self.modes.send_replace(self.directory.snapshot().longest_staleness());
+    }
+}
+
+impl View for Applications {
+    const KINDS: &'static [&'static str] = Directory::KINDS;
+
+    fn load(&self, objects: Vec<Entry>) {
+        self.directory.load(objects);
+        self.tell();
+    }
+
+    fn apply(&self, entries: &[Entry]) {
+        self.directory.apply(entries);
+        self.tell();
     }
 }
 
@@ -80,7 +114,7 @@ struct Following<'f> {
     deps: &'f Deps,
     changes: &'f Arc<Changes>,
     served: &'f CancellationToken,
-    staleness: Arc<dyn Fn() -> Staleness + Send + Sync>,
+    staleness: watch::Receiver<Staleness>,
 }
 
 impl Following<'_> {

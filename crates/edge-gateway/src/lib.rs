@@ -16,15 +16,24 @@
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
+//! | `ext_authz` | the second front: Envoy asks, and carries out the decision |
+//! | [`forward_auth`] | decisions for other proxies, over HTTP |
+//! | `bench` | decisions without a network, for measurements |
 
 mod answer;
+#[doc(hidden)]
+pub mod bench;
 pub mod config;
 mod decide;
 pub mod deps;
 mod endpoints;
 mod exchange;
+mod ext_authz;
 mod fallbacks;
 mod forward;
+pub mod forward_auth;
+#[doc(hidden)]
+pub mod fuzzing;
 mod knowledge;
 mod listener;
 mod measure;

@@ -12,13 +12,13 @@
 //! | `serving` | how HTTP is spoken on it |
 
 mod door;
-mod framing;
-mod handshake;
+pub(crate) mod framing;
+pub mod handshake;
 pub mod proxy_protocol;
 mod serving;
 mod socket;
 mod tls;
-mod wire;
+pub mod wire;
 
 use crate::answer::{self, Body};
 use crate::decide::{ANONYMOUS, Admission, Gatekeeper, Grounds, Refused, Seen};
@@ -48,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use door::Door;
 pub use serving::Serving;
+pub use socket::Socket;
 pub use tls::{ClientCertificate, Tls, provider};
 
 /// Everything that answers a request.
@@ -55,7 +56,7 @@ pub struct Gateway {
     pub gatekeeper: Arc<Gatekeeper>,
     pub rides: Arc<Rides>,
     pub measures: Measures,
-    pub origin: Origin,
+    pub origin: Arc<Origin>,
     pub upstreams: Arc<Upstreams>,
     pub is_unguarded: bool,
     pub door: Door,
@@ -158,7 +159,7 @@ impl Gateway {
         Ok(Judged::Onward(Box::new(onward), admission))
     }
 
-    async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
+    pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
         let outcome = self.gatekeeper.decide(seen).await;
@@ -226,9 +227,6 @@ fn nowhere(refusal: Refusal) -> Refused {
 }
 
 fn too_many_headers() -> Refusal {
-    Refusal {
-        status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        reason: "HEADERS_TOO_MANY".into(),
-        message: "the request has more headers than are taken".into(),
-    }
+    let message = "the request has more headers than are taken";
+    Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "HEADERS_TOO_MANY", message)
 }

@@ -58,6 +58,16 @@ pub fn refused(refusal: &Refusal) {
     counter!("sallyport_requests_total", "outcome" => "refused", "reason" => reason).increment(1);
 }
 
+/// An attempt that nobody was asked about: reason `client_id` or `source`.
+pub fn throttled(reason: &'static str) {
+    counter!("sallyport_attempts_throttled_total", "reason" => reason).increment(1);
+}
+
+/// A request that was sent away because too many wait: reason `full`, `turn` or `silent`.
+pub fn shed(reason: &'static str) {
+    counter!("sallyport_requests_shed_total", "reason" => reason).increment(1);
+}
+
 pub fn exchanged(outcome: &Result<Exchanged, Refusal>) {
     let outcome = match outcome {
         Ok(Exchanged::Session(_)) => "session",

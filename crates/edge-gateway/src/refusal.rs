@@ -3,6 +3,7 @@
 use http::StatusCode;
 use model::{Error, ErrorKind};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// A refusal: the status, a stable reason for machines, and words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,11 +11,13 @@ pub struct Refusal {
     pub status: StatusCode,
     pub reason: Cow<'static, str>,
     pub message: Cow<'static, str>,
+    /// Seconds before which a retry makes no sense.
+    pub retry_s: u64,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, reason: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, reason: reason.into(), message: message.into() }
+    pub fn new(status: StatusCode, reason: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, reason: reason.into(), message: message.into(), retry_s: 0 }
     }
 
     /// The request itself is wrong or ambiguous.
@@ -38,7 +41,22 @@ impl Refusal {
 
     /// Nobody can decide now: closed.
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "AUTHZ_UNAVAILABLE", message)
+        Self { retry_s: 1, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "AUTHZ_UNAVAILABLE", message) }
+    }
+
+    /// There were too many wrong secrets; the next one is heard after `wait`.
+    pub fn throttled(wait: Duration) -> Self {
+        let message =
+            "too many wrong credentials came from this address; retry after the time in Retry-After";
+        let retry_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { retry_s, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "ATTEMPTS_THROTTLED", message) }
+    }
+
+    /// Seconds for `Retry-After`, if retrying makes sense: up to two more than needed, so that not all come back at once.
+    pub fn retry_after(&self) -> Option<u64> {
+        let is_passing =
+            matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        is_passing.then(|| self.retry_s.max(1) + fastrand::u64(0..=2))
     }
 }
 
@@ -61,6 +79,30 @@ impl From<Error> for Refusal {
                 return Self::unavailable("the session issuer cannot decide now; retry");
             }
         };
-        Self { status, reason: error.reason().to_owned().into(), message: error.message().to_owned().into() }
+        Self {
+            status,
+            reason: error.reason().to_owned().into(),
+            message: error.message().to_owned().into(),
+            retry_s: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn not_all_come_back_at_once() {
+        let drawn =
+            |refusal: &Refusal| (0..1_000).filter_map(|_| refusal.retry_after()).collect::<BTreeSet<_>>();
+        assert_eq!(drawn(&Refusal::unavailable("later")), BTreeSet::from([1, 2, 3]));
+        assert_eq!(drawn(&Refusal::throttled(Duration::from_millis(2_001))), BTreeSet::from([3, 4, 5]));
+        for refusal in
+            [Refusal::denied("POLICY_DENIED", "no"), Refusal::unauthenticated("TOKEN_UNKNOWN", "no")]
+        {
+            assert_eq!(drawn(&refusal), BTreeSet::new());
+        }
     }
 }

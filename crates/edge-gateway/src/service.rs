@@ -2,6 +2,7 @@ use crate::config::{Limits, Proxy};
 use crate::decide::Gatekeeper;
 use crate::deps::Deps;
 use crate::exchange::Exchange;
+use crate::ext_authz::{Authorizer, Server};
 use crate::fallbacks::Fallbacks;
 use crate::forward::Upstreams;
 use crate::knowledge::Knowledge;
@@ -9,7 +10,7 @@ use crate::listener::{Door, Drain, Gateway, Serving, Tls};
 use crate::measure::Measures;
 use crate::request::client::Origin;
 use crate::rides::Rides;
-use crate::session::remember;
+use crate::session::{Origins, remember};
 use crate::usage::Usage;
 use http::HeaderName;
 use model::{Error, ErrorKind};
@@ -19,9 +20,6 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-
-/// How many sessions are remembered, of each kind; about 1.5 KB each.
-const SESSIONS: usize = 100_000;
 
 /// Assembles the gateway with the usual limits; it answers from its first lease on.
 pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error> {
@@ -42,24 +40,34 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let served = CancellationToken::new();
     let (knowledge, mut workers) = Knowledge::follow(&deps, &served);
     let knowledge = Arc::new(knowledge);
-    let exchange = Exchange::new(deps.session_issuer.clone(), proxy.is_https());
+    let exchange =
+        Exchange::new(deps.session_issuer.clone(), proxy.is_https(), &proxy.throttle, deps.clock.clone());
     let (usage, fallbacks) = (Arc::new(Usage::default()), Arc::new(Fallbacks::default()));
     let gatekeeper = Arc::new(Gatekeeper {
         knowledge: knowledge.clone(),
         clock: deps.clock.clone(),
-        verified: remember(SESSIONS),
-        pairs: remember(SESSIONS),
+        verified: remember(limits.max_sessions()),
+        pairs: remember(limits.max_pairs()),
+        origins: Origins::default(),
         exchange,
         usage: usage.clone(),
         fallbacks: fallbacks.clone(),
     });
     let rides = Arc::new(Rides::new(gatekeeper.clone(), knowledge.changes.clone()));
     let draining = CancellationToken::new();
+    let origin =
+        Arc::new(Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries });
+    let authorizer = Authorizer {
+        gatekeeper: gatekeeper.clone(),
+        origin: origin.clone(),
+        measures: Measures::new(),
+        is_https: proxy.is_https,
+    };
     let gateway = Arc::new(Gateway {
         gatekeeper,
         rides: rides.clone(),
         measures: Measures::new(),
-        origin: Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries },
+        origin,
         upstreams: upstreams.clone(),
         is_unguarded: proxy.is_unguarded,
         door: Door {
@@ -72,13 +80,27 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         places: Arc::new(Semaphore::new(limits.max_connections().min(Semaphore::MAX_PERMITS))),
         drain: Drain { delay: limits.drain_delay(), patience: limits.drain(), begun: draining.clone() },
     });
-    let Deps { listener, clock, bus, .. } = deps;
+    let Deps { listener, ext_authz, forward_auth, clock, bus, .. } = deps;
     let judging = served.clone();
     workers.push(Worker::new("edge-gateway rides", async move |_| {
         rides.keep_judging(judging).await;
         Ok(())
     }));
-    let served = served.drop_guard();
+    let served = Arc::new(served.drop_guard());
+    if let Some(listener) = ext_authz {
+        let (server, served) = (Server::new(authorizer, limits.max_connections()), served.clone());
+        workers.push(Worker::new("edge-gateway ext_authz", async move |stop| {
+            let _served = served;
+            server.serve(listener, stop).await
+        }));
+    }
+    if let Some(front) = forward_auth {
+        let (front, served) = (front.answering_by(gateway.clone(), limits.max_connections()), served.clone());
+        workers.push(Worker::new("edge-gateway forward-auth", async move |stop| {
+            let _served = served;
+            front.serve(stop).await
+        }));
+    }
     workers.push(Worker::new("edge-gateway listener", async move |stop| {
         let _served = served;
         gateway.serve(listener, stop).await

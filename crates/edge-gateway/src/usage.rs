@@ -1,15 +1,16 @@
 //! When sessions were last used, told to the token registry in batches. A request adds to its own session's counter and
 //! takes a lock only at the session's first use since the last report.
 
+use crate::session::Session;
 use bus::Bus;
 use bytes::Bytes;
-use model::{Timestamp, TokenId};
+use model::Timestamp;
 use parking_lot::Mutex;
 use prost::Message as _;
 use proto::token_registry::UsageReport;
 use proto::token_registry::usage_report::Use;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -17,58 +18,67 @@ const SUBJECT: &str = "sallyport.token-usage";
 const REPORT: Duration = Duration::from_secs(2);
 /// More sessions than this between two reports are not counted: memory stays bounded.
 const MOST: usize = 100_000;
+const PARTS: usize = 16;
 /// How many uses one message says: far below the bus's largest payload.
 const PER_MESSAGE: usize = 5_000;
 
-/// One session's uses since the last report.
+/// One session's uses since the last report: their number, and whether the session is listed.
 #[derive(Debug, Default)]
-pub struct Uses {
-    count: AtomicI64,
-    last_ms: AtomicI64,
-    is_listed: AtomicBool,
+pub struct Uses(AtomicU32);
+
+/// Beside the number: far more uses than there are between two reports.
+const LISTED: u32 = 1 << 31;
+
+impl Uses {
+    /// One more. Whether the session is to be listed.
+    fn add(&self) -> bool {
+        let is_listed = self.0.fetch_add(1, Ordering::AcqRel) & LISTED != 0;
+        !is_listed && self.0.fetch_or(LISTED, Ordering::AcqRel) & LISTED == 0
+    }
+
+    /// From now on there are none: a use that comes next lists the session again.
+    fn take(&self) -> u32 {
+        self.0.swap(0, Ordering::AcqRel) & !LISTED
+    }
 }
 
-/// A session that was used.
-struct Used {
-    token: TokenId,
-    version: i64,
-    uses: Arc<Uses>,
-}
-
-/// The sessions that were used since the last report.
+/// The sessions that were used since the last report, in parts: cores rarely meet at one.
 #[derive(Default)]
 pub struct Usage {
-    listed: Mutex<Vec<Used>>,
+    listed: [Mutex<Vec<Arc<Session>>>; PARTS],
 }
 
 impl Usage {
-    pub fn count(&self, token: TokenId, version: i64, uses: &Arc<Uses>, now: Timestamp) {
-        uses.count.fetch_add(1, Ordering::Relaxed);
-        uses.last_ms.store(now.as_millis(), Ordering::Relaxed);
-        if uses.is_listed.load(Ordering::Relaxed) || uses.is_listed.swap(true, Ordering::AcqRel) {
+    /// One use of a session. Nothing of one that no token obtained.
+    pub fn count(&self, session: &Arc<Session>, now: Timestamp) {
+        if session.token.is_none() {
             return;
         }
-        let mut listed = self.listed.lock();
-        if listed.len() < MOST {
-            listed.push(Used { token, version, uses: uses.clone() });
+        session.last_used_ms.store(now.as_millis(), Ordering::Relaxed);
+        if !session.uses.add() {
+            return;
+        }
+        let [.., part] = session.id.as_bytes();
+        let [first, ..] = &self.listed;
+        let mut listed = self.listed.get(usize::from(*part) % PARTS).unwrap_or(first).lock();
+        if listed.len() < MOST / PARTS {
+            listed.push(session.clone());
         } else {
-            uses.is_listed.store(false, Ordering::Release);
+            session.uses.take();
         }
     }
 
-    fn take(&self) -> Vec<Use> {
-        let listed = std::mem::take(&mut *self.listed.lock());
-        let read = |Used { token, version, uses }: Used| {
-            // Unlisted first: a use that comes in between lists the session again.
-            uses.is_listed.store(false, Ordering::Release);
-            Use {
-                token_id: token.to_string(),
-                client_secret_version: version,
-                uses: uses.count.swap(0, Ordering::AcqRel),
-                last_used_at_ms: uses.last_ms.load(Ordering::Acquire),
-            }
+    pub fn take(&self) -> Vec<Use> {
+        let listed = self.listed.iter().flat_map(|part| std::mem::take(&mut *part.lock()));
+        let read = |session: Arc<Session>| {
+            Some(Use {
+                token_id: session.token?.to_string(),
+                client_secret_version: session.secret_version,
+                uses: session.uses.take().into(),
+                last_used_at_ms: session.last_used_ms.load(Ordering::Acquire),
+            })
         };
-        listed.into_iter().map(read).filter(|used| used.uses > 0).collect()
+        listed.filter_map(read).filter(|used| used.uses > 0).collect()
     }
 
     async fn report(&self, bus: &dyn Bus) {
@@ -91,12 +101,32 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Origins;
+    use model::{AccountId, SessionId, TokenId};
+    use session_token::{AsOf, Claims, KeyId, Verified};
+
+    fn session(token: TokenId) -> Arc<Session> {
+        let claims = Claims {
+            audience: "ab".repeat(32).parse().unwrap(),
+            expires_at_s: 0,
+            issuer: String::new(),
+            common_name: String::new(),
+            issued_at_s: 0,
+            session: SessionId::random(),
+            account: AccountId::random(),
+            token: Some(token),
+            secret_version: 7,
+            certificate: None,
+            as_of: AsOf::default(),
+        };
+        Origins::default().session(Verified { claims, kid: KeyId::parse(&"0".repeat(64)).unwrap() })
+    }
 
     #[test]
     fn uses_are_summed_and_reported_once() {
-        let (usage, uses, token) = (Usage::default(), Arc::new(Uses::default()), TokenId::random());
+        let (usage, session) = (Usage::default(), session(TokenId::random()));
         for millis in [1, 2, 3] {
-            usage.count(token, 7, &uses, Timestamp::from_millis(millis));
+            usage.count(&session, Timestamp::from_millis(millis));
         }
         let reported = usage.take();
         assert_eq!(reported.len(), 1);
@@ -105,7 +135,20 @@ mod tests {
             (3, 3, 7)
         );
         assert!(usage.take().is_empty());
-        usage.count(token, 7, &uses, Timestamp::from_millis(4));
+        usage.count(&session, Timestamp::from_millis(4));
         assert_eq!(usage.take()[0].uses, 1);
+    }
+
+    #[test]
+    fn no_more_are_counted_than_there_is_room_for() {
+        let usage = Usage::default();
+        let sessions: Vec<_> = (0..MOST + 1_000).map(|_| session(TokenId::random())).collect();
+        for session in &sessions {
+            usage.count(session, Timestamp::from_millis(1));
+        }
+        let reported = usage.take().len();
+        assert!((MOST / 2..=MOST).contains(&reported), "{reported}");
+        usage.count(&sessions[0], Timestamp::from_millis(2));
+        assert_eq!(usage.take().len(), 1, "there is room again");
     }
 }

@@ -8,7 +8,7 @@ use crate::process::Process;
 use crate::session::{Credential, Session};
 use crate::view::{Seen, Watched};
 use crate::world::{FEEDS, ISSUER, REGISTRY, World};
-use change_feed::replica::{Lease, never_stale};
+use change_feed::replica::Lease;
 use change_feed::{Gate, Replica, Staleness, View};
 use model::Clock as _;
 use parking_lot::Mutex;
@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub struct Gateway {
@@ -106,7 +107,8 @@ impl Gateway {
     fn follow<V: View>(&self, life: &Arc<Life>, number: usize, view: Arc<V>) {
         let (Some(feed), Some(owner)) = (FEEDS.get(number), self.owners.get(number)) else { return };
         let (Some(cut), Some(gate)) = (self.cuts.get(number), life.gates.get(number)) else { return };
-        let staleness = Staleness::UpTo(self.staleness);
+        let staleness =
+            if self.staleness.is_zero() { Staleness::None } else { Staleness::UpTo(self.staleness) };
         let replica = Replica {
             feed,
             name: self.name.clone(),
@@ -115,7 +117,7 @@ impl Gateway {
             clock: self.clock.clone(),
             view: Arc::new(Watched::new(view, number, &self.world, life)),
             gate: gate.clone(),
-            staleness: if self.staleness.is_zero() { never_stale() } else { Arc::new(move || staleness) },
+            staleness: watch::channel(staleness).1,
         };
         life.process.spawn(replica.follow(life.stop.clone()));
     }

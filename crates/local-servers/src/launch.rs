@@ -68,6 +68,8 @@ pub(crate) enum Probe {
     Redis { port: u16, password: String },
     /// NATS greets every connection.
     Nats { port: u16 },
+    /// Somebody accepts connections.
+    Accepts { port: u16 },
 }
 
 impl std::fmt::Debug for Probe {
@@ -76,6 +78,7 @@ impl std::fmt::Debug for Probe {
             Self::Postgres { .. } => "Postgres",
             Self::Redis { .. } => "Redis",
             Self::Nats { .. } => "Nats",
+            Self::Accepts { .. } => "Accepts",
         })
     }
 }
@@ -87,6 +90,7 @@ impl Probe {
             Self::Postgres { state } => is_postgres_ready(state, pid),
             Self::Redis { port, password } => is_redis_ready(*port, password).await.unwrap_or(false),
             Self::Nats { port } => is_nats_ready(*port).await.unwrap_or(false),
+            Self::Accepts { port } => TcpStream::connect(("127.0.0.1", *port)).await.is_ok(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Real PostgreSQL, Redis and NATS with JetStream, on free loopback ports, for `sallyport dev --distributed` and for
-//! tests.
+//! tests; and other people's proxies, for tests alone.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`search`] | where the programs are, and what to say when one is missing |
 //! | [`process`] | [`Server`]: one running program, and how it ends |
 //! | [`postgres`] [`redis`] [`nats`] | how each is configured and started |
+//! | [`proxy`] | Envoy, nginx, Caddy, `HAProxy` and Traefik, with a configuration of the caller's |
 //!
-//! Every server listens on 127.0.0.1 alone and asks for a password, which is in its URL and in a file that only its
+//! Every server but the proxies listens on 127.0.0.1 alone and asks for a password, which is in its URL and in a file that only its
 //! user can read, never on a command line. A server ends when it is told to, when its value is dropped, and when
 //! the process that started it ends in any way (where `setpriv` of util-linux is there; otherwise not on `kill -9`).
 //!
@@ -22,6 +23,7 @@
 pub mod nats;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod redis;
 pub mod search;
 
@@ -32,6 +34,7 @@ pub use launch::free_port;
 pub use nats::Nats;
 pub use postgres::Postgres;
 pub use process::Server;
+pub use proxy::Proxy;
 pub use redis::Redis;
 pub use search::Search;
 

@@ -8,6 +8,12 @@ use std::process::{Command, Stdio};
 /// What to run when a server is missing.
 const REMEDY: &str = "run `make servers`";
 
+/// What to run when a proxy is missing.
+const EDGES_REMEDY: &str = "run `deploy/dev/install-servers --with-edges`";
+
+/// Older ones pass a client's own identity header on (CVE-2026-30851).
+const OLDEST_CADDY: (u32, u32, u32) = (2, 11, 2);
+
 /// The oldest NATS whose `JetStream` the client understands.
 const OLDEST_NATS: (u32, u32) = (2, 10);
 
@@ -96,10 +102,30 @@ impl Search {
         Ok(None)
     }
 
+    /// A proxy of somebody else's.
+    pub(crate) fn edge(&self, name: &str, program: &str) -> Result<PathBuf> {
+        self.find(program).with_context(|| self.missing_for(name, program, EDGES_REMEDY))
+    }
+
+    /// One that is recent enough: Debian's is not.
+    pub(crate) fn caddy(&self) -> Result<PathBuf> {
+        let is_recent = |path: &PathBuf| caddy_version(path).is_some_and(|version| version >= OLDEST_CADDY);
+        let (major, minor, patch) = OLDEST_CADDY;
+        let name = format!("Caddy {major}.{minor}.{patch} or newer");
+        Self::candidates(&self.places(), "caddy")
+            .into_iter()
+            .find(is_recent)
+            .with_context(|| self.missing_for(&name, "caddy", EDGES_REMEDY))
+    }
+
     fn missing(&self, name: &str, programs: &str) -> String {
+        self.missing_for(name, programs, REMEDY)
+    }
+
+    fn missing_for(&self, name: &str, programs: &str, remedy: &str) -> String {
         let places =
             self.places().iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
-        format!("{name} ({programs}) is not installed; {REMEDY} (looked in {places})")
+        format!("{name} ({programs}) is not installed; {remedy} (looked in {places})")
     }
 }
 
@@ -131,6 +157,14 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
+/// `v2.11.7 h1:…` and Debian's `2.6.2` say (2, 11, 7) and (2, 6, 2).
+fn caddy_version(program: &Path) -> Option<(u32, u32, u32)> {
+    let output = Command::new(program).arg("version").stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let mut parts = text.split_whitespace().next()?.trim_start_matches('v').split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +194,16 @@ mod tests {
         let error = Search::nats_among(&[old.path().to_path_buf()]).unwrap_err().to_string();
         assert!(error.contains("version 2.9") && error.contains("run `make servers`"), "{error}");
         assert!(Search::nats_among(&[]).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_caddy_that_passes_forged_headers_is_passed_over() {
+        let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fake(old.path(), "caddy", "#!/bin/sh\necho 2.6.2\n");
+        fake(new.path(), "caddy", "#!/bin/sh\necho 'v2.11.2 h1:x'\n");
+        let both = Search::new().directory(old.path()).directory(new.path());
+        assert_eq!(both.caddy().unwrap(), new.path().join("caddy"));
+        assert_eq!(caddy_version(&old.path().join("caddy")), Some((2, 6, 2)));
     }
 
     #[test]

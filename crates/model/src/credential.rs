@@ -18,11 +18,16 @@ impl ClientId {
 
     /// Also reads the older `<32 hex>.access.<auth domain>`.
     pub fn parse(text: &str) -> Option<Self> {
-        let (digits, suffix) = text.split_once('.')?;
+        Self::is_one(text).then(|| Self(text.to_owned()))
+    }
+
+    /// The same question, without keeping the text.
+    pub fn is_one(text: &str) -> bool {
+        let Some((digits, suffix)) = text.split_once('.') else { return false };
         let is_hex =
             digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let is_access = suffix == "access" || suffix.strip_prefix("access.").is_some_and(is_host);
-        (is_hex && is_access && text.len() <= 128).then(|| Self(text.to_owned()))
+        is_hex && is_access && text.len() <= 128
     }
 
     pub fn as_str(&self) -> &str {

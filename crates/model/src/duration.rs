@@ -17,7 +17,11 @@ pub fn parse(text: &str) -> Result<Duration, &'static str> {
         return Ok(Duration::ZERO);
     }
     if text.is_empty() || text.len() > 64 || !text.is_ascii() {
-        return Err(if text.contains('µ') { return parse(&text.replace(['µ', 'μ'], "u")) } else { RULE });
+        return Err(if text.contains(['µ', 'μ']) {
+            return parse(&text.replace(['µ', 'μ'], "u"));
+        } else {
+            RULE
+        });
     }
     let (mut rest, mut nanos) = (text, 0_f64);
     while !rest.is_empty() {
@@ -121,7 +125,10 @@ mod tests {
         {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        assert_eq!(parse("5µs"), Ok(Duration::from_micros(5)));
+        // The micro sign, and the Greek letter.
+        for text in ["5us", "5\u{b5}s", "5\u{3bc}s"] {
+            assert_eq!(parse(text), Ok(Duration::from_micros(5)));
+        }
     }
 
     #[test]

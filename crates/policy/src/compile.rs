@@ -81,7 +81,7 @@ impl CompiledPolicies {
 
 fn checks(rules: &RuleSet, resolution: &Resolution<'_>) -> Checks {
     let list = |rules: &[Rule]| rules.iter().map(|rule| check(rule, resolution)).collect();
-    Checks { include: list(&rules.include), require: list(&rules.require), exclude: list(&rules.exclude) }
+    Checks::new(list(&rules.include), list(&rules.require), list(&rules.exclude))
 }
 
 fn check(rule: &Rule, resolution: &Resolution<'_>) -> Check {

@@ -46,7 +46,7 @@ const MAX_PATH: usize = 512;
 pub struct DomainPattern {
     /// Lower case, without a trailing dot.
     host: Box<str>,
-    /// Empty, or a slash and more, without a trailing slash; percent-encoding as RFC 3986 section 6.2.2 normalises it.
+    /// Empty, or a slash and more, without a trailing slash; what a path may hold plainly is not percent-encoded.
     path: Box<str>,
 }
 
@@ -70,8 +70,8 @@ impl DomainPattern {
     }
 
     /// Whether it covers the request. `host` in any case, with or without a trailing dot, without port.
-    /// `path` as it is forwarded: starting with a slash, normalised, without query or fragment (a path with either is
-    /// never covered); empty means `/`.
+    /// `path` as it is forwarded: starting with a slash, normalised, every character spelled as in a pattern, without
+    /// query or fragment (a path with either is never covered); empty means `/`.
     pub fn matches(&self, host: &str, path: &str) -> bool {
         let mut buffer = [0; MAX_HOST];
         let Some(host) = canonical_host(host, &mut buffer) else { return false };
@@ -177,7 +177,8 @@ fn parse_path(text: &str) -> Result<Box<str>, Error> {
     Ok(if path == "/*" { "".into() } else { path.into() })
 }
 
-/// RFC 3986 section 6.2.2: unreserved characters are written plainly, other escapes in upper case.
+/// The one spelling that requests have too: what a path may hold is written plainly, and everything else escaped in upper
+/// case; so is a `*` that is meant itself.
 fn normalise_escapes(path: &str) -> Result<String, Error> {
     let mut text = String::with_capacity(path.len());
     let mut bytes = path.bytes();
@@ -195,14 +196,14 @@ fn normalise_escapes(path: &str) -> Result<String, Error> {
         let (Some(high), Some(low)) = (digit(bytes.next()), digit(bytes.next())) else {
             return Err(invalid("its path has a % without two hex digits"));
         };
-        let decoded = char::from(u8::try_from(high * 16 + low).unwrap_or_default());
+        let decoded = u8::try_from(high * 16 + low).unwrap_or_default();
         match decoded {
-            '/' | '\\' | '%' | '\0'..='\x1f' | '\x7f' => {
+            b'/' | b'\\' | b'%' | 0..=0x1f | 0x7f => {
                 return Err(invalid(
                     "its path must not hold an encoded slash, backslash, percent or control character",
                 ));
             }
-            'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~' => text.push(decoded),
+            _ if decoded != b'*' && is_path_byte(decoded) => text.push(decoded.into()),
             _ => {
                 text.push('%');
                 text.extend(

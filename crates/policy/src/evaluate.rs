@@ -1,5 +1,6 @@
 //! Judging a request, and explaining the judgement.
 
+use crate::any_of::AnyOf;
 use crate::compile::{CompiledGroup, CompiledPolicies, CompiledPolicy};
 use crate::definition::{Decision, List};
 use crate::facts::Facts;
@@ -143,7 +144,7 @@ impl CompiledPolicy {
 
 /// What checks are judged against.
 pub(crate) struct Scene<'a> {
-    facts: &'a Facts<'a>,
+    pub facts: &'a Facts<'a>,
     decision: Decision,
     groups: &'a [CompiledGroup],
 }
@@ -161,25 +162,35 @@ pub(crate) enum Check {
 /// The compiled form of a [`RuleSet`](crate::RuleSet).
 #[derive(Debug)]
 pub(crate) struct Checks {
-    pub include: Box<[Check]>,
-    pub require: Box<[Check]>,
-    pub exclude: Box<[Check]>,
+    include: Box<[Check]>,
+    require: Box<[Check]>,
+    exclude: Box<[Check]>,
+    any_included: AnyOf,
+    any_excluded: AnyOf,
 }
 
 impl Checks {
+    pub fn new(include: Box<[Check]>, require: Box<[Check]>, exclude: Box<[Check]>) -> Self {
+        let (any_included, any_excluded) = (AnyOf::new(&include), AnyOf::new(&exclude));
+        Self { include, require, exclude, any_included, any_excluded }
+    }
+
     pub fn in_doubt(why: &'static str) -> Self {
-        Self { include: [Check::Doubt(None, why)].into(), require: [].into(), exclude: [].into() }
+        Self::new([Check::Doubt(None, why)].into(), [].into(), [].into())
     }
 
     fn judge(&self, scene: &Scene<'_>) -> Truth {
-        let mut truth = any(&self.include, scene);
+        let mut truth = self.any_included.judge(&self.include, scene);
         for check in &self.require {
             if truth == Truth::No {
                 return truth;
             }
             truth = truth.min(check.judge(scene));
         }
-        if truth == Truth::No { truth } else { truth.min(!any(&self.exclude, scene)) }
+        if truth == Truth::No || self.exclude.is_empty() {
+            return truth;
+        }
+        truth.min(!self.any_excluded.judge(&self.exclude, scene))
     }
 
     fn trace(&self, scene: &Scene<'_>) -> Vec<RuleTrace> {
@@ -201,20 +212,9 @@ impl Checks {
     }
 }
 
-fn any(checks: &[Check], scene: &Scene<'_>) -> Truth {
-    let mut truth = Truth::No;
-    for check in checks {
-        truth = truth.max(check.judge(scene));
-        if truth == Truth::Yes {
-            break;
-        }
-    }
-    truth
-}
-
 impl Check {
     /// Compiling bounds how deep groups nest and how many rules they hold in all.
-    fn judge(&self, scene: &Scene<'_>) -> Truth {
+    pub fn judge(&self, scene: &Scene<'_>) -> Truth {
         match self {
             Self::Rule(rule) => rule.judge(scene.facts, scene.decision),
             Self::Group(index) => {

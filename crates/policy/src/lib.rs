@@ -9,6 +9,7 @@
 //! | [`definition`] | [`Policy`], [`Group`], [`RuleSet`], [`Decision`] |
 //! | [`validate`] | what a policy or group must satisfy before it is stored |
 //! | [`compile`] | [`CompiledPolicies`]: one application's policies, groups resolved, in order of evaluation |
+//! | `any_of` | the index of a list of which one rule must hold: tokens and networks in logarithmic time |
 //! | [`evaluate`] | [`Verdict`], and the trace that explains it |
 //! | [`domain`] | [`DomainPattern`], [`DomainIndex`]: the application of a host and path |
 //!
@@ -32,11 +33,12 @@
 //!
 //! 1. A variant of [`Rule`], with a constructor that refuses bad values under the JSON path of the field.
 //! 2. The compiler now names the matches to extend: its wire key, whether it needs an identity, its text for people,
-//!    and when it holds. Decide what *absent* means: not held, or in doubt.
+//!    and when it holds (`any_of` judges it one by one unless it is given an index there). Decide what *absent* means: not held, or in doubt.
 //! 3. What it looks at, if new, goes into [`Facts`].
 //! 4. The reference evaluator and the generator in `tests/engine.rs`.
 //! 5. Outside this crate: the field of `Rule` in `policy_evaluator.proto`, and the conversions beside it.
 
+mod any_of;
 pub mod compile;
 pub mod definition;
 pub mod domain;

@@ -15,6 +15,11 @@ impl Network {
     pub(crate) fn contains(self, address: IpAddr) -> bool {
         self.0.contains(&address)
     }
+
+    /// Its first and its last address.
+    pub(crate) fn ends(self) -> (IpAddr, IpAddr) {
+        (self.0.network(), self.0.broadcast())
+    }
 }
 
 impl FromStr for Network {
@@ -52,7 +57,7 @@ impl fmt::Display for Network {
 }
 
 /// A country as ISO 3166-1 alpha-2 writes it: two upper-case letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CountryCode([u8; 2]);
 
 impl CountryCode {

@@ -147,6 +147,7 @@ fn equal_patterns_have_one_text() {
         ("example.com/Alpha/", "example.com/Alpha"),
         ("example.com/alpha/*", "example.com/alpha/*"),
         ("example.com/%61%7e%c3%bc%2A", "example.com/a~%C3%BC%2A"),
+        ("example.com/%28%3a%40%2b%22", "example.com/(:@+%22"),
         ("xn--bcher-kva.example", "xn--bcher-kva.example"),
         ("127.0.0.1", "127.0.0.1"),
         ("app.localhost", "app.localhost"),

@@ -35,6 +35,42 @@ mod sallyport {
     }
 }
 
+mod envoy {
+    pub mod config {
+        pub mod core {
+            pub mod v3 {
+                tonic::include_proto!("envoy.config.core.v3");
+            }
+        }
+    }
+    pub mod service {
+        pub mod auth {
+            pub mod v3 {
+                tonic::include_proto!("envoy.service.auth.v3");
+            }
+        }
+    }
+    pub mod r#type {
+        pub mod v3 {
+            tonic::include_proto!("envoy.r#type.v3");
+        }
+    }
+}
+
+mod google {
+    pub mod rpc {
+        tonic::include_proto!("google.rpc");
+    }
+}
+
+/// Envoy's external authorization, and what it speaks of.
+pub mod ext_authz {
+    pub use crate::envoy::config::core::v3::*;
+    pub use crate::envoy::service::auth::v3::*;
+    pub use crate::envoy::r#type::v3::HttpStatus;
+    pub use crate::google::rpc::Status;
+}
+
 pub use sallyport::change_feed::v1 as change_feed;
 pub use sallyport::notifier::v1 as notifier;
 pub use sallyport::policy_evaluator::v1 as policy_evaluator;

@@ -21,4 +21,6 @@ redacted!(
     crate::session_issuer::exchange_request::ServiceTokenCredential,
     crate::notifier::CreateWebhookRequest,
     crate::notifier::UpdateWebhookRequest,
+    crate::ext_authz::HeaderValue,
+    crate::ext_authz::attribute_context::HttpRequest,
 );

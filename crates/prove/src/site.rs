@@ -65,7 +65,15 @@ impl Site {
         }
         let free = || anyhow::Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, local_servers::free_port()?)));
         let log = "warn".to_owned();
-        let plan = Plan { gateway: free()?, admin: free()?, gateways: 3, notifiers: 1, log };
+        let plan = Plan {
+            gateway: free()?,
+            ext_authz: None,
+            forward_auth: None,
+            admin: free()?,
+            gateways: 3,
+            notifiers: 1,
+            log,
+        };
         let mut stack = Stack::prepare(&plan, state, servers).await?;
         stack.processes.log_to(&logs);
         if let Some((library, files)) = &clocks {

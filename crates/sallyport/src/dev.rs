@@ -55,6 +55,9 @@ pub struct Options {
     /// Where the gateway listens; port 0 picks a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8787")]
     gateway: SocketAddr,
+    /// Answer Envoy's external authorization here, at the first gateway; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR:PORT")]
+    ext_authz: Option<SocketAddr>,
     /// Where the management API listens; port 0 picks a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8788")]
     admin: SocketAddr,
@@ -64,6 +67,10 @@ pub struct Options {
     /// Protect this application instead of the sample: http://host:port.
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
+    /// Answer other proxies on this machine (nginx, Caddy, Traefik, HAProxy, Envoy) here, at /authz/…; port 0 picks a free
+    /// one. With --distributed it is the first gateway that answers.
+    #[arg(long, value_name = "ADDR:PORT")]
+    forward_auth: Option<SocketAddr>,
     /// The protected application's domain [default: app.localhost].
     #[arg(long, value_name = "HOST")]
     domain: Option<String>,

@@ -29,6 +29,10 @@ pub struct Options {
     /// One SQLite file a service.
     pub data_dir: PathBuf,
     pub gateway: TcpListener,
+    /// The gateway's second front, for Envoy.
+    pub ext_authz: Option<TcpListener>,
+    /// Where other proxies ask the gateway.
+    pub forward_auth: Option<edge_gateway::forward_auth::Front>,
     pub admin: TcpListener,
     pub proxy: Proxy,
     pub keys: Keys,
@@ -70,7 +74,8 @@ impl Served {
 }
 
 pub async fn assemble(options: Options) -> Result<Embedded> {
-    let Options { data_dir, gateway, admin, proxy, keys, api_tokens, outbox, clock } = options;
+    let Options { data_dir, gateway, ext_authz, forward_auth, admin, proxy, keys, api_tokens, outbox, clock } =
+        options;
     let bus = bus::connect("memory:").await?;
     let cache = cache::connect("memory:", clock.clone()).await?;
     let mut workers = Vec::new();
@@ -139,6 +144,8 @@ pub async fn assemble(options: Options) -> Result<Embedded> {
 
     let deps = edge_gateway::Deps {
         listener: gateway,
+        ext_authz,
+        forward_auth,
         bus,
         clock,
         token_registry: registry.channel("edge-gateway"),

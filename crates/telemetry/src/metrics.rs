@@ -135,6 +135,22 @@ pub const METRICS: &[Metric] = &[
         &["outcome"],
         "Credentials that were asked about: outcome session, bypass, refused or unavailable.",
     ),
+    level("sallyport_exchanges_in_flight", &[], "Credentials that the session issuer is being asked about."),
+    level(
+        "sallyport_exchanges_waiting",
+        &[],
+        "Requests that wait for a credential to be asked about, those included that wait for another's answer.",
+    ),
+    counter(
+        "sallyport_attempts_throttled_total",
+        &["reason"],
+        "Credentials that nobody was asked about because there had been too many wrong ones: reason client_id (for that Client ID from that source) or source.",
+    ),
+    counter(
+        "sallyport_requests_shed_total",
+        &["reason"],
+        "Requests that were sent away with 503 for want of room: reason full (too many wait), turn (its turn did not come in time) or silent (the session issuer did not answer in time).",
+    ),
     counter(
         "sallyport_fallbacks_total",
         &["mode"],

@@ -12,6 +12,8 @@
 
 pub mod config;
 pub mod deps;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod pepper;
 mod rpc;
 pub mod service;

@@ -40,6 +40,11 @@ impl Usage {
         }
     }
 
+    /// How many secrets have uses that are not written yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.lock().len()
+    }
+
     pub async fn flush(&self, store: &Store) {
         let pending = std::mem::take(&mut *self.pending.lock());
         let uses = pending.into_iter().map(|((token_id, version), (last, count))| Use {

@@ -117,7 +117,7 @@ impl Place<'_> {
             lease_until_ms,
             is_live,
             last_contact_at_ms,
-            staleness_ms: _,
+            staleness_ms,
         } = self.replica;
         // By the one clock that granted the lease; an older server does not say what it shows.
         let is_known = self.now_ms != 0;
@@ -130,6 +130,7 @@ impl Place<'_> {
             "applied": applied,
             "lag": self.lag(),
             "is_live": is_live,
+            "staleness_ms": staleness_ms,
             "may_be_stale": self.may_be_stale(),
             "lease_left_ms": is_known.then_some(left),
             "last_contact_at": time(*last_contact_at_ms),

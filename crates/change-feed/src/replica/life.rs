@@ -54,8 +54,16 @@ impl<'a, V: View> Life<'a, V> {
                 tracing::warn!(feed = self.replica.feed, %error, "renewing the lease failed");
             }
             self.measure();
-            let pause = if renewal.is_ok() { self.lease / 3 } else { RETRY };
-            let next = self.follow_until(&mut broadcasts, Instant::now() + pause).await;
+            let replica = self.replica;
+            let next = if renewal.is_ok() {
+                let pause = Instant::now() + self.lease / 3;
+                tokio::select! {
+                    next = self.follow_until(&mut broadcasts, pause) => next,
+                    () = replica.has_more_to_tell() => Ok(()),
+                }
+            } else {
+                self.follow_until(&mut broadcasts, Instant::now() + RETRY).await
+            };
             if let Err(error) = next {
                 tracing::warn!(feed = self.replica.feed, %error, "catching up failed; the next heartbeat tries again");
                 tokio::time::sleep(RETRY).await;
@@ -94,7 +102,7 @@ impl<'a, V: View> Life<'a, V> {
     async fn renew(&mut self) -> Result<(), Error> {
         let sent_at = self.replica.clock.boot();
         let applied = self.replica.gate.applied();
-        let staleness = (self.replica.staleness)();
+        let staleness = *self.replica.staleness.borrow();
         let request = wire::HeartbeatRequest {
             replica: self.replica.name.clone(),
             incarnation: self.incarnation.clone(),

@@ -1,7 +1,7 @@
 use super::World;
 use super::sources::{Flaky, Racing, Watched};
 use super::world::{FEED, LONG, SHORT, eventually};
-use crate::{Wait, lease};
+use crate::{Staleness, Wait, lease};
 use bytes::Bytes;
 use proto::change_feed as wire;
 use std::sync::Arc;
@@ -46,6 +46,18 @@ pub async fn with_nobody_publishing_changes_arrive_by_heartbeat(world: World) {
     let propagation = feed.announce(world.write("a", &["1"]).await, Wait::Confirmed).await;
     assert_eq!((propagation.confirmed.len(), propagation.fenced.len()), (1, 0));
     assert_eq!(follower.view.now().states["a"], "1");
+}
+
+pub async fn the_owner_is_told_at_once_that_more_may_be_stale(world: World) {
+    let feed = world.feed(LONG).await;
+    let follower = world.replica(feed.clone());
+    follower.is_live_soon().await;
+    follower.staleness.send_replace(Staleness::Unbounded);
+    let is_told = async || follower.gate.staleness() == Staleness::Unbounded;
+    let before_the_next_heartbeat = LONG.lease / 6;
+    tokio::time::timeout(before_the_next_heartbeat, eventually(is_told)).await.unwrap();
+    let replicas = feed.replicas().await.unwrap().replicas;
+    assert_eq!(replicas.iter().map(|it| it.staleness_ms).collect::<Vec<_>>(), [-1]);
 }
 
 pub async fn a_change_too_large_for_the_bus_is_asked_for_at_once(world: World) {

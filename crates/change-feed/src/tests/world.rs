@@ -1,7 +1,7 @@
 //! One owner's database, and what the facts need around it.
 
 use crate::source::Source;
-use crate::{Appended, Change, Feed, FeedConnection as _, Gate, Replica, Settings, View};
+use crate::{Appended, Change, Feed, FeedConnection as _, Gate, Replica, Settings, Staleness, View};
 use bus::Bus;
 use database::Database;
 use database::migrations::CHANGE_FEED;
@@ -100,6 +100,7 @@ impl World {
 
     pub fn replica_on(&self, bus: Arc<dyn Bus>, source: impl Source) -> Follower {
         let (view, gate) = (Arc::new(Known::default()), Arc::new(Gate::default()));
+        let (staleness, told) = watch::channel(Staleness::None);
         let replica = Replica {
             feed: FEED,
             name: "edge-1".into(),
@@ -108,11 +109,11 @@ impl World {
             clock: self.clock.clone(),
             view: view.clone(),
             gate: gate.clone(),
-            staleness: crate::replica::never_stale(),
+            staleness: told,
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(replica.follow(stop.clone()));
-        Follower { view, gate, clock: self.clock.clone(), task, stop: stop.drop_guard() }
+        Follower { view, gate, staleness, clock: self.clock.clone(), task, stop: stop.drop_guard() }
     }
 }
 
@@ -120,6 +121,8 @@ impl World {
 pub struct Follower {
     pub view: Arc<Known>,
     pub gate: Arc<Gate>,
+    /// What its applications' failure modes ask for.
+    pub staleness: watch::Sender<Staleness>,
     clock: Arc<dyn Clock>,
     pub task: tokio::task::JoinHandle<()>,
     pub stop: DropGuard,

@@ -26,6 +26,10 @@ pub struct Limits {
     pub stream_timeout_s: NonZeroU32,
     /// How many connections of clients may be open; more wait.
     pub max_connections: NonZeroU32,
+    /// How many sessions are remembered that came as a JWT, so that their signature is checked once: at most 200 bytes
+    /// each. And an eighth as many Client IDs and Client Secrets with the session that each was exchanged for: at most
+    /// 1.6 KB each.
+    pub max_sessions: NonZeroU32,
     /// How many requests of one HTTP/2 connection may be open.
     pub max_streams: NonZeroU32,
     /// Longest head of a request in bytes, from 8,192 on: 431 beyond. Also how much of a body is read ahead of the
@@ -52,6 +56,7 @@ impl Default for Limits {
             handshake_timeout_s: number(10),
             stream_timeout_s: number(3600),
             max_connections: number(10_000),
+            max_sessions: number(1_000_000),
             max_streams: number(256),
             max_header_bytes: number(64 * 1024),
             max_headers: number(100),
@@ -106,6 +111,15 @@ impl Limits {
 
     pub(crate) fn max_connections(&self) -> usize {
         size(self.max_connections)
+    }
+
+    pub(crate) fn max_sessions(&self) -> usize {
+        size(self.max_sessions)
+    }
+
+    /// Pairs take as many bytes in all as sessions do.
+    pub(crate) fn max_pairs(&self) -> usize {
+        self.max_sessions().div_ceil(8)
     }
 
     pub(crate) fn max_header_bytes(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use super::{
     ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, certificate_not_good, changed_meanwhile,
-    credential_header, facts, is_open,
+    credential_header, facts, open,
 };
 use crate::exchange::Exchanged;
 use crate::knowledge::Knowledge;
@@ -10,10 +10,10 @@ use crate::listener::ClientCertificate;
 use crate::refusal::Refusal;
 use crate::request::credential::{self, Credential, Pair};
 use crate::request::headers;
-use crate::session::{Key, Session};
+use crate::session::{Key, Origin, Session};
 use directory::{Application, Organization, Snapshot};
 use http::{Method, StatusCode};
-use model::Timestamp;
+use model::{PolicyId, Timestamp};
 use policy::{Decision, Facts, Outcome};
 use std::sync::Arc;
 
@@ -41,8 +41,8 @@ impl Gatekeeper {
         let at = At { application, organization, facts, certificate, now };
         if let Some(Fresh { exchanged: Exchanged::Bypass, positions, .. }) = fresh {
             // The evaluator's word counts as long as nothing has changed that it may not have seen.
-            return Now::Decided(if is_open(application, &facts) {
-                Ok(ANONYMOUS)
+            return Now::Decided(if let Some(open) = open(application, &facts) {
+                Ok(open)
             } else if self.knowledge.positions() == positions {
                 Ok(Admission { basis: Basis::Word(positions), ..ANONYMOUS })
             } else {
@@ -54,21 +54,24 @@ impl Gatekeeper {
             Credential::Session(token) => {
                 let session = self.verified(token, snapshot, now);
                 let admitted = session.and_then(|session| {
-                    self.admit(&session, &at)?;
-                    Ok(Admission { basis: Basis::Session(session), ..ANONYMOUS })
+                    let Judged { policy, .. } = self.admit(&session, &at)?;
+                    let assertion = credential::assertion(seen.headers, token)
+                        .ok_or_else(|| rejected(session_token::Rejection::Malformed))?;
+                    let (basis, assertion) = (Basis::Session(session), Some(assertion));
+                    Ok(Admission { basis, assertion, policy, ..ANONYMOUS })
                 });
-                Now::Decided(admitted.or_else(|refusal| {
-                    if is_open(application, &facts) { Ok(ANONYMOUS) } else { Err(refusal) }
-                }))
+                Now::Decided(admitted.or_else(|refusal| open(application, &facts).ok_or(refusal)))
             }
             Credential::Pair(pair) => {
-                if is_open(application, &facts) && !application.policies.has(Decision::NonIdentity) {
-                    return Now::Decided(Ok(ANONYMOUS));
+                if let Some(open) = open(application, &facts)
+                    && !application.policies.has(Decision::NonIdentity)
+                {
+                    return Now::Decided(Ok(open));
                 }
                 self.judge_kept(Some(pair), &at, fresh)
             }
             Credential::None => match application.policies.evaluate(&facts).outcome {
-                Outcome::Bypass => Now::Decided(Ok(ANONYMOUS)),
+                Outcome::Bypass => Now::Decided(open(application, &facts).ok_or_else(missing)),
                 Outcome::ServiceAuth | Outcome::Allow => self.judge_kept(None, &at, fresh),
                 _ if is_open_preflight(seen, application) => {
                     Now::Decided(Ok(Admission { basis: Basis::Preflight, ..ANONYMOUS }))
@@ -90,13 +93,13 @@ impl Gatekeeper {
     fn judge_kept<'a>(&self, pair: Option<Pair<'a>>, at: &At<'_>, fresh: Option<&Exchanged>) -> Now<'a> {
         let fingerprint = at.certificate.map(|certificate| &certificate.fingerprint);
         let key = Key::of_pair(pair.as_ref(), &at.application.id, fingerprint);
-        let session = match fresh {
-            Some(Exchanged::Session(session)) => Some(session.clone()),
+        let obtained = match fresh {
+            Some(Exchanged::Session(obtained)) => Some(obtained.clone()),
             Some(Exchanged::Bypass) | None => self.pairs.get(&key),
         };
-        let Some(session) = session else { return Now::Exchange(pair) };
-        match self.admit(&session, at) {
-            Ok(lives_on) => {
+        let Some(obtained) = obtained else { return Now::Exchange(pair) };
+        match self.admit(&obtained.session, at) {
+            Ok(Judged { lives_on, policy }) => {
                 if !lives_on {
                     self.pairs.remove(&key);
                 }
@@ -104,8 +107,10 @@ impl Gatekeeper {
                     at.organization.is_some_and(|organization| organization.strict_service_token_auth);
                 let is_given = lives_on && pair.is_some() && !is_strict;
                 let cookie =
-                    is_given.then(|| session.cookie(at.application, self.exchange.is_https)).flatten();
-                Now::Decided(Ok(Admission { basis: Basis::Session(session), cookie, ..ANONYMOUS }))
+                    is_given.then(|| obtained.cookie(at.application, self.exchange.is_https)).flatten();
+                let basis = Basis::Session(obtained.session.clone());
+                let assertion = Some(obtained.assertion.clone());
+                Now::Decided(Ok(Admission { basis, assertion, cookie, policy, ..ANONYMOUS }))
             }
             // What was kept is no longer good: the credential itself may still be.
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED && fresh.is_none() => {
@@ -116,49 +121,50 @@ impl Gatekeeper {
         }
     }
 
-    /// The whole judgement of a session for one request, which counts as a use. Says whether it outlives the request.
-    fn admit(&self, session: &Session, at: &At<'_>) -> Result<bool, Refusal> {
+    /// The whole judgement of a session for one request, which counts as a use.
+    fn admit(&self, session: &Arc<Session>, at: &At<'_>) -> Result<Judged, Refusal> {
         let admitted = self.judge_session(session, at);
-        let claims = &session.claims;
-        if let Some(token) = claims.token.filter(|_| admitted.is_ok()) {
-            self.usage.count(token, claims.secret_version, &session.uses, at.now);
+        if admitted.is_ok() {
+            self.usage.count(session, at.now);
         }
         admitted
     }
 
     /// The same, and nothing is counted.
-    pub(super) fn judge_session(&self, session: &Session, at: &At<'_>) -> Result<bool, Refusal> {
-        let (claims, At { application, organization, facts, certificate, now }) = (&session.claims, *at);
-        claims.check_audience(&application.aud).map_err(rejected)?;
-        if organization.is_none_or(|organization| organization.issuer != claims.issuer) {
+    pub(super) fn judge_session(&self, session: &Session, at: &At<'_>) -> Result<Judged, Refusal> {
+        let Origin { audience, issuer, kid, certificate: bound } = &*session.origin;
+        let At { application, organization, facts, certificate, now } = *at;
+        if *audience != application.aud {
+            return Err(rejected(session_token::Rejection::AudienceWrong));
+        }
+        if organization.is_none_or(|organization| organization.issuer != *issuer) {
             return Err(rejected(session_token::Rejection::IssuerWrong));
         }
-        let is_bound_to = |certificate: &ClientCertificate| {
-            claims.certificate.is_none_or(|bound| bound.0 == certificate.fingerprint)
-        };
-        if !certificate.map_or(claims.certificate.is_none(), is_bound_to) {
+        let is_bound_to = |it: &ClientCertificate| bound.is_none_or(|bound| bound.0 == it.fingerprint);
+        if !certificate.map_or(bound.is_none(), is_bound_to) {
             return Err(bound_elsewhere());
         }
-        if claims.is_expired(now) {
+        if session.is_expired(now) {
             return Err(rejected(session_token::Rejection::Expired));
         }
         let Knowledge { tokens, sessions, .. } = &*self.knowledge;
-        sessions.judge_key(session.kid).map_err(revoked)?;
-        let token = claims.token.as_ref();
-        sessions
-            .judge_session(&claims.session, &application.id, token, claims.as_of.session_issuer)
-            .map_err(revoked)?;
+        sessions.judge_key(*kid).map_err(revoked)?;
+        let token = session.token.as_ref();
+        sessions.judge_session(&session.id, &application.id, token, session.as_of_issuer).map_err(revoked)?;
         if let Some(token) = token {
             tokens
-                .judge_token(token, claims.secret_version, claims.as_of.token_registry, now)
+                .judge_token(token, session.secret_version, session.as_of_registry, now)
                 .map_err(revoked)?;
         }
-        let verdict = application.policies.evaluate(&facts.with_service_token(claims.token));
+        let verdict = application.policies.evaluate(&facts.with_service_token(session.token));
         match (verdict.outcome, verdict.policy) {
             (Outcome::ServiceAuth | Outcome::Allow, Some(decided)) => {
-                Ok(!application.session_duration(decided).is_zero())
+                let lives_on = !application.session_duration(decided).is_zero();
+                Ok(Judged { lives_on, policy: Some(decided.id) })
             }
-            (Outcome::Bypass, _) => Ok(true),
+            (Outcome::Bypass, decided) => {
+                Ok(Judged { lives_on: true, policy: decided.map(|decided| decided.id) })
+            }
             (Outcome::Deny, _) => {
                 Err(Refusal::denied("POLICY_DENIED", "an Access policy blocks this request"))
             }
@@ -176,8 +182,7 @@ impl Gatekeeper {
             return Ok(session);
         }
         let verified = self.verify(token, snapshot, now).map_err(rejected)?;
-        let session = Session::new(verified, token, None)
-            .ok_or_else(|| rejected(session_token::Rejection::Malformed))?;
+        let session = self.origins.session(verified);
         self.verified.insert(key, session.clone());
         Ok(session)
     }
@@ -192,6 +197,14 @@ impl Gatekeeper {
             |account| snapshot.organization(&account).map(|organization| organization.issuer.clone());
         self.knowledge.sessions.verify(token, issuer_of, now)
     }
+}
+
+/// A session that is good.
+pub(super) struct Judged {
+    /// It outlives the request.
+    lives_on: bool,
+    /// That admits it.
+    policy: Option<PolicyId>,
 }
 
 /// Where a session is judged, and by what.

@@ -1,15 +1,13 @@
 //! What an application is told: what the client said, without what only we may say, and what we say.
 
 use super::tunnel::Change;
-use super::{Onward, Upstreams, trailers};
+use super::{ASSERTION, FALLBACK, Onward, Upstreams, trailers};
 use crate::request::{cookie, headers, upgrade};
 use http::Extensions;
 use http::Version;
 use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING};
 use http::request::Parts;
 
-const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
-const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

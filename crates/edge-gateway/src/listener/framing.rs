@@ -79,6 +79,20 @@ impl Framing {
         matches!(self.state, State::Opening(_))
     }
 
+    pub fn is_http2(&self) -> bool {
+        self.state == State::Http2
+    }
+
+    /// Nothing of the next request has come.
+    pub fn is_between(&self) -> bool {
+        self.state == State::RequestLine && self.line.is_empty()
+    }
+
+    /// A request line has come, and not all that follows it.
+    pub fn is_within(&self) -> bool {
+        !matches!(self.state, State::Opening(_) | State::Http2 | State::RequestLine)
+    }
+
     /// Which request of this connection, counted from 1, asks for another protocol, and was the last to be read.
     pub fn asked(&self) -> Option<u64> {
         (self.state == State::Asked).then_some(self.requests)

@@ -36,7 +36,7 @@ pub struct Serving {
     client_patience: Duration,
     /// How long an open stream may be silent.
     stream_patience: Duration,
-    head_bytes: usize,
+    pub head_bytes: usize,
     pub headers: usize,
     streams: u32,
 }
@@ -56,8 +56,13 @@ impl Serving {
         Patience { opening: self.client_patience, stream: self.stream_patience }
     }
 
+    /// Where no stream is ever open.
+    pub fn asking(&self) -> Patience {
+        Patience { opening: self.client_patience, stream: self.client_patience }
+    }
+
     /// By TLS, what was agreed on there; in clear, what the client begins with.
-    fn server(&self, secured: Option<&Secured>) -> auto::Builder<TokioExecutor> {
+    pub fn server(&self, secured: Option<&Secured>) -> auto::Builder<TokioExecutor> {
         let mut server = auto::Builder::new(TokioExecutor::new());
         server
             .http1()

@@ -144,11 +144,8 @@ impl Site {
         if !is_misled && self.pair.names.fit(host).is_some() {
             return Ok(());
         }
-        Err(Refusal {
-            status: StatusCode::MISDIRECTED_REQUEST,
-            reason: "HOST_MISDIRECTED".into(),
-            message: "this connection was not opened for the request's host; open another".into(),
-        })
+        let message = "this connection was not opened for the request's host; open another";
+        Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "HOST_MISDIRECTED", message))
     }
 }
 

@@ -13,7 +13,8 @@ pub struct Target<'a> {
     pub host: Cow<'a, str>,
     /// As the client gave it; the upstream gets it in `Host`.
     pub port: Option<u16>,
-    /// Begins with `/`; no empty, `.` or `..` segments; unreserved characters never percent-encoded.
+    /// Begins with `/`; no empty, `.` or `..` segments. One spelling: what a path may hold plainly (RFC 3986 section 3.3)
+    /// is never percent-encoded, and everything else is, and `*`, which means something else in a pattern.
     pub path: Cow<'a, str>,
     /// The path as those read it who drop dots and spaces at the end of a segment, if that is another.
     pub loose_path: Option<String>,
@@ -28,17 +29,66 @@ pub fn target<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Target<'a>, Re
     if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
         return Err(Refusal::bad_request("TARGET_MALFORMED", "the target is no http or https URL"));
     }
-    let (host, port) = host(authority(uri, headers)?)?;
-    let query = uri.query();
-    if uri.path().len() + query.map_or(0, str::len) > LONGEST {
+    read(authority(uri, headers)?, uri.path(), uri.query())
+}
+
+/// The target of a request that somebody else sends on as it was given, and not as it is read here: only a target that is
+/// canonical already has one reading. Letters in another case, where RFC 3986 section 6.2.2.1 takes them for the same (host,
+/// digits of percent-encodings), are no other reading; nor is a reserved character that is encoded, or one that is not.
+///
+/// `target` is what stands in the request line: path and query.
+pub fn target_as_given<'a>(authority: &'a str, target: &'a str) -> Result<Target<'a>, Refusal> {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    if query.is_some_and(|query| query.contains('#')) {
+        return Err(Refusal::bad_request("QUERY_MALFORMED", "the query has a fragment"));
+    }
+    let read = read(authority, path, query)?;
+    if !is_same(path, &read.path) {
+        let message = "the path has empty or dot segments, or encodes what need not be encoded, and is forwarded as it is";
+        return Err(Refusal::bad_request("PATH_NOT_CANONICAL", message));
+    }
+    let name = authority.split(':').next().unwrap_or_default();
+    if name.ends_with('.') {
+        return Err(Refusal::bad_request("HOST_NOT_CANONICAL", "the host ends with a dot"));
+    }
+    Ok(read)
+}
+
+fn read<'a>(authority: &'a str, raw_path: &'a str, query: Option<&'a str>) -> Result<Target<'a>, Refusal> {
+    let (host, port) = host(authority)?;
+    if raw_path.len() + query.map_or(0, str::len) > LONGEST {
         return Err(Refusal::bad_request("TARGET_TOO_LONG", "path and query are longer than 16 KiB"));
     }
     if query.is_some_and(|query| !query.bytes().all(is_printable)) {
         return Err(Refusal::bad_request("QUERY_MALFORMED", "the query has control or non-ASCII characters"));
     }
-    let path = path(uri.path())?;
+    let path = path(raw_path)?;
     let loose_path = matches!(path, Cow::Owned(_)).then(|| loosely(&path)).flatten();
     Ok(Target { host, port, path, loose_path, query })
+}
+
+/// Character by character, plain or encoded, whatever the case of digits. What is always written plainly, such as a letter or
+/// a dot, must be; what is left to the writer (RFC 3986 section 2.2) may be either, and is decoded by whoever reads it.
+fn is_same(given: &str, canonical: &str) -> bool {
+    let mut canonical = characters(canonical);
+    let mut is_same = |(byte, is_encoded): (u8, bool)| {
+        let is_unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        canonical.next().is_some_and(|(other, _)| other == byte) && !(is_encoded && is_unreserved)
+    };
+    characters(given).all(&mut is_same) && canonical.next().is_none()
+}
+
+/// Each character of a path whose percent-encodings are whole, and whether it is encoded.
+fn characters(path: &str) -> impl Iterator<Item = (u8, bool)> {
+    let mut bytes = path.bytes();
+    std::iter::from_fn(move || {
+        let byte = bytes.next()?;
+        if byte != b'%' {
+            return Some((byte, false));
+        }
+        let mut digit = || char::from(bytes.next()?).to_digit(16);
+        u8::try_from(digit()? * 16 + digit()?).ok().map(|byte| (byte, true))
+    })
 }
 
 impl Target<'_> {
@@ -49,7 +99,7 @@ impl Target<'_> {
 }
 
 /// The one authority: of the target in absolute form or HTTP/2, and of exactly one `Host` that agrees with it.
-fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
+pub fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().map(|value| value.to_str()).transpose();
     let host = host.map_err(|_| Refusal::bad_request("HOST_MALFORMED", "the Host header is not a host"))?;
@@ -137,11 +187,7 @@ fn is_canonical(path: &str) -> bool {
     for byte in path.bytes() {
         let starts_badly = previous == b'/' && matches!(byte, b'/' | b'.');
         let ends_badly = previous == b'.' && byte == b'/';
-        if starts_badly
-            || ends_badly
-            || !is_printable(byte)
-            || matches!(byte, b'%' | b'\\' | b'#' | b'?' | b';')
-        {
+        if starts_badly || ends_badly || !(is_plain(byte) || byte == b'/') {
             return false;
         }
         previous = byte;
@@ -160,15 +206,24 @@ fn loosely(path: &str) -> Option<String> {
     if path.split('/').all(|segment| strip(segment) == segment.len()) {
         return None;
     }
-    let segments = path.split('/').skip(1).map(|segment| segment.get(..strip(segment)).unwrap_or(segment));
-    let kept: Vec<&str> = segments.filter(|segment| !segment.is_empty()).collect();
-    Some(format!("/{}", kept.join("/")))
+    let mut loose = String::with_capacity(path.len());
+    let mut is_directory = false;
+    for segment in path.split('/').skip(1).map(|segment| segment.get(..strip(segment)).unwrap_or(segment)) {
+        is_directory = segment.is_empty();
+        if !is_directory {
+            loose.push('/');
+            loose.push_str(segment);
+        }
+    }
+    if is_directory {
+        loose.push('/');
+    }
+    Some(loose)
 }
 
-/// One segment with unreserved characters decoded and everything else encoded in one way.
+/// One segment, every character spelled in the one way.
 fn segment(raw: &str) -> Result<String, Refusal> {
     let mut decoded = Vec::with_capacity(raw.len());
-    let mut canonical = String::with_capacity(raw.len());
     let mut bytes = raw.bytes();
     while let Some(byte) = bytes.next() {
         if byte != b'%' {
@@ -176,7 +231,6 @@ fn segment(raw: &str) -> Result<String, Refusal> {
                 return Err(ambiguous("a backslash, semicolon, fragment, control or non-ASCII character"));
             }
             decoded.push(byte);
-            canonical.push(char::from(byte));
             continue;
         }
         let digits = [bytes.next(), bytes.next()].map(|digit| digit.and_then(|d| char::from(d).to_digit(16)));
@@ -186,20 +240,41 @@ fn segment(raw: &str) -> Result<String, Refusal> {
             return Err(ambiguous("an encoded slash, backslash, semicolon or control character"));
         }
         decoded.push(value);
-        if value.is_ascii_alphanumeric() || matches!(value, b'-' | b'.' | b'_' | b'~') {
-            canonical.push(char::from(value));
-        } else {
-            canonical.push('%');
-            canonical.extend(
-                [value >> 4, value & 15]
-                    .iter()
-                    .filter_map(|d| char::from_digit(u32::from(*d), 16))
-                    .map(|c| c.to_ascii_uppercase()),
-            );
-        }
     }
     std::str::from_utf8(&decoded).map_err(|_| ambiguous("an encoding that is not UTF-8"))?;
+    let mut canonical = String::with_capacity(raw.len());
+    for byte in decoded {
+        if is_plain(byte) {
+            canonical.push(char::from(byte));
+        } else {
+            let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16));
+            canonical.push('%');
+            canonical.extend(digits.iter().flatten().map(char::to_ascii_uppercase));
+        }
+    }
     Ok(canonical)
+}
+
+/// Spelled plainly: `pchar` of RFC 3986 section 3.3, but `;`, which is refused, and `*`.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'+'
+                | b','
+                | b'='
+                | b':'
+                | b'@'
+        )
 }
 
 const fn is_printable(byte: u8) -> bool {

@@ -10,7 +10,7 @@ use policy::CountryCode;
 use std::net::IpAddr;
 use std::path::Path;
 
-const FORWARDED_FOR: &str = "x-forwarded-for";
+pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Reads the client's address and country.
 pub struct Origin {
@@ -34,22 +34,7 @@ impl Origin {
 
     /// The rightmost address that no listed proxy has; `None` when a listed proxy's list is unreadable there.
     pub fn address(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
-        let peer = peer.to_canonical();
-        if !self.trusts(peer) {
-            return Some(peer);
-        }
-        // Bytes: a line that is no text must not vanish, or the proxy's own address would take the client's place.
-        let lines = headers.get_all(FORWARDED_FOR).iter().rev();
-        let hops = lines.flat_map(|line| line.as_bytes().rsplit(|b| *b == b','));
-        let mut last = peer;
-        for hop in hops {
-            let hop = std::str::from_utf8(hop.trim_ascii()).ok()?;
-            last = hop.parse::<IpAddr>().ok()?.to_canonical();
-            if !self.trusts(last) {
-                return Some(last);
-            }
-        }
-        Some(last)
+        address(peer, headers, |address| self.trusts(address))
     }
 
     /// None for an address that has no country. Two that differ are refused: one of them is not the proxy's.
@@ -61,20 +46,46 @@ impl Origin {
     ) -> Result<Option<CountryCode>, Refusal> {
         let header = self.country_header.as_ref().filter(|_| self.trusts(peer.to_canonical()));
         let Some(name) = header else { return Ok(self.look_up(address)) };
-        let mut values = headers.get_all(name).iter();
-        let value = values.next();
-        if values.any(|other| Some(other) != value) {
-            let message = "there are several countries for this request";
-            return Err(Refusal::bad_request("COUNTRY_AMBIGUOUS", message));
-        }
-        Ok(value.and_then(|value| value.to_str().ok()?.parse().ok()))
+        country_said(name, headers)
     }
 
-    fn look_up(&self, address: Option<IpAddr>) -> Option<CountryCode> {
+    /// By the database alone.
+    pub fn look_up(&self, address: Option<IpAddr>) -> Option<CountryCode> {
         let found = self.countries.as_ref()?.lookup(address?).ok()?;
         let found: maxminddb::geoip2::Country<'_> = found.decode().ok()??;
         found.country.iso_code?.parse().ok()
     }
+}
+
+/// The rightmost address that is not trusted; `None` when the list of one that is trusted is unreadable there.
+pub fn address(peer: IpAddr, headers: &HeaderMap, trusts: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    let peer = peer.to_canonical();
+    if !trusts(peer) {
+        return Some(peer);
+    }
+    // Bytes: a line that is no text must not vanish, or the proxy's own address would take the client's place.
+    let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+    let hops = lines.flat_map(|line| line.as_bytes().rsplit(|b| *b == b','));
+    let mut last = peer;
+    for hop in hops {
+        let hop = std::str::from_utf8(hop.trim_ascii()).ok()?;
+        last = hop.parse::<IpAddr>().ok()?.to_canonical();
+        if !trusts(last) {
+            return Some(last);
+        }
+    }
+    Some(last)
+}
+
+/// The country that a trusted header names.
+pub fn country_said(name: &HeaderName, headers: &HeaderMap) -> Result<Option<CountryCode>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    if values.any(|other| Some(other) != value) {
+        let message = "there are several countries for this request";
+        return Err(Refusal::bad_request("COUNTRY_AMBIGUOUS", message));
+    }
+    Ok(value.and_then(|value| value.to_str().ok()?.parse().ok()))
 }
 
 #[cfg(test)]

@@ -56,23 +56,46 @@ fn mentions_ours(text: &[u8]) -> bool {
         .any(|(index, byte)| matches!(byte, b'C' | b'c') && text.get(index..).is_some_and(is_at))
 }
 
+/// What looks like the session in a line that somebody has joined of several, by commas.
+pub fn sessions_in_joined(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let pairs = line.split(|b| matches!(*b, b';' | b',')).map(<[u8]>::trim_ascii);
+    pairs.filter(|pair| name(pair) == SESSION.as_bytes())
+}
+
+/// The lines without our cookies, as one; none: there are none of ours.
+pub fn without_ours<'l, I: Iterator<Item = &'l [u8]>>(lines: impl Fn() -> I) -> Option<Vec<u8>> {
+    if !lines().any(mentions_ours) {
+        return None;
+    }
+    let pairs = lines().flat_map(|line| line.split(|b| *b == b';')).map(<[u8]>::trim_ascii);
+    let kept: Vec<&[u8]> = pairs.filter(|pair| !pair.is_empty() && !mentions_ours(pair)).collect();
+    Some(kept.join(&b"; "[..]))
+}
+
 /// Takes our cookies out of what the application gets; its own stay as they are.
 pub fn strip(headers: &mut HeaderMap) {
-    if !headers.get_all(COOKIE).iter().any(|line| mentions_ours(line.as_bytes())) {
-        return;
-    }
-    let kept: Vec<&[u8]> = pairs(headers).filter(|pair| !pair.is_empty() && !mentions_ours(pair)).collect();
-    let kept = HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|value| !value.is_empty());
+    let lines = || headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let Some(kept) = without_ours(lines) else { return };
+    let kept = HeaderValue::from_bytes(&kept).ok().filter(|value| !value.is_empty());
     headers.remove(COOKIE);
     if let Some(value) = kept {
         headers.insert(COOKIE, value);
     }
 }
 
+/// The application's own cookies, on one line; none if it has none.
+pub fn theirs(headers: &HeaderMap) -> Option<HeaderValue> {
+    let kept: Vec<&[u8]> = pairs(headers).filter(|pair| !pair.is_empty() && !mentions_ours(pair)).collect();
+    HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|value| !value.is_empty())
+}
+
 /// Takes our cookies out of what an application sets: it could give its visitors another one's session.
 pub fn strip_answer(headers: &mut HeaderMap) {
     let is_ours = |line: &HeaderValue| {
-        let name = name(line.as_bytes().split(|b| *b == b';').next().unwrap_or_default());
+        let pair = line.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+        // A cookie without a name is sent back as its value alone, which could be a name and a value of ours.
+        let begins = pair.iter().position(|b| *b != b'=' && !b.is_ascii_whitespace()).unwrap_or_default();
+        let name = name(pair.get(begins..).unwrap_or_default());
         OURS.iter().any(|ours| ours.as_bytes() == name)
     };
     if !headers.get_all(SET_COOKIE).iter().any(is_ours) {
@@ -135,7 +158,14 @@ mod tests {
 
     #[test]
     fn applications_never_set_the_session() {
-        let lines = ["a=1; Path=/", "CF_Authorization=x; Path=/", " CF_Binding = y", "b=CF_Authorization"];
+        let lines = [
+            "a=1; Path=/",
+            "CF_Authorization=x; Path=/",
+            " CF_Binding = y",
+            "=CF_Authorization=x",
+            " = CF_AppSession",
+            "b=CF_Authorization",
+        ];
         let mut answer: HeaderMap =
             lines.iter().map(|line| (SET_COOKIE, HeaderValue::from_static(line))).collect();
         strip_answer(&mut answer);

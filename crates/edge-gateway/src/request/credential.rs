@@ -8,9 +8,9 @@ use model::{ClientId, ClientSecret};
 use serde::Deserialize;
 use std::borrow::Cow;
 
-const CLIENT_ID: HeaderName = HeaderName::from_static("cf-access-client-id");
-const CLIENT_SECRET: HeaderName = HeaderName::from_static("cf-access-client-secret");
-const SESSION: HeaderName = HeaderName::from_static("cf-access-token");
+pub const CLIENT_ID: HeaderName = HeaderName::from_static("cf-access-client-id");
+pub const CLIENT_SECRET: HeaderName = HeaderName::from_static("cf-access-client-secret");
+pub const SESSION: HeaderName = HeaderName::from_static("cf-access-token");
 
 /// What the client presented, of the right shape, not yet judged.
 pub enum Credential<'a> {
@@ -75,6 +75,14 @@ fn pair(headers: &HeaderMap) -> Result<Option<Pair<'_>>, Refusal> {
     }
 }
 
+/// A session that a request brought, as the application gets it.
+pub fn assertion(headers: &HeaderMap, token: &str) -> Option<HeaderValue> {
+    let whole = headers.get(&SESSION).filter(|value| value.as_bytes() == token.as_bytes());
+    let mut value = whole.cloned().or_else(|| HeaderValue::from_str(token).ok())?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 /// The value of a header that may be there once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.get_all(name).iter();
@@ -103,7 +111,7 @@ struct Both<'a> {
 
 /// A header that holds something else, such as the application's own `Authorization`, is not a credential of ours.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Pair<'a>>, Refusal> {
-    if !headers.get_all(name).iter().any(is_object) {
+    if !headers.get_all(name).iter().any(|value| is_object(value.as_bytes())) {
         return Ok(None);
     }
     let Some(text) = only(headers, name)? else { return Ok(None) };
@@ -116,20 +124,20 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Pair<'
     Ok(Some(Pair { client_id: both.client_id, client_secret: both.client_secret }))
 }
 
-fn is_object(value: &HeaderValue) -> bool {
-    value.as_bytes().trim_ascii_start().starts_with(b"{")
+pub fn is_object(value: &[u8]) -> bool {
+    value.trim_ascii_start().starts_with(b"{")
 }
 
 /// Takes a credential out of what the application gets; its own use of the same header stays.
 pub fn strip_single(headers: &mut HeaderMap, name: &HeaderName) {
-    if headers.get_all(name).iter().any(is_object) {
+    if headers.get_all(name).iter().any(|value| is_object(value.as_bytes())) {
         headers.remove(name);
     }
 }
 
 /// Junk goes before anybody is asked.
 fn checked(pair: Pair<'_>) -> Result<Pair<'_>, Refusal> {
-    if ClientId::parse(&pair.client_id).is_none() {
+    if !ClientId::is_one(&pair.client_id) {
         return Err(Refusal::unauthenticated(
             "CREDENTIAL_MALFORMED",
             "the Client ID must be 32 hex digits and \".access\"",
@@ -142,6 +150,7 @@ fn checked(pair: Pair<'_>) -> Result<Pair<'_>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     const ID: &str = "88bf3b6d86161464f6509f7219099e57.access";
 

@@ -108,7 +108,8 @@ pub fn overrides_method(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| is_one(name.as_str()))
 }
 
-fn is_ours(name: &str) -> bool {
+/// Only we may set it; in lower case, and any spelling.
+pub fn is_ours(name: &str) -> bool {
     // The first letters rule almost every header out.
     let could_be = matches!(name.as_bytes().first(), Some(b'c' | b'f' | b'r' | b's' | b't' | b'x'));
     let is_whole = |whole: &&str| whole.len() == name.len() && is_spelled(name, whole);

@@ -53,11 +53,11 @@ pub fn check(method: &Method) -> Result<(), Refusal> {
     if is_usual || OTHERS.binary_search(&method.as_str()).is_ok() {
         return Ok(());
     }
-    Err(Refusal {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        reason: "METHOD_NOT_ALLOWED".into(),
-        message: "TRACE, CONNECT and methods that nobody has registered are refused".into(),
-    })
+    Err(Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED",
+        "TRACE, CONNECT and methods that nobody has registered are refused",
+    ))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Many first requests at once.
 
 use crate::client::{Answer, Client};
-use crate::world::World;
+use crate::world::{Beginning, World};
+use edge_gateway::config::Throttle;
 use model::ClientSecret;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 const MANY: usize = 100;
@@ -120,7 +122,10 @@ async fn l2_k3_a_request_after_a_confirmed_change_shares_no_older_answer() {
 
 #[tokio::test]
 async fn q7_requests_that_are_given_up_leave_nothing_behind() {
-    let world = World::open().await;
+    let throttle = Throttle { wrong_per_client_id: NonZeroU32::MAX, ..Throttle::default() };
+    let world = World::begin(Beginning { throttle, ..Beginning::default() }).await;
+    world.until_ready().await;
+    world.protect().await;
     let (mut pair, good) = (world.token().await, world.token().await);
     let issuer = &world.links[2];
     issuer.hold(true);

@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 use tonic::service::Routes;
 
@@ -21,6 +22,8 @@ pub enum Mode {
 pub struct Link {
     mode: watch::Sender<Mode>,
     exchanges: watch::Sender<usize>,
+    /// Of every kind but the feed's.
+    calls: AtomicUsize,
     /// Exchanges that the service has answered.
     answered: watch::Sender<usize>,
     /// Their answers wait while this is set.
@@ -33,6 +36,7 @@ impl Link {
         Arc::new(Self {
             mode,
             exchanges,
+            calls: AtomicUsize::new(0),
             answered: watch::Sender::new(0),
             is_held: watch::Sender::new(false),
         })
@@ -49,6 +53,10 @@ impl Link {
 
     pub fn hold(&self, is_held: bool) {
         self.is_held.send_replace(is_held);
+    }
+
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
     }
 
     pub fn exchanges(&self) -> usize {
@@ -71,6 +79,9 @@ async fn pass(State(link): State<Arc<Link>>, request: Request, next: Next) -> Re
         Mode::Refused => return tonic::Status::unavailable("the link is cut").into_http(),
         Mode::Silent => std::future::pending().await,
         Mode::Open => {}
+    }
+    if !request.uri().path().contains("ChangeFeed") {
+        link.calls.fetch_add(1, Ordering::SeqCst);
     }
     let is_exchange = request.uri().path().ends_with("/Exchange");
     if is_exchange {

@@ -13,6 +13,8 @@
 //! | `http2` | HTTP/2 in clear text |
 //! | `leases` | what a gateway admits that has lost touch |
 //! | `failure_modes` | what it admits nevertheless, where an application says so |
+//! | `forward_auth` | decisions for other proxies |
+//! | `abuse` | guessing, floods and overload |
 //! | `flights` | many first requests at once |
 //! | `time` | the gateway's clock |
 //! | `patience` | the slow, the silent and the many |
@@ -30,6 +32,8 @@
 //! | `floods` | HTTP/2 used up on purpose |
 //! | `drain` | a gateway that is told to stop |
 
+#[cfg(test)]
+mod abuse;
 #[cfg(test)]
 mod applications;
 #[cfg(test)]
@@ -52,6 +56,8 @@ mod failure_modes;
 mod flights;
 #[cfg(test)]
 mod floods;
+#[cfg(test)]
+mod forward_auth;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]

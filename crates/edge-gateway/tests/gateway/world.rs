@@ -5,7 +5,10 @@ use crate::link::{Link, Mode};
 use crate::time::Time;
 use crate::upstream::Upstream;
 use database::Database;
-use edge_gateway::config::{Limits, Proxy};
+use edge_gateway::config::{Limits, Proxy, Throttle};
+use edge_gateway::forward_auth::Front;
+use http::HeaderName;
+use ipnet::IpNet;
 use model::{AccountId, Clock, Error, SystemClock};
 use proto::change_feed::ListReplicasRequest;
 use proto::change_feed::change_feed_client::ChangeFeedClient;
@@ -18,7 +21,7 @@ use proto::policy_evaluator::{
 };
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
-use proto::token_registry::{CreateTokenRequest, DeleteTokenRequest, Token};
+use proto::token_registry::{CreateTokenRequest, DeleteTokenRequest, Token, UpdateTokenRequest};
 use service_kit::operations::Ready;
 use service_kit::{Assembly, Callers, GrpcChannel, assembly};
 use std::net::SocketAddr;
@@ -36,20 +39,28 @@ const OPERATOR: &str = "operator";
 pub struct Beginning {
     pub links: Mode,
     pub limits: Limits,
+    pub throttle: Throttle,
     /// Applications of their own, by host.
     pub upstreams: Vec<edge_gateway::config::Upstream>,
     /// How clients come in.
     pub proxy: Proxy,
+    /// Proxies that may ask.
+    pub askers: Vec<IpNet>,
 }
 
 impl Default for Beginning {
     fn default() -> Self {
-        Self { links: Mode::Open, limits: Limits::default(), upstreams: Vec::new(), proxy: Proxy::default() }
+        let (limits, throttle) = (Limits::default(), Throttle::default());
+        let askers = vec!["127.0.0.1/32".parse().unwrap()];
+        let (upstreams, proxy) = (Vec::new(), Proxy::default());
+        Self { links: Mode::Open, limits, throttle, upstreams, proxy, askers }
     }
 }
 
 pub struct World {
     pub gateway: SocketAddr,
+    /// Where other proxies ask it.
+    pub forward_auth: SocketAddr,
     pub upstream: Upstream,
     pub registry: TokenRegistryClient<GrpcChannel>,
     pub policies: PolicyEvaluatorClient<GrpcChannel>,
@@ -155,8 +166,17 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = listener.local_addr().unwrap();
         let time = Arc::<Time>::default();
+        let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let forward_auth = front.local_addr().unwrap();
+        let front = Front {
+            listener: front,
+            trusted_proxies: beginning.askers,
+            country_header: Some(HeaderName::from_static("x-country")),
+        };
         let deps = edge_gateway::Deps {
             listener,
+            ext_authz: None,
+            forward_auth: Some(front),
             bus,
             clock: time.clone(),
             token_registry: registry("edge-gateway"),
@@ -168,6 +188,7 @@ impl World {
             upstream: Some(format!("http://{}", upstream.address)),
             upstreams: beginning.upstreams,
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
+            throttle: beginning.throttle,
             country_header: Some("CF-IPCountry".to_owned()),
             ..beginning.proxy
         };
@@ -177,6 +198,7 @@ impl World {
         tokio::spawn(assembly::run(workers, stop.clone()));
         let world = Self {
             gateway,
+            forward_auth,
             upstream,
             registry: TokenRegistryClient::new(registry(OPERATOR)),
             policies: PolicyEvaluatorClient::new(evaluator(OPERATOR)),
@@ -332,6 +354,16 @@ impl World {
 
     pub fn readiness(&self) -> Ready {
         self.ready.clone()
+    }
+
+    pub async fn enable(&self, token: &Token, is_enabled: bool) {
+        let request = UpdateTokenRequest {
+            account_id: self.account.to_string(),
+            id: token.id.clone(),
+            enabled: Some(is_enabled),
+            ..UpdateTokenRequest::default()
+        };
+        self.registry.clone().update_token(request).await.unwrap();
     }
 
     pub async fn is_ready(&self) -> bool {

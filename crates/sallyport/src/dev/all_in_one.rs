@@ -1,10 +1,11 @@
 //! The embedded topology.
 
-use crate::dev::places::{Places, bind, bind_both};
+use crate::dev::places::{Places, bind, bind_both, loopback};
 use crate::dev::state::State;
 use crate::dev::{Options, announce, upstream};
 use crate::embedded::{self, Embedded, Keys};
 use anyhow::{Context as _, Result};
+use edge_gateway::forward_auth::Front;
 use model::SystemClock;
 use proto::policy_evaluator::PutOrganizationRequest;
 use service_kit::assembly;
@@ -16,13 +17,23 @@ use tokio_util::sync::CancellationToken;
 
 pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -> Result<()> {
     let (gateway, admin) = bind_both(options.gateway, options.admin, &mut state).await?;
+    let ext_authz = match options.ext_authz {
+        Some(asked) => Some(bind(asked, None, "--ext-authz").await?),
+        None => None,
+    };
     let operations = match options.operations {
         Some(asked) => Some(bind(asked, None, "--operations").await?),
         None => None,
     };
+    let forward_auth = match options.forward_auth {
+        Some(asked) => Some(bind(asked, None, "--forward-auth").await?),
+        None => None,
+    };
     let places = Places {
         gateways: vec![gateway.local_addr()?],
+        ext_authz: ext_authz.as_ref().map(TcpListener::local_addr).transpose()?,
         admin: admin.local_addr()?,
+        forward_auth: forward_auth.as_ref().map(TcpListener::local_addr).transpose()?,
         operations: operations.as_ref().map(TcpListener::local_addr).transpose()?,
         outbox: state.folder("outbox")?,
         data_dir: state.data_dir.clone(),
@@ -30,6 +41,12 @@ pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -
     let assembled = embedded::assemble(embedded::Options {
         data_dir: state.folder("databases")?,
         gateway,
+        ext_authz,
+        forward_auth: forward_auth.map(|listener| Front {
+            listener,
+            trusted_proxies: loopback(),
+            country_header: None,
+        }),
         admin,
         proxy: options.proxy(upstream(options, &stop).await?),
         keys: Keys {

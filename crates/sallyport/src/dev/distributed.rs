@@ -21,7 +21,9 @@ pub async fn run(options: &Options, state: State, stop: CancellationToken) -> Re
     let servers = servers(&state, Durability::Durable).await?;
     let plan = Plan {
         gateway: options.gateway,
+        ext_authz: options.ext_authz,
         admin: options.admin,
+        forward_auth: options.forward_auth,
         gateways: options.gateways.unwrap_or(2),
         notifiers: options.notifiers.unwrap_or(1),
         log: options.log.clone(),

@@ -2,7 +2,8 @@
 
 use crate::dev::state::State;
 use anyhow::{Context as _, Result};
-use std::net::SocketAddr;
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 
@@ -10,7 +11,11 @@ use tokio::net::TcpListener;
 pub struct Places {
     /// The first is the team domain's.
     pub gateways: Vec<SocketAddr>,
+    /// Where the first gateway answers Envoy.
+    pub ext_authz: Option<SocketAddr>,
     pub admin: SocketAddr,
+    /// Where other proxies ask a gateway.
+    pub forward_auth: Option<SocketAddr>,
     /// Of the one process there is; `None`: nowhere, or each process has its own.
     pub operations: Option<SocketAddr>,
     pub outbox: PathBuf,
@@ -28,6 +33,11 @@ impl Places {
     pub fn issuer(&self) -> String {
         format!("http://{}", self.auth_domain())
     }
+}
+
+/// Proxies on this machine.
+pub fn loopback() -> Vec<IpNet> {
+    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(IpNet::from).to_vec()
 }
 
 /// Binds what was asked for. Port 0 takes the port of the last start again if it is free: sessions name it.

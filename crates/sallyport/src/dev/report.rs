@@ -35,6 +35,12 @@ impl Report<'_> {
         if let Some(object) = object.as_object_mut().filter(|_| self.is_distributed) {
             object.insert("gateways".to_owned(), json!(gateways));
         }
+        if let (Some(object), Some(ext_authz)) = (object.as_object_mut(), self.places.ext_authz) {
+            object.insert("ext_authz".to_owned(), json!(format!("http://{ext_authz}")));
+        }
+        if let (Some(object), Some(forward_auth)) = (object.as_object_mut(), self.places.forward_auth) {
+            object.insert("forward_auth".to_owned(), json!(format!("http://{forward_auth}")));
+        }
         if let (Some(object), Some(operations)) = (object.as_object_mut(), self.places.operations) {
             object.insert("operations".to_owned(), json!(format!("http://{operations}")));
         }
@@ -71,6 +77,12 @@ impl Report<'_> {
             ("data", self.places.data_dir.display().to_string()),
         ] {
             writeln!(out, "  {name:<14} {value}")?;
+        }
+        if let Some(ext_authz) = self.places.ext_authz {
+            writeln!(out, "  {:<14} {ext_authz}  for Envoy's external authorization, gRPC", "ext_authz")?;
+        }
+        if let Some(forward_auth) = self.places.forward_auth {
+            writeln!(out, "  {:<14} http://{forward_auth}/authz/…", "other proxies")?;
         }
         if let Some(operations) = self.places.operations {
             writeln!(out, "  {:<14} http://{operations}/metrics", "metrics")?;

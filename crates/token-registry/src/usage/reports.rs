@@ -15,7 +15,7 @@ const GROUP: &str = "token-registry";
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Usage {
-    fn take(&self, report: UsageReport) {
+    pub(crate) fn take(&self, report: UsageReport) {
         for Use { token_id, client_secret_version, last_used_at_ms, uses } in report.uses {
             // What is no id belongs to no token, and would spoil the batch that it is written in.
             if token_id.parse::<TokenId>().is_err() {

@@ -21,9 +21,65 @@ fn one_path_has_one_form() {
         ("/%252e%252e/x", "/%252e%252e/x"),
         ("/.well-known/x", "/.well-known/x"),
         ("/a/..", "/"),
+        // Applications decode them all, so there is one spelling for a pattern to name.
+        ("/%21%24%26%27%28%29%2b%2C%3d%3A%40", "/!$&'()+,=:@"),
+        ("/%22%5b%7c\"[]^`{|}", "/%22%5B%7C%22%5B%5D%5E%60%7B%7C%7D"),
+        ("/a*b/%2a", "/a%2Ab/%2A"),
     ] {
         assert_eq!(canonical(raw).as_deref(), Some(expected), "{raw}");
     }
+}
+
+#[test]
+fn p14_what_others_forward_as_it_was_given_is_canonical_already() {
+    for path in [
+        "/",
+        "/a/b",
+        "/a/b/?x=/../y&z=%2e",
+        "/caf%c3%a9",
+        "/caf%C3%a9",
+        "/a%20b",
+        "/.well-known/x",
+        "/?",
+        "/a.",
+        "/a(b)*[c]|d",
+        "/a%28b%29%2a%5bc%5d%7C",
+        "/a%25",
+    ] {
+        let target = target_as_given("App.test:8080", path).unwrap();
+        assert_eq!((&*target.host, target.port), ("app.test", Some(8080)), "{path}");
+    }
+    for path in [
+        "//admin",
+        "/a//b",
+        "/pub/../admin",
+        "/./a",
+        "/a/.",
+        "/pub/%2e%2e/admin",
+        "/%7euser",
+        "/%61dmin",
+        "/pub/..%2fadmin",
+        "/pub/..;/admin",
+        "/a#b",
+        "/a?b#c",
+        "",
+        "?",
+        "admin",
+        "*",
+        "http://app.test/",
+        "/\u{e9}",
+        "/a b",
+        "/a\\b",
+        "/%00",
+    ] {
+        assert!(target_as_given("app.test", path).is_err(), "{path}");
+    }
+    for host in
+        ["app.test.", "app.test.:80", "", "a@app.test", "app.test,evil.test", "app.test/x", "app..test"]
+    {
+        assert!(target_as_given(host, "/").is_err(), "{host}");
+    }
+    assert!(target_as_given("[::1]:80", "/").is_ok());
 }
 
 #[test]
@@ -67,6 +123,10 @@ fn a_path_that_others_read_loosely_says_so() {
         ("/admin%20", Some("/admin")),
         ("/admin%20./x", Some("/admin/x")),
         ("/a/.../b", Some("/a/b")),
+        // It is still a folder: `/a/*` covers `/a/` and not `/a`.
+        ("/a./", Some("/a/")),
+        ("/a/...", Some("/a/")),
+        ("/...", Some("/")),
     ] {
         let path = path(raw).unwrap();
         assert_eq!(loosely(&path).as_deref(), loose, "{raw}");
@@ -115,6 +175,19 @@ proptest! {
         if let Some(once) = canonical(&raw) {
             prop_assert_eq!(canonical(&once), Some(once.clone()));
             prop_assert!(!once.contains("//") && !once.split('/').any(|s| s == ".." || s == "."));
+        }
+    }
+
+    #[test]
+    fn p15_what_is_forwarded_as_it_was_given_is_what_was_judged(raw in "/[a-cA-C0-9%./;\\\\~#? -]{0,40}") {
+        let decoded = |path: &str| {
+            let parts = path.split('%').enumerate();
+            let part = |(index, part): (usize, &str)| if index == 0 { part.to_owned() } else { part[..2].to_ascii_uppercase() + &part[2..] };
+            parts.map(part).collect::<Vec<_>>().join("%")
+        };
+        if let Ok(target) = target_as_given("app.test", &raw) {
+            let path = raw.split('?').next().unwrap();
+            prop_assert_eq!(decoded(path), target.path.to_string());
         }
     }
 

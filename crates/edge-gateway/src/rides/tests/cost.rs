@@ -2,10 +2,10 @@
 //! with `--profile` as wanted.
 
 use super::*;
-use crate::deps::Deps;
+use crate::config::Throttle;
 use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;
-use crate::session::{Session, remember};
+use crate::session::{Origins, remember};
 use change_feed::View as _;
 use model::{AccountId, ApplicationId, Clock as _, SessionId, SystemClock, TokenId};
 use prost::Message as _;
@@ -28,8 +28,7 @@ impl Judge for Leased {
     fn judge_again(&self, grounds: &Grounds) -> Result<(), Refusal> {
         let _ = self.0.judge_again(grounds);
         let Basis::Session(session) = &grounds.basis else { return Ok(()) };
-        let claims = &session.claims;
-        let judged = self.0.knowledge.tokens.judge_token(&claims.token.unwrap(), 1, 0, self.0.clock.now());
+        let judged = self.0.knowledge.tokens.judge_token(&session.token.unwrap(), 1, 0, self.0.clock.now());
         judged.map_err(|refusal| Refusal::unauthenticated(refusal.reason(), refusal.message()))
     }
 }
@@ -125,27 +124,19 @@ fn session(account: AccountId, signer: &SigningKey, token: TokenId) -> Basis {
         certificate: None,
         as_of: AsOf::default(),
     };
-    Basis::Session(Session::new(Verified { claims, kid: signer.kid() }, "a.b.c", None).unwrap())
+    Basis::Session(Origins::default().session(Verified { claims, kid: signer.kid() }))
 }
 
-async fn gatekeeper() -> Gatekeeper {
-    let channel = || GrpcChannel::local(Routes::default(), Callers::new([]), "edge-gateway");
-    let deps = Deps {
-        listener: tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        bus: bus::connect("memory:").await.unwrap(),
-        clock: Arc::new(SystemClock),
-        token_registry: channel(),
-        policy_evaluator: channel(),
-        session_issuer: channel(),
-        name: "edge-gateway".to_owned(),
-    };
-    let (knowledge, _) = Knowledge::follow(&deps, &CancellationToken::new());
+fn gatekeeper() -> Gatekeeper {
+    let channel = GrpcChannel::local(Routes::default(), Callers::new([]), "edge-gateway");
+    let clock = Arc::new(SystemClock);
     Gatekeeper {
-        knowledge: Arc::new(knowledge),
-        clock: deps.clock,
+        knowledge: Arc::new(Knowledge::empty()),
+        clock: clock.clone(),
         verified: remember(1),
         pairs: remember(1),
-        exchange: Exchange::new(channel(), false),
+        origins: Origins::default(),
+        exchange: Exchange::new(channel, false, &Throttle::default(), clock),
         usage: Arc::default(),
         fallbacks: Arc::default(),
     }
@@ -155,7 +146,7 @@ async fn gatekeeper() -> Gatekeeper {
 #[ignore = "a measurement"]
 async fn ten_thousand_rides_and_a_thousand_changes_a_second() {
     let (account, signer) = (AccountId::random(), SigningKey::generate().unwrap());
-    let gatekeeper = gatekeeper().await;
+    let gatekeeper = gatekeeper();
     let knowledge = gatekeeper.knowledge.clone();
     knowledge.directory.load(vec![organization(account), application(account)]);
     knowledge.sessions.load(vec![key(account, &signer)]);

@@ -1,11 +1,12 @@
 //! The configuration files of the processes: the same that an operator would write.
 
-use crate::dev::places::Places;
+use crate::dev::places::{Places, loopback};
 use crate::dev::state::{State, write_private};
 use crate::dev::{MAIL_FROM, pki};
 use crate::embedded::OPERATOR;
 use anyhow::{Context as _, Result};
 use edge_gateway::config::Proxy;
+use ipnet::IpNet;
 use service_kit::Callers;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -122,12 +123,23 @@ impl Configs {
     }
 
     /// One gateway's file.
-    pub fn gateway(&self, name: &str, listen: SocketAddr, proxy: &Proxy) -> Result<PathBuf> {
+    pub fn gateway(
+        &self,
+        name: &str,
+        listen: SocketAddr,
+        ext_authz: Option<SocketAddr>,
+        forward_auth: Option<SocketAddr>,
+        proxy: &Proxy,
+    ) -> Result<PathBuf> {
         let service = self.services.iter().find(|service| service.name == name).context("a gateway")?;
         let mut table = addresses(service);
         table.insert("listen".into(), listen.to_string().into());
         table.insert("name".into(), name.into());
         table.insert("bus".into(), self.routes.apply(name, "nats", &self.nats).into());
+        if let Some(ext_authz) = ext_authz {
+            let listen = Table::from_iter([("listen".to_owned(), ext_authz.to_string().into())]);
+            table.insert("ext_authz".into(), listen.into());
+        }
         let Proxy {
             upstream,
             upstreams: _,
@@ -138,6 +150,7 @@ impl Configs {
             trusted_proxies,
             country_header,
             country_database,
+            throttle: _,
             is_unguarded: _,
         } = proxy;
         let texts = [
@@ -146,8 +159,15 @@ impl Configs {
             ("country_database", country_database.as_ref().map(|path| path.display().to_string())),
         ];
         table.extend(texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))));
-        let trusted = trusted_proxies.iter().map(|network| Value::from(network.to_string())).collect();
-        table.insert("trusted_proxies".into(), Value::Array(trusted));
+        let networks =
+            |networks: &[IpNet]| networks.iter().map(|it| Value::from(it.to_string())).collect::<Vec<_>>();
+        table.insert("trusted_proxies".into(), networks(trusted_proxies).into());
+        if let Some(listen) = forward_auth {
+            let mut front = Table::new();
+            front.insert("listen".into(), listen.to_string().into());
+            front.insert("trusted_proxies".into(), networks(&loopback()).into());
+            table.insert("forward_auth".into(), front.into());
+        }
         self.write(service, &table)
     }
 

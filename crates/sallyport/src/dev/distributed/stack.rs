@@ -2,7 +2,7 @@
 
 use super::config::{self, Configs, Routes, Service};
 use crate::dev::pki;
-use crate::dev::places::{Places, bind_both};
+use crate::dev::places::{Places, bind, bind_both};
 use crate::dev::processes::Processes;
 use crate::dev::state::State;
 use crate::embedded::OPERATOR;
@@ -37,8 +37,12 @@ const BACKENDS: [&str; 4] = ["token_registry", "policy_evaluator", "session_issu
 pub struct Plan {
     /// The first gateway's address; port 0 picks a free one.
     pub gateway: SocketAddr,
+    /// Where the first gateway answers Envoy, if it does; port 0 picks a free one.
+    pub ext_authz: Option<SocketAddr>,
     /// The management API's; port 0 picks a free one.
     pub admin: SocketAddr,
+    /// Where other proxies ask the first gateway; port 0 picks a free one.
+    pub forward_auth: Option<SocketAddr>,
     pub gateways: u8,
     pub notifiers: u8,
     /// What the processes log.
@@ -109,7 +113,9 @@ impl Stack {
         processes.start("admin-api", "admin-api", &file)?;
         for (index, address) in places.gateways.iter().enumerate() {
             let name = format!("edge-gateway-{}", index + 1);
-            let file = configs.gateway(&name, *address, proxy)?;
+            let ext_authz = places.ext_authz.filter(|_| index == 0);
+            let forward_auth = places.forward_auth.filter(|_| index == 0);
+            let file = configs.gateway(&name, *address, ext_authz, forward_auth, proxy)?;
             processes.start(&name, "edge-gateway", &file)?;
         }
         configs.until_ready(|service| matches!(service.kind, "admin-api" | "edge-gateway")).await?;
@@ -131,6 +137,10 @@ impl Stack {
 /// Free ports for everything. They are held together and then given up together, so that no two are the same.
 async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Service>)> {
     let (gateway, admin) = bind_both(plan.gateway, plan.admin, state).await?;
+    let ext_authz = match plan.ext_authz {
+        Some(asked) => Some(bind(asked, None, "--ext-authz").await?),
+        None => None,
+    };
     let mut held = Vec::new();
     let mut free = async || {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, local_servers::free_port()?)).await?;
@@ -149,6 +159,10 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
             services.push(Service { kind, name, listen: free().await?, operations: free().await? });
         }
     }
+    let forward_auth = match plan.forward_auth {
+        Some(asked) if asked.port() == 0 => Some(SocketAddr::new(asked.ip(), free().await?.port())),
+        asked => asked,
+    };
     let admin_address = admin.local_addr()?;
     services.push(Service {
         kind: "admin-api",
@@ -170,7 +184,9 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
     }
     let places = Places {
         gateways,
+        ext_authz: ext_authz.as_ref().map(TcpListener::local_addr).transpose()?,
         admin: admin_address,
+        forward_auth,
         operations: None,
         outbox: state.folder("outbox")?,
         data_dir: state.data_dir.clone(),

@@ -1,0 +1,117 @@
+//! Connections of Envoys: HTTP/2 in clear text from the first byte on.
+
+use crate::ext_authz::Authorizer;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use model::Error;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, join};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+/// What every HTTP/2 client says first.
+const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long a new connection may take to say it.
+const OPENING: Duration = Duration::from_secs(5);
+/// A connection on which nothing comes for so long is asked whether it is there, and given up if it does not say so.
+const SILENCE: Duration = Duration::from_secs(20);
+/// How long open calls may take to finish once the gateway stops.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Calls at once on one connection.
+const CALLS: u32 = 256;
+/// Longest head of a call.
+const HEAD: u32 = 16 * 1024;
+/// What a connection may send ahead of being read.
+const WINDOW: u32 = 1024 * 1024;
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// Accepts connections.
+pub struct Server {
+    authorizer: Arc<Authorizer>,
+    /// How many connections may be open; others wait to be accepted.
+    places: Arc<Semaphore>,
+}
+
+impl Server {
+    pub fn new(authorizer: Authorizer, max_connections: usize) -> Self {
+        let places = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
+        Self { authorizer: Arc::new(authorizer), places }
+    }
+
+    /// Until told to stop; then open calls finish.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
+        let graceful = GracefulShutdown::new();
+        while let Some(accepted) = stop.run_until_cancelled(self.accept(&listener)).await {
+            match accepted {
+                Ok((stream, place)) => {
+                    let (authorizer, watcher) = (self.authorizer.clone(), graceful.watcher());
+                    let stop = stop.clone();
+                    tokio::spawn(async move {
+                        let opened = tokio::time::timeout(OPENING, open(stream));
+                        if let Some(Ok(Some(io))) = stop.run_until_cancelled(opened).await {
+                            carry(authorizer, io, watcher).await;
+                        }
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: connections that end make room.
+                    tracing::warn!(%error, "accepting a connection failed");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+        drop(listener);
+        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            tracing::warn!("calls were still open after the drain time");
+        }
+        Ok(())
+    }
+
+    async fn accept(&self, listener: &TcpListener) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+        let place = self.places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+        let (stream, _) = listener.accept().await?;
+        let _ = stream.set_nodelay(true);
+        Ok((stream, place))
+    }
+}
+
+/// None for what does not begin as HTTP/2 does: it is closed.
+async fn open(mut stream: TcpStream) -> Option<impl AsyncRead + AsyncWrite + Unpin + Send> {
+    let mut said = [0; PREFACE.len()];
+    stream.read_exact(&mut said).await.ok()?;
+    if said != PREFACE {
+        return None;
+    }
+    let (reading, writing) = stream.into_split();
+    Some(join(PREFACE.as_slice().chain(reading), writing))
+}
+
+async fn carry(
+    authorizer: Arc<Authorizer>,
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    watcher: Watcher,
+) {
+    let service = service_fn(move |request| {
+        let authorizer = authorizer.clone();
+        async move { Ok::<_, Infallible>(authorizer.call(request).await) }
+    });
+    let mut server = http2::Builder::new(TokioExecutor::new());
+    server
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .max_concurrent_streams(CALLS)
+        .max_header_list_size(HEAD)
+        .initial_connection_window_size(WINDOW)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .keep_alive_interval(SILENCE)
+        .keep_alive_timeout(SILENCE);
+    if let Err(error) = watcher.watch(server.serve_connection(TokioIo::new(io), service)).await {
+        tracing::debug!(%error, "connection ended");
+    }
+}

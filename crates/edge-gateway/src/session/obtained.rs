@@ -1,0 +1,82 @@
+//! A session that an exchange brought.
+
+use super::Session;
+use crate::answer;
+use crate::request::cookie;
+use bytes::Bytes;
+use directory::{Application, Cookie};
+use http::HeaderValue;
+use std::sync::Arc;
+
+/// A session with its text, which the request that is answered with it does not bring.
+pub struct Obtained {
+    pub session: Arc<Session>,
+    /// The JWT, as the application gets it.
+    pub assertion: HeaderValue,
+    cookie: Option<Kept>,
+}
+
+/// A cookie, and what it was made from.
+struct Kept {
+    attributes: Cookie,
+    domain: Arc<str>,
+    /// Holds the text of the assertion too.
+    value: HeaderValue,
+}
+
+impl Obtained {
+    /// `token` is the text that was verified. `application`: where it was obtained by a Client ID and Client Secret.
+    pub fn new(
+        session: Arc<Session>,
+        token: &str,
+        application: Option<(&Application, bool)>,
+    ) -> Option<Arc<Self>> {
+        let with_cookie = application.and_then(|(application, is_https)| {
+            let value = session_cookie(&session, token, application, is_https)?;
+            // The one copy of the text is the cookie's.
+            let text = Bytes::from(value.into_boxed_str().into_boxed_bytes());
+            let begin = cookie::SESSION.len() + 1;
+            let assertion = sensitive(text.slice(begin..begin + token.len()))?;
+            let kept = Kept {
+                attributes: application.settings.cookie,
+                domain: application.domain.clone(),
+                value: sensitive(text)?,
+            };
+            Some((assertion, Some(kept)))
+        });
+        let without = || Some((sensitive(Bytes::copy_from_slice(token.as_bytes()))?, None));
+        let (assertion, cookie) = with_cookie.or_else(without)?;
+        Some(Arc::new(Self { session, assertion, cookie }))
+    }
+
+    /// What the client gets: made once, and again if the application's attributes have changed since.
+    pub fn cookie(&self, application: &Application, is_https: bool) -> Option<HeaderValue> {
+        match &self.cookie {
+            Some(kept)
+                if kept.attributes == application.settings.cookie && kept.domain == application.domain =>
+            {
+                Some(kept.value.clone())
+            }
+            Some(_) | None => {
+                let token = self.assertion.to_str().ok()?;
+                let text = session_cookie(&self.session, token, application, is_https)?;
+                sensitive(Bytes::from(text))
+            }
+        }
+    }
+}
+
+fn session_cookie(
+    session: &Session,
+    token: &str,
+    application: &Application,
+    is_https: bool,
+) -> Option<String> {
+    answer::session_cookie(application, token, session.expires_at(), is_https)
+}
+
+fn sensitive(text: Bytes) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_maybe_shared(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
