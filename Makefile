@@ -6,7 +6,7 @@ SERVICES := token-registry policy-evaluator session-issuer notifier admin-api ed
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := -p sallyport $(addprefix -p ,$(SERVICES))
 
-.PHONY: help run run-distributed build build-debug servers clients toolchain test lint unit scenarios losses simulate prove prove-short fuzz bench bench-instructions clean ci
+.PHONY: help run run-distributed build build-debug servers clients proxies toolchain test lint unit scenarios losses edges simulate prove prove-short fuzz bench bench-instructions clean ci
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -30,16 +30,19 @@ servers: ## Install PostgreSQL, Redis and NATS if they are missing, or say what 
 clients: ## Also install other people's clients, for the conformance tests
 	deploy/dev/install-servers --with-clients
 
+proxies: ## Also install other people's proxies, for the tests of attacks
+	deploy/dev/install-servers --with-edges
+
 toolchain: ## Check what the build needs, and install it on Debian
 	deploy/dev/check-toolchain
 
-test: toolchain clients lint unit scenarios losses ## Everything: format, lints, unit, conformance, scenarios in both topologies
+test: toolchain clients lint unit scenarios losses edges ## Everything: format, lints, unit, conformance, scenarios in both topologies
 
 lint: toolchain ## Format and clippy, warnings refused
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-unit: clients ## Unit, property and conformance tests of every crate
+unit: clients proxies ## Unit, property and conformance tests of every crate
 	cargo test --workspace --locked --exclude tests
 	cargo test --locked -p tests --test architecture
 
@@ -48,6 +51,9 @@ scenarios: clients build-debug ## The main job through the gateway, in both topo
 
 losses: servers build-debug ## What is away, row by row of the table in the edge gateway's README
 	cargo test --locked -p tests --test losses
+
+edges: proxies build-debug ## Attacks through real edges: our gateway, Envoy, nginx, Caddy, HAProxy and Traefik
+	cargo test --locked -p tests --test edges
 
 simulate: toolchain ## The change feed's own code in a simulated world of faults: make simulate SEEDS=10000
 	cargo run --release --locked -p feed-simulation -- --seeds $(or $(SEEDS),10000)

@@ -3,12 +3,13 @@
 use prost::Message as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "sallyport/change_feed/v1/change_feed.proto",
     "sallyport/token_registry/v1/token_registry.proto",
     "sallyport/policy_evaluator/v1/policy_evaluator.proto",
     "sallyport/session_issuer/v1/session_issuer.proto",
     "sallyport/notifier/v1/notifier.proto",
+    "sallyport/access_log/v1/access_log.proto",
 ];
 
 /// Other people's, as far as they are read and said here. Not among the descriptors: no service of ours serves them by

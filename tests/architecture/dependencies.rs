@@ -12,11 +12,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("feed-simulation", &["model", "proto", "bus", "change-feed", "revocation"]),
     ("policy", &["model"]),
     ("session-token", &["model"]),
-    ("database", &["model"]),
+    ("database", &["model", "telemetry"]),
     ("cache", &["model"]),
-    ("bus", &["model"]),
+    ("bus", &["model", "telemetry"]),
     ("telemetry", &["model"]),
-    ("change-feed", &["model", "proto", "database", "bus"]),
+    ("change-feed", &["model", "proto", "database", "bus", "telemetry"]),
     ("directory", &["model", "policy", "proto", "change-feed"]),
     ("revocation", &["model", "proto", "change-feed", "session-token"]),
     ("service-kit", &["model", "proto", "telemetry"]),
@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "edge-gateway",
         &[
             "service-kit",
+            "telemetry",
             "model",
             "proto",
             "bus",
@@ -46,7 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // It keeps nothing: it reaches the services by their own calls alone.
-    ("admin-api", &["service-kit", "model", "proto", "session-token"]),
+    ("admin-api", &["service-kit", "telemetry", "model", "proto", "session-token"]),
 ];
 
 const BACKEND: &[&str] = &["service-kit", "model", "proto", "database", "cache", "bus", "change-feed"];
@@ -65,7 +66,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("async-nats", &["bus"]),
     ("jsonwebtoken", &["session-token"]),
     ("opentelemetry", &["telemetry"]),
-    ("tracing-opentelemetry", &["telemetry"]),
     ("tracing-subscriber", &["telemetry"]),
     ("metrics-exporter-prometheus", &["telemetry"]),
     ("lettre", &["notifier"]),

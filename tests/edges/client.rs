@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// Longer than any answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a second request may take to arrive where none should.
 const AFTERWARDS: Duration = Duration::from_millis(200);
 
@@ -40,7 +40,7 @@ impl Answer {
 }
 
 /// Connects as a client that no front has been told to believe.
-async fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
+pub async fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(([127, 0, 0, 2], 0).into())?;
     socket.connect(to).await

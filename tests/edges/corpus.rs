@@ -1,6 +1,6 @@
 //! The cases of `tests/attacks`, read from their files. Its README says how they are written.
 
-use crate::words::Words;
+use crate::words::{Words, unescape};
 use harness::root;
 
 /// One attack, and what must come of it at every edge.
@@ -14,8 +14,8 @@ pub struct Case {
     pub is_http2: bool,
     lines: Vec<String>,
     pub expected: Vec<Expected>,
-    /// The outcome at an edge that answers otherwise, and why.
-    pub otherwise: Vec<(String, Expected)>,
+    /// At an edge that answers otherwise but safely: its outcome, or what does not hold there.
+    otherwise: Vec<(String, Otherwise)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,21 @@ pub enum Expected {
     NeverTrailer(String),
     /// No second request arrives, also after a while.
     Once,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Otherwise {
+    Outcome(Expected),
+    Not(Expected),
+}
+
+impl Otherwise {
+    fn parse(line: &str) -> Result<Self, String> {
+        match line.strip_prefix("not ") {
+            Some(rest) => Expected::parse(rest).map(Self::Not),
+            None => Expected::parse(line).map(Self::Outcome),
+        }
+    }
 }
 
 impl Expected {
@@ -63,9 +78,14 @@ impl Expected {
 }
 
 impl Case {
-    /// The bytes of the request; for HTTP/2 the lines of its headers.
+    /// The bytes of the request.
     pub fn bytes(&self, words: &Words) -> Vec<u8> {
         words.bytes(&self.lines)
+    }
+
+    /// Each header line, for HTTP/2.
+    pub fn header_lines(&self, words: &Words) -> Vec<Vec<u8>> {
+        self.lines.iter().map(|line| unescape(&words.fill(line))).collect()
     }
 
     /// Runs at each of the hosts where something is open beside something closed.
@@ -82,11 +102,16 @@ impl Case {
 
     /// What must come of it at this edge.
     pub fn expected_at(&self, edge: &str) -> Vec<Expected> {
-        let own = self.otherwise.iter().find(|(at, _)| at == edge).map(|(_, outcome)| outcome.clone());
-        let outcome = |it: &Expected| {
-            if it.is_outcome() { own.clone().unwrap_or_else(|| it.clone()) } else { it.clone() }
-        };
-        self.expected.iter().map(outcome).collect()
+        let mut expected = self.expected.clone();
+        for (_, otherwise) in self.otherwise.iter().filter(|(at, _)| at == edge) {
+            match otherwise {
+                Otherwise::Outcome(own) => {
+                    expected.iter_mut().filter(|it| it.is_outcome()).for_each(|it| *it = own.clone());
+                }
+                Otherwise::Not(not) => expected.retain(|it| it != not),
+            }
+        }
+        expected
     }
 }
 
@@ -122,7 +147,7 @@ fn case(file: &str, block: &str) -> Result<Case, String> {
                 let (outcome, reason) =
                     said.split_once(" -- ").ok_or_else(|| format!("{name}: no reason"))?;
                 assert!(!reason.trim().is_empty(), "{name}: no reason");
-                let outcome = Expected::parse(outcome)?;
+                let outcome = Otherwise::parse(outcome)?;
                 let edges = edges.trim_start_matches("at ").split(", ");
                 otherwise.extend(edges.map(|edge| (edge.to_owned(), outcome.clone())));
             }

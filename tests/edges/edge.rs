@@ -1,43 +1,31 @@
 //! Each edge: our own gateway, and other people's proxies with the recipes of `deploy/`.
 
-use crate::recipes;
+use crate::client::get;
+use crate::recipes::{self, Fronts, Recipe};
 use crate::recorder::Recorder;
-use harness::World;
+use harness::{World, until};
 use local_servers::Search;
 use local_servers::proxy::{Kind, Proxy};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     Gateway,
-    Proxy(Kind),
+    Proxy(&'static Recipe),
 }
 
 impl At {
-    pub const ALL: [Self; 6] = [
-        Self::Gateway,
-        Self::Proxy(Kind::Envoy),
-        Self::Proxy(Kind::Nginx),
-        Self::Proxy(Kind::Caddy),
-        Self::Proxy(Kind::HaProxy),
-        Self::Proxy(Kind::Traefik),
-    ];
+    pub fn all() -> Vec<Self> {
+        std::iter::once(Self::Gateway).chain(recipes::ALL.iter().map(Self::Proxy)).collect()
+    }
 
     /// As the corpus writes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
-            Self::Proxy(Kind::Envoy) => "envoy",
-            Self::Proxy(Kind::Nginx) => "nginx",
-            Self::Proxy(Kind::Caddy) => "caddy",
-            Self::Proxy(Kind::HaProxy) => "haproxy",
-            Self::Proxy(Kind::Traefik) => "traefik",
+            Self::Proxy(recipe) => recipe.name,
         }
-    }
-
-    /// Whether its answers carry the session that the front gives.
-    pub fn gives_sessions(self) -> bool {
-        true
     }
 }
 
@@ -51,13 +39,34 @@ pub struct Edge {
 }
 
 impl Edge {
-    pub async fn start(at: At, world: &World) -> Result<Self, String> {
-        let At::Proxy(kind) = at else { return Err("the gateway is started with the world".to_owned()) };
+    /// That asks this installation.
+    pub async fn start(recipe: &'static Recipe, world: &World) -> Result<Self, String> {
         let recorder = Recorder::start().await;
-        let fronts = recipes::Fronts::of(world, recorder.address)?;
-        let configure = |port, directory: &_| recipes::files(kind, &fronts, port, directory);
-        let proxy = Proxy::throwaway(kind, &Search::workspace(), configure).await;
+        let fronts = Fronts::of(world, recorder.address)?;
+        let edge = Self::asking(recipe, fronts, recorder).await?;
+        let asks = async || {
+            let answer = get(edge.address, "closed.test", "/", &[]).await.ok()?;
+            (answer.status == Some(401)).then_some(())
+        };
+        // Envoy accepts connections before it knows that Sallyport is well.
+        until(&format!("{} asks", recipe.name), Duration::from_secs(20), asks).await;
+        Ok(edge)
+    }
+
+    /// That asks whatever is there.
+    pub async fn asking(recipe: &'static Recipe, fronts: Fronts, recorder: Recorder) -> Result<Self, String> {
+        let configure = |port, directory: &_| recipe.files(&fronts, port, directory);
+        let proxy = Proxy::throwaway(recipe.kind, &Search::workspace(), configure).await;
         let proxy = proxy.map_err(|error| format!("{error:#}"))?;
-        Ok(Self { at, address: proxy.address, recorder, _proxy: Some(proxy) })
+        let edge = Self { at: At::Proxy(recipe), address: proxy.address, recorder, _proxy: Some(proxy) };
+        // Traefik accepts connections before it has read its rules.
+        let has_rules = async || {
+            let answer = get(edge.address, "closed.test", "/", &[]).await.ok()?;
+            (answer.status != Some(404)).then_some(())
+        };
+        if recipe.kind == Kind::Traefik {
+            until("Traefik has its rules", Duration::from_secs(20), has_rules).await;
+        }
+        Ok(edge)
     }
 }

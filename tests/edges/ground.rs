@@ -28,7 +28,7 @@ impl Ground {
         let words = words(&world).await?;
         let stranger = world.token().await;
         let gateway = Edge { at: At::Gateway, address: world.gateway().address, recorder, _proxy: None };
-        let edges = At::ALL.into_iter().map(|at| (at, OnceCell::new())).collect::<Vec<_>>();
+        let edges = At::all().into_iter().map(|at| (at, OnceCell::new())).collect::<Vec<_>>();
         let _ = edges[0].1.set(Ok(Mutex::new(gateway)));
         Ok(Self { place, world, words, stranger, edges })
     }
@@ -36,7 +36,10 @@ impl Ground {
     /// Started when it is first needed; one user at a time.
     pub async fn edge(&self, at: At) -> Result<&Mutex<Edge>, String> {
         let (_, cell) = self.edges.iter().find(|(it, _)| *it == at).ok_or("no such edge")?;
-        let start = async || Edge::start(at, &self.world).await.map(Mutex::new);
+        let start = async || match at {
+            At::Gateway => Err("the gateway is started with the world".to_owned()),
+            At::Proxy(recipe) => Edge::start(recipe, &self.world).await.map(Mutex::new),
+        };
         cell.get_or_init(start).await.as_ref().map_err(Clone::clone)
     }
 

@@ -5,12 +5,14 @@
 //! |---|---|
 //! | [`corpus`] [`words`] | the cases, and what stands in braces in them |
 //! | [`judge`] [`reading`] | what must hold of every case, and how lenient applications read |
-//! | [`client`] [`recorder`] | both ends: raw bytes sent, raw bytes received |
+//! | [`client`] [`http2`] [`recorder`] | both ends: raw bytes sent, raw bytes received |
 //! | [`edge`] [`recipes`] [`ground`] | the edges, and the installation behind them |
-//! | [`attacks`] [`job`] | what is done at each edge |
+//! | [`attacks`] [`job`] [`outage`] | what is done at each edge |
+//! | [`abilities`] | the table of `deploy/README.md`, tried |
+//! | [`manifests`] | recipes for clusters, as far as they can be read without one |
 //! | [`coverage`] | which threat is shown where |
 //!
-//! A new proxy: its `Kind` in `local-servers`, its recipe in `deploy/` and in [`recipes`], its row in [`edge::At`].
+//! A new proxy: its `Kind` in `local-servers`, its recipe in `deploy/`, and its row in [`recipes::ALL`].
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,14 +21,18 @@
     reason = "a fact that cannot be looked at has failed"
 )]
 
+mod abilities;
 mod attacks;
 mod client;
 mod corpus;
 mod coverage;
 mod edge;
 mod ground;
+mod http2;
 mod job;
 mod judge;
+mod manifests;
+mod outage;
 mod reading;
 mod recipes;
 mod recorder;
@@ -68,9 +74,14 @@ fn main() -> ExitCode {
             "a_lenient_reader_finds_the_way_to_the_closed",
             reading::a_lenient_reader_finds_the_way_to_the_closed,
         ),
+        pure("statuses_are_read_in_every_form", http2::statuses_are_read_in_every_form),
+        pure("manifests_are_whole_and_closed", manifests::are_whole_and_closed),
         pure("every_threat_has_a_case", coverage::every_threat_has_a_case),
     ];
-    trials.extend(At::ALL.into_iter().flat_map(|at| at_each(&shared, at)));
+    trials.extend(At::all().into_iter().flat_map(|at| at_each(&shared, at)));
+    let open = shared.clone();
+    let control = move || open.run(async |ground| attacks::an_open_edge_fails(ground).await);
+    trials.push(Trial::test("an_edge_that_asks_nobody_is_found_out", control));
     let every = shared.clone();
     let revocation = move || every.run(async |ground| job::one_revocation_holds_at_every_edge(ground).await);
     trials.push(Trial::test("one_revocation_holds_at_every_edge", revocation));
@@ -96,11 +107,21 @@ fn pure(name: &str, facts: fn()) -> Trial {
 fn at_each(shared: &Arc<Shared>, at: At) -> Vec<Trial> {
     let name = |what: &str| format!("{}::{what}", at.name());
     let [one, two, three] = [shared.clone(), shared.clone(), shared.clone()];
-    vec![
+    let mut trials = vec![
         Trial::test(name("attacks"), move || one.run(async |ground| attacks::every_case(ground, at).await)),
         Trial::test(name("random_paths"), move || {
             two.run(async |ground| attacks::random_paths(ground, at).await)
         }),
         Trial::test(name("the_main_job"), move || three.run(async |ground| job::done(ground, at).await)),
-    ]
+    ];
+    let five = shared.clone();
+    let abilities = move || five.run(async |ground| abilities::are_what_the_table_says(ground, at).await);
+    trials.push(Trial::test(name("it_can_what_the_table_says"), abilities));
+    if let At::Proxy(recipe) = at {
+        let four = shared.clone();
+        let outage = move || four.run(async |ground| outage::is_closed(ground, recipe).await);
+        trials.push(Trial::test(name("it_is_closed_when_nobody_can_decide"), outage));
+        trials.push(Trial::test(name("the_recipe_is_valid"), move || Ok(recipe.validate()?)));
+    }
+    trials
 }

@@ -1,17 +1,87 @@
 //! The recipes of `deploy/`, with their addresses replaced.
 
-use anyhow::{Result, bail};
-use harness::World;
-use local_servers::proxy::{Files, Kind};
+use anyhow::{Context as _, Result};
+use harness::{World, root};
+use local_servers::Search;
+use local_servers::proxy::{self, Files, Kind};
 use std::net::SocketAddr;
 use std::path::Path;
+
+/// One way to ask, by one proxy.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// As the corpus writes it.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// Below `deploy/`; it is started with the first.
+    files: &'static [&'static str],
+    front: Front,
+    /// Where its files say that they are.
+    home: &'static str,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Front {
+    ExtAuthz,
+    ForwardAuth,
+}
+
+pub const ALL: [Recipe; 6] = [
+    Recipe {
+        name: "envoy",
+        kind: Kind::Envoy,
+        files: &["envoy/envoy.yaml"],
+        front: Front::ExtAuthz,
+        home: "/etc/envoy",
+    },
+    Recipe {
+        name: "envoy-http",
+        kind: Kind::Envoy,
+        files: &["envoy/http-service.yaml"],
+        front: Front::ForwardAuth,
+        home: "/etc/envoy",
+    },
+    Recipe {
+        name: "nginx",
+        kind: Kind::Nginx,
+        files: &[
+            "nginx/nginx.conf",
+            "nginx/sallyport_http.conf",
+            "nginx/sallyport_server.conf",
+            "nginx/sallyport_location.conf",
+        ],
+        front: Front::ForwardAuth,
+        home: "/etc/nginx",
+    },
+    Recipe {
+        name: "caddy",
+        kind: Kind::Caddy,
+        files: &["caddy/Caddyfile"],
+        front: Front::ForwardAuth,
+        home: "/etc/caddy",
+    },
+    Recipe {
+        name: "haproxy",
+        kind: Kind::HaProxy,
+        files: &["haproxy/haproxy.cfg", "haproxy/sallyport.lua"],
+        front: Front::ForwardAuth,
+        home: "/etc/haproxy",
+    },
+    Recipe {
+        name: "traefik",
+        kind: Kind::Traefik,
+        files: &["traefik/traefik.yml", "traefik/dynamic.yml"],
+        front: Front::ForwardAuth,
+        home: "/etc/traefik",
+    },
+];
 
 /// What a recipe points to.
 #[derive(Debug, Clone)]
 pub struct Fronts {
-    pub ext_authz: SocketAddr,
-    pub forward_auth: SocketAddr,
-    pub upstream: SocketAddr,
+    ext_authz: SocketAddr,
+    forward_auth: SocketAddr,
+    upstream: SocketAddr,
 }
 
 impl Fronts {
@@ -25,7 +95,45 @@ impl Fronts {
     }
 }
 
-/// Of one proxy.
-pub fn files(kind: Kind, _fronts: &Fronts, _port: u16, _directory: &Path) -> Result<Files> {
-    bail!("no recipe for {}", kind.name())
+impl Fronts {
+    /// Both are this one.
+    pub fn at(asked: SocketAddr, upstream: SocketAddr) -> Self {
+        Self { ext_authz: asked, forward_auth: asked, upstream }
+    }
+}
+
+impl Recipe {
+    /// Its files, for a proxy that listens on this port and reads them in this directory.
+    pub fn files(&self, fronts: &Fronts, port: u16, directory: &Path) -> Result<Files> {
+        let read = |file: &&str| {
+            let path = root().join("deploy").join(file);
+            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let name = file.rsplit('/').next().unwrap_or(file);
+            Ok((name.to_owned(), self.replaced(&text, fronts, port, directory)))
+        };
+        self.files.iter().map(read).collect()
+    }
+
+    /// By the proxy's own judgement; by starting it where it has none.
+    pub fn validate(&self) -> Result<(), String> {
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
+        let fronts = Fronts::at(nobody, nobody);
+        let configure = |port, directory: &_| self.files(&fronts, port, directory);
+        proxy::validate(self.kind, &Search::workspace(), configure).map_err(|error| format!("{error:#}"))
+    }
+
+    fn replaced(&self, text: &str, fronts: &Fronts, port: u16, directory: &Path) -> String {
+        let asks = match self.front {
+            Front::ExtAuthz => fronts.ext_authz.port(),
+            Front::ForwardAuth => fronts.forward_auth.port(),
+        };
+        let mut text = text.replace(self.home, &directory.display().to_string());
+        // 127.0.0.1:8080, :8080 and port_value: 8080.
+        for (written, port) in [(8080, port), (3000, fronts.upstream.port()), (9001, asks)] {
+            for before in ["127.0.0.1:", " :", "//:", "port_value: "] {
+                text = text.replace(&format!("{before}{written}"), &format!("{before}{port}"));
+            }
+        }
+        text
+    }
 }

@@ -4,10 +4,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// In its answers, and in no other.
 pub const MARK: &str = "x-answered-by";
+
+/// The first part of an answer that goes on later.
+const STREAM: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n";
+const TUNNEL: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+    sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// One request, as a lenient reader takes the bytes apart.
 #[derive(Debug, Clone, Default)]
@@ -33,28 +40,40 @@ impl Seen {
 /// Stopped when dropped.
 pub struct Recorder {
     pub address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    notes: Arc<Notes>,
     server: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Notes {
+    seen: Mutex<Vec<Seen>>,
+    /// For an answer that is held up.
+    goes_on: Notify,
 }
 
 impl Recorder {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-        let noted = seen.clone();
+        let notes: Arc<Notes> = Arc::default();
+        let noted = notes.clone();
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let noted = noted.clone();
                 tokio::spawn(async move { serve(stream, &noted).await });
             }
         });
-        Self { address, seen, server }
+        Self { address, notes, server }
+    }
+
+    /// The rest of the answer to `/stream`.
+    pub fn go_on(&self) {
+        self.notes.goes_on.notify_one();
     }
 
     /// What has arrived since this was asked last.
     pub fn take(&self) -> Vec<Seen> {
-        std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.notes.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -64,11 +83,22 @@ impl Drop for Recorder {
     }
 }
 
-async fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Seen>>) {
+async fn serve(mut stream: TcpStream, notes: &Notes) {
     let mut buffer = Vec::new();
     while let Some(seen) = request(&mut stream, &mut buffer).await {
         let is_head = seen.head.starts_with(b"HEAD ");
-        noted.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+        let path = seen.target.clone();
+        let is_upgrade = seen.all("upgrade").next().is_some();
+        notes.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+        if path == "/websocket" && is_upgrade {
+            return echo(stream).await;
+        }
+        if path == "/stream" {
+            let _ = stream.write_all(STREAM).await;
+            notes.goes_on.notified().await;
+            let _ = stream.write_all(b"4\r\nlast\r\n0\r\n\r\n").await;
+            continue;
+        }
         let body = if is_head { "" } else { "ok" };
         let answer = format!(
             "HTTP/1.1 200 OK\r\n{MARK}: recorder\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\n{body}"
@@ -77,6 +107,13 @@ async fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Seen>>) {
             return;
         }
     }
+}
+
+/// A tunnel that says what it hears.
+async fn echo(mut stream: TcpStream) {
+    let _ = stream.write_all(TUNNEL).await;
+    let (mut from, mut to) = stream.split();
+    let _ = tokio::io::copy(&mut from, &mut to).await;
 }
 
 /// Up to and with `end`.

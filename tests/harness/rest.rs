@@ -26,6 +26,13 @@ impl Rest {
             .header("authorization", &format!("Bearer {}", self.api_token))
     }
 
+    /// The same below the account's part of what is ours alone.
+    pub fn call_own(&self, method: Method, path: &str) -> Call {
+        let path = format!("/sallyport/v1/accounts/{}/{path}", self.account_id);
+        let call = self.client.call(self.address, method, &path);
+        call.header("authorization", &format!("Bearer {}", self.api_token))
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
         let call = self.call(method, path);
         let reply = body.into_iter().fold(call, Call::json).send().await;

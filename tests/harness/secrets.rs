@@ -1,7 +1,10 @@
 //! Every secret that a test has seen, and the search for them where none may be.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,11 +41,34 @@ impl Secrets {
         }
     }
 
-    /// The files under `place` that hold one of the secrets.
+    /// The files under `place` that hold one of the secrets, in any form.
     pub fn leaks(&self, place: &Path) -> Vec<PathBuf> {
-        let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        files_with(place, secrets.iter().map(String::as_str))
+        let forms = self.forms();
+        files_with(place, forms.iter().map(String::as_str))
     }
+
+    /// Every secret as it is and as it is encoded: O8.
+    pub fn forms(&self) -> BTreeSet<String> {
+        let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.iter().flat_map(|secret| forms(secret)).collect()
+    }
+}
+
+/// As it is; in Base64 at each place that it may have within something longer; in hexadecimal; in a URL.
+fn forms(secret: &str) -> Vec<String> {
+    let (mut hex, mut url) = (String::new(), String::new());
+    for byte in secret.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+        let _ = write!(url, "%{byte:02X}");
+    }
+    let mut forms = vec![secret.to_owned(), hex.to_uppercase(), hex, url.to_lowercase(), url];
+    for skipped in 0..3 {
+        // Whole groups of three bytes alone look the same whatever stands before and behind.
+        let rest = secret.as_bytes().get(skipped..).unwrap_or_default();
+        let whole = rest.get(..rest.len() / 3 * 3).unwrap_or_default();
+        forms.extend([STANDARD.encode(whole), URL_SAFE.encode(whole)]);
+    }
+    forms
 }
 
 /// The files at or under `place` that hold one of the texts, binary files included.
@@ -76,6 +102,14 @@ mod tests {
         secrets.note_all(&json!({"result": [{"client_secret": "spst_0123456789abcdef"}]}));
         std::fs::write(folder.path().join("clean"), b"spst_0123456789abcdeX").unwrap();
         assert!(secrets.leaks(folder.path()).is_empty());
+        for hidden in
+            ["user:spst_0123456789abcdef", "xuser:spst_0123456789abcdef:", "xxuser:spst_0123456789abcdef"]
+        {
+            let clean = folder.path().join("encoded");
+            std::fs::write(&clean, STANDARD.encode(hidden)).unwrap();
+            assert_eq!(secrets.leaks(folder.path()), std::slice::from_ref(&clean), "{hidden}");
+            std::fs::remove_file(clean).unwrap();
+        }
         std::fs::write(folder.path().join("log"), b"\0\xff aspst_0123456789abcdef9\0\n").unwrap();
         assert_eq!(secrets.leaks(folder.path()), [folder.path().join("log")]);
     }

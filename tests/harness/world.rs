@@ -232,6 +232,11 @@ impl World {
         format!("{}.test", self.unique())
     }
 
+    /// What it has written to standard error.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// What it complained about.
     pub fn complaints(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();

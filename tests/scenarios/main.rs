@@ -30,6 +30,7 @@ mod revocation;
 mod rotation;
 mod selectors;
 mod sessions;
+mod telling;
 mod worlds;
 
 use libtest_mimic::{Arguments, Trial};
@@ -56,6 +57,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("management", management::all()),
         ("bad_input", bad_input::all()),
         ("grpc", grpc::all()),
+        ("telling", telling::all()),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use model::{Clock, Error};
+use proto::access_log::access_log_client::AccessLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -18,6 +19,7 @@ pub struct Deps {
     pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
     pub session_issuer: SessionIssuerClient<GrpcChannel>,
     pub notifier: NotifierClient<GrpcChannel>,
+    pub access_log: AccessLogClient<GrpcChannel>,
     pub feeds: Feeds,
     pub clock: Arc<dyn Clock>,
 }
@@ -49,6 +51,7 @@ impl Deps {
             policy_evaluator: PolicyEvaluatorClient::new(feeds.policy_evaluator.clone()),
             session_issuer: SessionIssuerClient::new(feeds.session_issuer.clone()),
             notifier: NotifierClient::new(channel("notifier")?),
+            access_log: AccessLogClient::new(channel("notifier")?),
             feeds,
             clock: setting.clock.clone(),
         })

@@ -10,6 +10,7 @@
 //! | [`observe`] | request ids, the log line, headers of every response |
 //! | [`listen`] | connections |
 
+pub mod access_log;
 pub mod alerting;
 pub mod answer;
 pub mod apps;
@@ -36,6 +37,7 @@ use authenticate::Keys;
 use axum::middleware::{from_fn_with_state, map_request};
 use model::Clock;
 use problem::Problem;
+use proto::access_log::access_log_client::AccessLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -50,6 +52,7 @@ pub struct App {
     pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
     pub session_issuer: SessionIssuerClient<GrpcChannel>,
     pub notifier: NotifierClient<GrpcChannel>,
+    pub access_log: AccessLogClient<GrpcChannel>,
     pub feeds: Feeds,
     pub clock: Arc<dyn Clock>,
     pub keys: Keys,
@@ -68,8 +71,10 @@ pub fn router(app: App) -> axum::Router {
         .merge(groups::routes())
         .merge(organizations::routes())
         .merge(keys::routes())
-        .merge(alerting::routes());
-    let ours = Router::new().merge(failure_mode::routes()).merge(keys::own_routes());
+        .merge(alerting::routes())
+        .merge(access_log::routes());
+    let ours =
+        Router::new().merge(failure_mode::routes()).merge(keys::own_routes()).merge(access_log::own_routes());
     let of_an_account = |routes: Router| {
         routes
             .method_not_allowed_fallback(async || Problem::wrong_method())

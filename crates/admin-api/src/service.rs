@@ -18,10 +18,20 @@ pub fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
     if !problems.is_empty() {
         return Err(Error::invalid("admin_api", problems.join("; ")));
     }
-    let Deps { listener, token_registry, policy_evaluator, session_issuer, notifier, feeds, clock } = deps;
+    let Deps {
+        listener,
+        token_registry,
+        policy_evaluator,
+        session_issuer,
+        notifier,
+        access_log,
+        feeds,
+        clock,
+    } = deps;
     let policy_evaluator = policy_evaluator.max_decoding_message_size(LARGEST_ANSWER);
     let keys = http::authenticate::Keys::new(&config.api_tokens);
-    let app = App { token_registry, policy_evaluator, session_issuer, notifier, feeds, clock, keys };
+    let app =
+        App { token_registry, policy_evaluator, session_issuer, notifier, access_log, feeds, clock, keys };
     let router = http::router(app);
     let server = Worker::new("REST API", move |stop| listen::serve(listener, router, stop));
     Ok(Assembly { workers: vec![server], ..Assembly::default() })

@@ -4,6 +4,7 @@
 //! refusal names the field by its JSON pointer. `null` is the same as absent: Terraform writes it for what was removed.
 //! Values are bounded and judged by the services that own them; here only their shape is.
 
+pub mod access_log;
 pub mod alert;
 pub mod application;
 pub mod destinations;

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `gateway` | a session and a header pair, warm, against the same proxy with the checks off |
+//! | `ext_authz` | Envoy's question, warm, against servers that give one answer |
 //! | `exchange` | a credential for a session, cold, against one signature and one read |
 //! | `evaluation` | the policy engine on one core |
 //! | `propagation` | a revocation until every replica has confirmed it, against a message and its answers |
@@ -25,6 +26,7 @@ mod apply;
 mod cpu;
 mod evaluation;
 mod exchange;
+mod ext_authz;
 mod follower;
 mod gateway;
 mod load;
@@ -112,6 +114,8 @@ enum Name {
     Session,
     /// The gateway with a Client ID and Client Secret that it has exchanged before.
     HeaderPair,
+    /// Envoy's question at the gateway's second front.
+    ExtAuthz,
     /// A Client ID and Client Secret that nobody has seen, for a session.
     Exchange,
     /// Decisions of the policy engine.
@@ -189,6 +193,12 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     if [Name::Session, Name::HeaderPair, Name::Exchange].into_iter().any(|name| arguments.wants(name)) {
         through_the_services(arguments, &mut report)?;
+    }
+    if arguments.wants(Name::ExtAuthz) {
+        let stage = Stage::set().context("starting the threads")?;
+        let world = stage.server.block_on(World::open(world::Kind::Empty, stage.upstream))?;
+        report.sections.extend(ext_authz::measure(arguments, &stage, &world)?);
+        stage.server.block_on(world.close())?;
     }
     if arguments.wants(Name::Propagation) {
         report.sections.extend(propagation::measure(arguments)?);

@@ -47,6 +47,8 @@ pub struct Pair {
 /// Running services.
 pub struct World {
     pub gateway: SocketAddr,
+    /// The gateway's second front.
+    pub ext_authz: SocketAddr,
     pub operator: Operator,
     pub account: AccountId,
     /// Its one policy admits any service token.
@@ -69,11 +71,13 @@ impl World {
         let (listener, admin) =
             (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
         let gateway = listener.local_addr()?;
+        let asked = TcpListener::bind("127.0.0.1:0").await?;
+        let ext_authz = asked.local_addr()?;
         let key = |byte| Zeroizing::new(vec![byte; 32]);
         let Embedded { workers, ready, operator } = embedded::assemble(embedded::Options {
             data_dir: databases.clone(),
             gateway: listener,
-            ext_authz: None,
+            ext_authz: Some(asked),
             forward_auth: None,
             admin,
             proxy: Proxy {
@@ -102,6 +106,7 @@ impl World {
         tokio::time::timeout(Duration::from_secs(20), wait).await.context("the gateway got no lease")?;
         let mut world = Self {
             gateway,
+            ext_authz,
             operator,
             account,
             application: String::new(),

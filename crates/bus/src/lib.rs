@@ -9,10 +9,14 @@
 //! - publishing is bounded in time, whatever is broken;
 //! - a lost connection comes back by itself and the subscriptions with it: a subscriber sees only a gap.
 //!
+//! A message that is published within a trace carries it, as the headers `traceparent` and `tracestate`; whoever takes it
+//! with [`Subscription::receive`] can go on with it.
+//!
 //! To add an adapter: one file, one arm in [`connect`] and [`Subscription`], one line in `conformance.rs`.
 
 mod memory;
 mod nats;
+mod trace;
 
 #[cfg(test)]
 mod conformance;
@@ -24,6 +28,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::{Error, ErrorKind};
 use std::sync::Arc;
+use telemetry::trace::Carrier;
 
 /// Largest payload, in bytes.
 pub const LARGEST_PAYLOAD: usize = 1 << 20;
@@ -57,13 +62,20 @@ pub trait Bus: Send + Sync {
     async fn subscribe_shared(&self, subject: &str, group: &str) -> Result<Subscription, Error>;
 }
 
+/// A payload, and the trace that it was published in.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub payload: Bytes,
+    pub trace: Carrier,
+}
+
 /// A stream of payloads. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct Subscription(Source);
 
 #[derive(Debug)]
 enum Source {
-    Memory(tokio::sync::mpsc::Receiver<Bytes>),
+    Memory(tokio::sync::mpsc::Receiver<Message>),
     Nats(async_nats::Subscriber),
 }
 
@@ -71,9 +83,14 @@ impl Subscription {
     /// The next payload; waits for it as long as it takes. `None`: the bus has ended for good. No message is lost
     /// when the returned future is dropped.
     pub async fn next(&mut self) -> Option<Bytes> {
+        self.receive().await.map(|message| message.payload)
+    }
+
+    /// The same, with the trace that the message belongs to.
+    pub async fn receive(&mut self) -> Option<Message> {
         match &mut self.0 {
             Source::Memory(messages) => messages.recv().await,
-            Source::Nats(messages) => futures::StreamExt::next(messages).await.map(|message| message.payload),
+            Source::Nats(messages) => futures::StreamExt::next(messages).await.map(nats::read),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Within one process.
 
-use crate::{BACKLOG, Bus, Source, Subscription, check_group, check_message, check_subject};
+use crate::{BACKLOG, Bus, Message, Source, Subscription, check_group, check_message, check_subject, trace};
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::Error;
@@ -17,13 +17,13 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct Topic {
-    subscribers: Vec<Sender<Bytes>>,
+    subscribers: Vec<Sender<Message>>,
     groups: HashMap<String, Group>,
 }
 
 #[derive(Debug, Default)]
 struct Group {
-    members: Vec<Sender<Bytes>>,
+    members: Vec<Sender<Message>>,
     /// Counts messages, so that members take turns.
     turn: usize,
 }
@@ -43,12 +43,12 @@ impl Memory {
 }
 
 impl Topic {
-    fn deliver(&mut self, payload: &Bytes) {
+    fn deliver(&mut self, message: &Message) {
         self.subscribers.retain(|subscriber| {
-            !matches!(subscriber.try_send(payload.clone()), Err(TrySendError::Closed(_)))
+            !matches!(subscriber.try_send(message.clone()), Err(TrySendError::Closed(_)))
         });
         for group in self.groups.values_mut() {
-            group.deliver(payload);
+            group.deliver(message);
         }
         self.groups.retain(|_, group| !group.members.is_empty());
     }
@@ -68,7 +68,7 @@ impl Topic {
 
 impl Group {
     /// To the member whose turn it is, or to the first after it that has room.
-    fn deliver(&mut self, payload: &Bytes) {
+    fn deliver(&mut self, message: &Message) {
         self.members.retain(|member| !member.is_closed());
         let count = self.members.len();
         if count == 0 {
@@ -78,7 +78,7 @@ impl Group {
         self.turn = self.turn.wrapping_add(1);
         let in_turn = self.members.iter().cycle().skip(start).take(count);
         for member in in_turn {
-            if member.try_send(payload.clone()).is_ok() {
+            if member.try_send(message.clone()).is_ok() {
                 return;
             }
         }
@@ -89,9 +89,11 @@ impl Group {
 impl Bus for Memory {
     async fn publish(&self, subject: &str, payload: Bytes) -> Result<(), Error> {
         check_message(subject, &payload)?;
+        let span = trace::publishing("memory", subject);
+        let message = Message { payload, trace: span.carrier() };
         let mut topics = self.topics.lock();
         if let Some(topic) = topics.get_mut(subject) {
-            topic.deliver(&payload);
+            topic.deliver(&message);
             if topic.is_unused() {
                 topics.remove(subject);
             }

@@ -1,14 +1,18 @@
 //! Between processes.
 
-use crate::{BACKLOG, Bus, Source, Subscription, check_group, check_message, check_subject};
+use crate::{BACKLOG, Bus, Message, Source, Subscription, check_group, check_message, check_subject, trace};
 use async_nats::connection::State;
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, PublishErrorKind, ServerAddr};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, PublishErrorKind, ServerAddr};
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{Error, ErrorKind};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use telemetry::trace::Carrier;
+
+const PARENT: &str = "traceparent";
+const STATE: &str = "tracestate";
 
 /// Longest wait for the first connection.
 const DIAL_LIMIT: Duration = Duration::from_secs(2);
@@ -102,9 +106,15 @@ impl Bus for Nats {
         if self.client.connection_state() != State::Connected {
             return Err(Error::unavailable("the bus", "NATS is not connected"));
         }
-        let subject = subject.to_owned();
+        let span = trace::publishing("nats", subject);
+        let (carrier, subject) = (span.carrier(), subject.to_owned());
         within(CALL_LIMIT, async {
-            match self.client.publish(subject, payload).await {
+            let outcome = if carrier.is_empty() {
+                self.client.publish(subject, payload).await
+            } else {
+                self.client.publish_with_headers(subject, headers(&carrier), payload).await
+            };
+            match outcome {
                 Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
                     // Unlike the others this is no outage: the server allows less than we do.
                     tracing::error!(%error, "NATS refuses a message for its size: max_payload must be 1 MiB");
@@ -126,6 +136,30 @@ impl Bus for Nats {
         check_group(group)?;
         self.subscribe_as(subject, Some(group)).await
     }
+}
+
+fn headers(Carrier { parent, state }: &Carrier) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [(PARENT, parent), (STATE, state)] {
+        if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+/// A message as it came.
+pub(crate) fn read(message: async_nats::Message) -> Message {
+    let said = |name: &str| {
+        let value = message.headers.as_ref()?.get(name)?.as_str();
+        (value.len() <= 512).then(|| value.to_owned())
+    };
+    let trace = if telemetry::trace::is_on() {
+        Carrier { parent: said(PARENT), state: said(STATE) }
+    } else {
+        Carrier::default()
+    };
+    Message { payload: message.payload, trace }
 }
 
 async fn within<T, E>(limit: Duration, call: impl Future<Output = Result<T, E>>) -> Result<T, Error>

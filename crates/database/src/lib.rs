@@ -10,18 +10,26 @@ mod connect;
 mod error;
 pub mod migrations;
 mod statement;
+mod trace;
 
 pub use connect::Database;
 pub use error::failed;
 pub use sqlx;
+pub use trace::span;
 
 /// Runs `$body` with `$pool` bound to the pool of whichever database it is.
 #[macro_export]
 macro_rules! with {
     ($database:expr, |$pool:ident| $body:expr) => {
         match $database {
-            $crate::Database::Postgres($pool) => $body,
-            $crate::Database::Sqlite($pool) => $body,
+            $crate::Database::Postgres($pool) => {
+                let _span = $crate::span("postgresql", file!(), line!());
+                $body
+            }
+            $crate::Database::Sqlite($pool) => {
+                let _span = $crate::span("sqlite", file!(), line!());
+                $body
+            }
         }
     };
 }
@@ -34,12 +42,14 @@ macro_rules! transaction {
     ($database:expr, |$tx:ident| $body:expr) => {
         match $database {
             $crate::Database::Postgres(pool) => {
+                let _span = $crate::span("postgresql", file!(), line!());
                 let mut $tx = pool.begin().await.map_err($crate::failed)?;
                 let value = $body;
                 $tx.commit().await.map_err($crate::failed)?;
                 value
             }
             $crate::Database::Sqlite(pool) => {
+                let _span = $crate::span("sqlite", file!(), line!());
                 let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err($crate::failed)?;
                 let value = $body;
                 $tx.commit().await.map_err($crate::failed)?;

@@ -54,6 +54,7 @@ impl Decisions {
             exchange: Exchange::new(nobody, true, &Throttle::default(), clock),
             usage: Arc::default(),
             fallbacks: Arc::default(),
+            decisions: Arc::default(),
         };
         Ok(Self { gatekeeper })
     }

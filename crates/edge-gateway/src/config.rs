@@ -92,6 +92,9 @@ pub struct Proxy {
     /// Country database in `MaxMind`'s format.
     #[serde(default)]
     pub country_database: Option<PathBuf>,
+    /// `[edge_gateway.decisions]`: what is told of each decision.
+    #[serde(default)]
+    pub decisions: crate::decisions::Settings,
     #[serde(default)]
     pub throttle: Throttle,
     /// Forward everything unjudged: the floor of a measurement. Refused outside benchmarks.
@@ -143,4 +146,39 @@ fn url_problem(url: &str) -> Option<String> {
     (!is_one).then(|| {
         format!("edge_gateway.upstream: \"{url}\" is not http://host:port, https://…, h2c://… or h2://…")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn config(forward_auth: &Value) -> serde_json::Result<Config> {
+        let rest =
+            json!({ "listen": "127.0.0.1:1", "name": "a", "bus": "nats://b", "forward_auth": forward_auth });
+        serde_json::from_value(rest)
+    }
+
+    #[test]
+    fn other_proxies_are_nobody_unless_they_are_listed() {
+        assert!(
+            config(&json!({ "listen": "127.0.0.1:2" }))
+                .unwrap()
+                .forward_auth
+                .unwrap()
+                .trusted_proxies
+                .is_empty()
+        );
+        let listed = config(&json!({ "listen": "127.0.0.1:2", "trusted_proxies": ["10.0.0.0/8"] })).unwrap();
+        assert_eq!(
+            (listed.forward_auth.as_ref().unwrap().trusted_proxies.len(), listed.problems()),
+            (1, Vec::new())
+        );
+        for wrong in [json!({}), json!({ "listen": "127.0.0.1:2", "trusted": [] }), json!({ "listen": "2" })]
+        {
+            assert!(config(&wrong).is_err(), "{wrong}");
+        }
+        let wrong = config(&json!({ "listen": "127.0.0.1:2", "country_header": "a b" })).unwrap();
+        assert!(wrong.problems()[0].contains("edge_gateway.forward_auth.country_header"));
+    }
 }

@@ -8,6 +8,7 @@ mod judge;
 pub use again::{Basis, Grounds};
 pub use footing::Fallback;
 
+use crate::decisions::{Decisions, Made, Ray};
 use crate::exchange::{Exchange, Exchanged, Question};
 use crate::fallbacks::Fallbacks;
 use crate::knowledge::Knowledge;
@@ -21,7 +22,7 @@ use directory::{Application, Snapshot};
 use footing::Footing;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
-use model::{Clock, PolicyId};
+use model::{BootTime, Clock, PolicyId};
 use policy::{Certificate, CountryCode, Decision, Facts, Outcome};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -74,6 +75,7 @@ pub struct Gatekeeper {
     pub exchange: Exchange,
     pub usage: Arc<Usage>,
     pub fallbacks: Arc<Fallbacks>,
+    pub decisions: Arc<Decisions>,
 }
 
 /// What an exchange has just brought.
@@ -107,13 +109,68 @@ pub const ANONYMOUS: Admission = Admission {
 const UNJUDGED: Admission = Admission { basis: Basis::Unjudged, fallback: Some(Fallback::Open), ..ANONYMOUS };
 
 impl Gatekeeper {
+    /// The decision, which leaves its event.
     pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
+        self.decide_as(Ray::next(), seen).await
+    }
+
+    /// The same, of a request that has a name already.
+    pub async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {
+        self.decide_amended(ray, seen, |outcome| outcome).await
+    }
+
+    /// The same for a front that has a condition of its own.
+    pub async fn decide_amended(
+        &self,
+        ray: Ray,
+        seen: &Seen<'_>,
+        amend: impl FnOnce(Result<Admission, Refused>) -> Result<Admission, Refused>,
+    ) -> Result<Admission, Refused> {
+        let begun = self.begin();
+        let outcome = amend(self.decide_untold(seen).await);
+        self.tell(ray, seen, begun, &outcome);
+        outcome
+    }
+
+    /// The same, if nobody needs to be asked.
+    pub fn decide_at_once(
+        &self,
+        seen: &Seen<'_>,
+        amend: impl FnOnce(Result<Admission, Refused>) -> Result<Admission, Refused>,
+    ) -> Option<Result<Admission, Refused>> {
+        let begun = self.begin();
+        let (application, Now::Decided(outcome)) = self.decide_now(seen, None) else { return None };
+        let outcome = amend(self.conclude(application, outcome));
+        self.tell(Ray::next(), seen, begun, &outcome);
+        Some(outcome)
+    }
+
+    /// Read only where somebody is told of the decision.
+    fn begin(&self) -> Option<BootTime> {
+        self.decisions.is_on().then(|| self.clock.boot())
+    }
+
+    fn tell(&self, ray: Ray, seen: &Seen<'_>, begun: Option<BootTime>, outcome: &Result<Admission, Refused>) {
+        if let Some(begun) = begun {
+            self.decisions.record_made(self, seen, &Made { ray, begun, outcome: outcome.as_ref() });
+        }
+    }
+
+    async fn decide_untold(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
         let (application, now) = self.decide_now(seen, None);
         let outcome = match (now, &application) {
             (Now::Decided(outcome), _) => outcome,
             (Now::Exchange(pair), Some(at)) => self.decide_by_exchange(seen, pair.as_ref(), at).await,
             (Now::Exchange(_), None) => Err(Refusal::unavailable("no application")),
         };
+        self.conclude(application, outcome)
+    }
+
+    fn conclude(
+        &self,
+        application: Option<Arc<Application>>,
+        outcome: Result<Admission, Refusal>,
+    ) -> Result<Admission, Refused> {
         match outcome {
             Ok(admission) => {
                 if let (Some(application), Some(fallback)) = (&application, admission.fallback) {
@@ -237,7 +294,7 @@ fn last_known(admission: Admission) -> Admission {
     Admission { fallback: Some(Fallback::LastKnownGood), ..admission }
 }
 
-fn credential_header(application: &Application) -> Option<HeaderName> {
+pub(crate) fn credential_header(application: &Application) -> Option<HeaderName> {
     let name = application.settings.read_service_tokens_from_header.as_deref()?;
     HeaderName::from_bytes(name.as_bytes()).ok()
 }
@@ -249,16 +306,16 @@ fn as_configured(application: &Application, refusal: Refusal) -> Refusal {
 }
 
 impl<'a> Seen<'a> {
-    fn client(&self) -> Option<&'a ClientCertificate> {
+    pub(crate) fn client(&self) -> Option<&'a ClientCertificate> {
         self.certificate.map(|certificate| &**certificate)
     }
 
-    fn fingerprint(&self) -> Option<&'a [u8; 32]> {
+    pub(crate) fn fingerprint(&self) -> Option<&'a [u8; 32]> {
         self.client().map(|certificate| &certificate.fingerprint)
     }
 }
 
-fn facts(
+pub(crate) fn facts(
     address: Option<IpAddr>,
     country: Option<CountryCode>,
     certificate: Option<&ClientCertificate>,

@@ -124,8 +124,11 @@ impl Exchange {
         if let Some(attempt) = attempt {
             match &outcome {
                 Ok(_) => attempt.was_right(),
-                Err(refusal) if refusal.status == StatusCode::FORBIDDEN => attempt.was_right(),
-                Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => drop(attempt),
+                Err(refusal) if refusal.names_no_token() => drop(attempt),
+                // Disabled, expired, or not admitted: only its holder is told so.
+                Err(Refusal { status: StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED, .. }) => {
+                    attempt.was_right();
+                }
                 Err(_) => attempt.was_not_judged(),
             }
         }

@@ -22,6 +22,7 @@ mod wire;
 pub use server::Server;
 
 use crate::decide::{Admission, Gatekeeper, Refused, Seen};
+use crate::decisions::Ray;
 use crate::endpoints;
 use crate::measure::{self, Measures};
 use crate::refusal::Refusal;
@@ -32,28 +33,84 @@ use check::Check;
 use grpc::{Code, Failure};
 use http::StatusCode;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Answers Envoy's questions.
 pub struct Authorizer {
-    pub gatekeeper: Arc<Gatekeeper>,
-    pub origin: Arc<Origin>,
-    pub measures: Measures,
+    gatekeeper: Arc<Gatekeeper>,
+    origin: Arc<Origin>,
+    measures: Measures,
     /// Clients reach Envoy by https, even where it does not say so.
-    pub is_https: bool,
+    is_https: bool,
+    waiting: Arc<Semaphore>,
 }
 
+/// How many questions may wait for somebody else's answer; more fail.
+const WAITING: usize = 1024;
+/// How long each may.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Authorizer {
+    pub fn new(gatekeeper: Arc<Gatekeeper>, origin: Arc<Origin>, is_https: bool) -> Self {
+        let waiting = Arc::new(Semaphore::new(WAITING));
+        Self { gatekeeper, origin, measures: Measures::new(), is_https, waiting }
+    }
+
     /// One question, one answer. A failure is for what nobody can decide: Envoy's own failure mode says what becomes of it.
-    async fn check(&self, message: &Bytes) -> Result<Vec<u8>, Failure> {
-        let check = Check::read(message).map_err(|wire::Malformed| {
-            Failure::new(Code::InvalidArgument, "the message is no CheckRequest of an HTTP request")
-        })?;
-        let asked = match Asked::read(&check, message, &self.origin).and_then(not_ours) {
-            Ok(asked) => asked,
-            Err(refusal) => return Ok(refuse(&refusal)),
+    async fn check(self: &Arc<Self>, message: Bytes) -> Result<Vec<u8>, Failure> {
+        let question = match Question::read(&message, &self.origin) {
+            Ok(question) => question,
+            Err(Unreadable::Malformed) => {
+                let message = "the message is no CheckRequest of an HTTP request";
+                return Err(Failure::new(Code::InvalidArgument, message));
+            }
+            Err(Unreadable::Refused(refusal)) => return Ok(refuse(&refusal)),
         };
-        match self.decide(&check, &asked).await {
-            Ok(admission) => Ok(answer::allowed(self, &check, &asked, &admission)),
+        let clock = &*self.gatekeeper.clock;
+        let begun = Measures::begin(clock);
+        let pinned = |outcome| question.pinned(outcome);
+        if let Some(outcome) = self.gatekeeper.decide_at_once(&question.seen(), pinned) {
+            self.measures.decided(&outcome, begun, clock);
+            return self.answer(&question, outcome);
+        }
+        drop(question);
+        self.wait(message).await
+    }
+
+    /// Envoy waits for less time than an exchange may take. One that was begun goes on when nobody waits any longer, so that
+    /// whoever asks next finds the session.
+    async fn wait(self: &Arc<Self>, message: Bytes) -> Result<Vec<u8>, Failure> {
+        let unavailable = |message| Failure::new(Code::Unavailable, message);
+        let place = self.waiting.clone().try_acquire_owned();
+        let place = place.map_err(|_| unavailable("too many credentials are being checked; retry"))?;
+        let authorizer = self.clone();
+        let answer = tokio::spawn(async move {
+            let _place = place;
+            tokio::time::timeout(PATIENCE, authorizer.check_by_asking(&message)).await
+        });
+        let undecided = || unavailable("nobody has decided in time; retry");
+        answer.await.ok().and_then(Result::ok).ok_or_else(undecided)?
+    }
+
+    async fn check_by_asking(&self, message: &Bytes) -> Result<Vec<u8>, Failure> {
+        let question = Question::read(message, &self.origin)
+            .map_err(|_| Failure::new(Code::InvalidArgument, "the message has changed"))?;
+        let clock = &*self.gatekeeper.clock;
+        let begun = Measures::begin(clock);
+        let pinned = |outcome| question.pinned(outcome);
+        let outcome = self.gatekeeper.decide_amended(Ray::next(), &question.seen(), pinned).await;
+        self.measures.decided(&outcome, begun, clock);
+        self.answer(&question, outcome)
+    }
+
+    fn answer(
+        &self,
+        question: &Question<'_>,
+        outcome: Result<Admission, Refused>,
+    ) -> Result<Vec<u8>, Failure> {
+        match outcome {
+            Ok(admission) => Ok(answer::allowed(self, &question.check, &question.asked, &admission)),
             Err(Refused { refusal, .. }) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => {
                 Err(Failure::new(Code::Unavailable, refusal.message))
             }
@@ -61,23 +118,41 @@ impl Authorizer {
         }
     }
 
-    async fn decide(&self, check: &Check<'_>, asked: &Asked<'_>) -> Result<Admission, Refused> {
-        let Asked { target, method, headers, address, country } = asked;
-        let (address, country) = (*address, *country);
-        // What the client presented to Envoy is not told to us in a way that could not be forged on the way.
-        let seen = Seen { target, method, headers, address, country, certificate: None, is_in_clear: false };
-        let clock = &*self.gatekeeper.clock;
-        let begun = Measures::begin(clock);
-        let outcome = match check.application {
-            Some(aud) => pinned(aud, self.gatekeeper.decide(&seen).await),
-            None => self.gatekeeper.decide(&seen).await,
-        };
-        self.measures.decided(&outcome, begun, clock);
-        outcome
-    }
-
     fn is_serving(&self) -> bool {
         self.gatekeeper.knowledge.is_current(&*self.gatekeeper.clock)
+    }
+}
+
+/// What Envoy asks, and as the decision sees it.
+struct Question<'m> {
+    check: Check<'m>,
+    asked: Asked<'m>,
+}
+
+enum Unreadable {
+    Malformed,
+    Refused(Refusal),
+}
+
+impl<'m> Question<'m> {
+    fn read(message: &'m Bytes, origin: &Origin) -> Result<Self, Unreadable> {
+        let check = Check::read(message).map_err(|wire::Malformed| Unreadable::Malformed)?;
+        let asked = Asked::read(&check, message, origin).and_then(not_ours).map_err(Unreadable::Refused)?;
+        Ok(Self { check, asked })
+    }
+
+    fn seen(&self) -> Seen<'_> {
+        let Asked { target, method, headers, address, country } = &self.asked;
+        let (address, country) = (*address, *country);
+        // What the client presented to Envoy is Envoy's to judge.
+        Seen { target, method, headers, address, country, certificate: None, is_in_clear: false }
+    }
+
+    fn pinned(&self, outcome: Result<Admission, Refused>) -> Result<Admission, Refused> {
+        match self.check.application {
+            Some(aud) => pinned(aud, outcome),
+            None => outcome,
+        }
     }
 }
 

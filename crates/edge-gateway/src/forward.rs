@@ -13,8 +13,10 @@ mod upstream;
 use crate::answer::{Body, refusal};
 use crate::config::{self, Limits, Proxy};
 use crate::decide::{Admission, Fallback};
+use crate::decisions::Ray;
 use crate::refusal::Refusal;
 use crate::request::canonical::Target;
+use crate::request::method::method_name;
 use crate::request::{credential, headers, upgrade};
 use crate::rides::{Ride, Ticket};
 use futures::future::join_all;
@@ -29,6 +31,7 @@ use reach::Busy;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
+use telemetry::trace::{Kind, Span};
 use tunnel::Change;
 use upload::{Failure, Patience, Upload};
 use upstream::Upstream;
@@ -61,6 +64,8 @@ pub struct Onward<'u> {
     country: Option<(HeaderName, HeaderValue)>,
     /// Why it was let through without live leases.
     fallback: Option<Fallback>,
+    /// The request's name, which the application is told.
+    pub ray: Option<Ray>,
     /// With which it may ride; none where nothing is judged.
     pub ticket: Option<Ticket>,
     /// It may change the protocol.
@@ -118,7 +123,17 @@ impl Upstreams {
         let authority = target.authority();
         let uri = upstream.uri(target, &authority, given).ok_or_else(unknown)?;
         let host = HeaderValue::try_from(authority).map_err(|_| unknown())?;
-        Ok(Onward { upstream, uri, host, address, country, fallback: None, ticket: None, may_upgrade: false })
+        Ok(Onward {
+            upstream,
+            uri,
+            host,
+            address,
+            country,
+            fallback: None,
+            ray: None,
+            ticket: None,
+            may_upgrade: false,
+        })
     }
 
     /// Sends an admitted request on.
@@ -146,11 +161,20 @@ impl Upstreams {
         let takes_trailers = takes_line && trailers::are_taken(&parts.headers);
         let body = Upload::new(body, self.client_patience_for(&parts.headers, upstream), upload_ride.clone());
         self.rewrite(&mut parts, onward, assertion, change.as_ref());
+        let call = Span::child(Kind::Client, || method_name(&parts.method).to_owned());
+        call.carrier().put(&mut parts.headers);
+        call.set("http.request.method", || method_name(&parts.method));
+        call.set("server.address", || upstream.address().map(ToString::to_string).unwrap_or_default());
         let answered = self.answered(upstream, Request::from_parts(parts, body), upload_ride.as_ref()).await;
         let mut response = match answered {
             Ok(response) => response,
-            Err(because) => return (refusal(&because, None), None),
+            Err(because) => {
+                call.fail(&because.reason);
+                return (refusal(&because, None), None);
+            }
         };
+        call.set("http.response.status_code", || i64::from(response.status().as_u16()));
+        drop(call);
         let changes = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let is_open = changes || !response.body().is_end_stream();
         let ride = upload_ride.or_else(|| ticket.filter(|_| is_open).map(Ticket::board));

@@ -9,7 +9,7 @@
 //! | `server` | the listener, and who may ask |
 //! | `told` | one header that a proxy must set |
 //! | `auth_request` | `/authz/auth-request`: nginx |
-//! | `forwarded` | `/authz/forward-auth`: Caddy, Traefik, HAProxy |
+//! | `forwarded` | `/authz/forward-auth`: Caddy, Traefik, `HAProxy` |
 //! | `ext_authz` | `/authz/ext-authz/…`: Envoy over HTTP |
 //! | `answer` | what a proxy is answered |
 //!

@@ -7,6 +7,7 @@
 //! | `knowledge` | what is known here: policies, revocations, keys, and the leases on them |
 //! | `session` | sessions that were verified, and how they are remembered |
 //! | `decide` | the decision |
+//! | [`decisions`] | what is told of each |
 //! | `fallbacks` | what was admitted without live leases, counted |
 //! | `exchange` | a Client ID and Client Secret become a session, once for many |
 //! | `forward` | the way to the application and back |
@@ -25,6 +26,7 @@ mod answer;
 pub mod bench;
 pub mod config;
 mod decide;
+pub mod decisions;
 pub mod deps;
 mod endpoints;
 mod exchange;

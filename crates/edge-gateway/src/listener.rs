@@ -18,10 +18,12 @@ pub mod proxy_protocol;
 mod serving;
 mod socket;
 mod tls;
+mod traced;
 pub mod wire;
 
 use crate::answer::{self, Body};
 use crate::decide::{ANONYMOUS, Admission, Gatekeeper, Grounds, Refused, Seen};
+use crate::decisions::{CF_RAY, Ray};
 use crate::endpoints;
 use crate::forward::{Onward, Upstreams};
 use crate::measure::{self, Measures};
@@ -90,9 +92,25 @@ struct Connection {
 
 impl Gateway {
     async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+        let ray = Ray::next();
+        let mut answer = if telemetry::trace::is_on() {
+            self.answer_traced(request, connection, ray).await
+        } else {
+            self.answer_as(ray, request, connection).await
+        };
+        answer.headers_mut().insert(CF_RAY, ray.header());
+        answer
+    }
+
+    async fn answer_as(
+        &self,
+        ray: Ray,
+        request: Request<Incoming>,
+        connection: &Connection,
+    ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let asks = parts.version != Version::HTTP_2 && connection.handshake.next();
-        let (mut answer, tunnel) = match self.judge(&parts, connection).await {
+        let (mut answer, tunnel) = match self.judge(&parts, connection, ray).await {
             Ok(Judged::Onward(mut onward, admission)) => {
                 onward.may_upgrade = asks;
                 self.upstreams.forward(parts, body, *onward, admission).await
@@ -114,7 +132,7 @@ impl Gateway {
         answer
     }
 
-    async fn judge(&self, parts: &Parts, connection: &Connection) -> Result<Judged<'_>, Refused> {
+    async fn judge(&self, parts: &Parts, connection: &Connection, ray: Ray) -> Result<Judged<'_>, Refused> {
         let Connection { peer, secured, is_in_clear, .. } = connection;
         if parts.headers.len() > self.serving.headers {
             return Err(nowhere(too_many_headers()));
@@ -143,7 +161,7 @@ impl Gateway {
             is_in_clear: *is_in_clear,
         };
         let decided_at = self.rides.changes();
-        let admission = if self.is_unguarded { ANONYMOUS } else { self.decide(&seen).await? };
+        let admission = if self.is_unguarded { ANONYMOUS } else { self.decide_as(ray, &seen).await? };
         let country_said = self
             .origin
             .country_header
@@ -151,6 +169,7 @@ impl Gateway {
             .zip(country.and_then(|country| HeaderValue::try_from(country.to_string()).ok()));
         let mut onward =
             self.upstreams.onward(&target, &parts.uri, address, country_said).map_err(nowhere)?;
+        onward.ray = Some(ray);
         onward.ticket = (!self.is_unguarded).then(|| {
             let mut grounds = Grounds::new(&target, address, country, admission.basis.clone());
             grounds.certificate = certificate.cloned();
@@ -159,10 +178,15 @@ impl Gateway {
         Ok(Judged::Onward(Box::new(onward), admission))
     }
 
+    /// For fronts whose requests have no name of their own yet.
     pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
+        self.decide_as(Ray::next(), seen).await
+    }
+
+    async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
-        let outcome = self.gatekeeper.decide(seen).await;
+        let outcome = self.gatekeeper.decide_as(ray, seen).await;
         self.measures.decided(&outcome, begun, clock);
         outcome
     }

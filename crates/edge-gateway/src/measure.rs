@@ -20,16 +20,21 @@ pub struct Measures {
     admitted: Counter,
     /// Let through without identity.
     passed: Counter,
-    decision: Histogram,
+    admitted_in: Histogram,
+    passed_in: Histogram,
+    refused_in: Histogram,
 }
 
 impl Measures {
     pub fn new() -> Self {
         let decided = |outcome| counter!("sallyport_requests_total", "outcome" => outcome, "reason" => "");
+        let timed = |outcome| histogram!("sallyport_decision_seconds", "outcome" => outcome);
         Self {
             admitted: decided("admitted"),
             passed: decided("passed"),
-            decision: histogram!("sallyport_decision_seconds"),
+            admitted_in: timed("admitted"),
+            passed_in: timed("passed"),
+            refused_in: timed("refused"),
         }
     }
 
@@ -41,13 +46,22 @@ impl Measures {
     }
 
     pub fn decided(&self, outcome: &Result<Admission, Refused>, begun: Option<BootTime>, clock: &dyn Clock) {
-        match outcome {
-            Ok(Admission { basis: Basis::Session(_), .. }) => self.admitted.increment(1),
-            Ok(_) => self.passed.increment(1),
-            Err(Refused { refusal, .. }) => refused(refusal),
-        }
+        let took = match outcome {
+            Ok(Admission { basis: Basis::Session(_), .. }) => {
+                self.admitted.increment(1);
+                &self.admitted_in
+            }
+            Ok(_) => {
+                self.passed.increment(1);
+                &self.passed_in
+            }
+            Err(Refused { refusal, .. }) => {
+                refused(refusal);
+                &self.refused_in
+            }
+        };
         if let Some(begun) = begun {
-            self.decision.record(clock.boot().since(begun).as_secs_f64());
+            took.record(clock.boot().since(begun).as_secs_f64());
         }
     }
 }

@@ -52,6 +52,11 @@ impl Refusal {
         Self { retry_s, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "ATTEMPTS_THROTTLED", message) }
     }
 
+    /// Whether the credential is nobody's, as far as its holder is told.
+    pub fn names_no_token(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED && self.reason == "TOKEN_UNKNOWN"
+    }
+
     /// Seconds for `Retry-After`, if retrying makes sense: up to two more than needed, so that not all come back at once.
     pub fn retry_after(&self) -> Option<u64> {
         let is_passing =

@@ -1,5 +1,6 @@
 use crate::config::{Limits, Proxy};
 use crate::decide::Gatekeeper;
+use crate::decisions::Decisions;
 use crate::deps::Deps;
 use crate::exchange::Exchange;
 use crate::ext_authz::{Authorizer, Server};
@@ -43,6 +44,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let exchange =
         Exchange::new(deps.session_issuer.clone(), proxy.is_https(), &proxy.throttle, deps.clock.clone());
     let (usage, fallbacks) = (Arc::new(Usage::default()), Arc::new(Fallbacks::default()));
+    let decisions = Arc::new(Decisions::new(proxy.decisions));
     let gatekeeper = Arc::new(Gatekeeper {
         knowledge: knowledge.clone(),
         clock: deps.clock.clone(),
@@ -52,17 +54,13 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         exchange,
         usage: usage.clone(),
         fallbacks: fallbacks.clone(),
+        decisions: decisions.clone(),
     });
     let rides = Arc::new(Rides::new(gatekeeper.clone(), knowledge.changes.clone()));
     let draining = CancellationToken::new();
     let origin =
         Arc::new(Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries });
-    let authorizer = Authorizer {
-        gatekeeper: gatekeeper.clone(),
-        origin: origin.clone(),
-        measures: Measures::new(),
-        is_https: proxy.is_https,
-    };
+    let authorizer = Authorizer::new(gatekeeper.clone(), origin.clone(), proxy.is_https);
     let gateway = Arc::new(Gateway {
         gatekeeper,
         rides: rides.clone(),
@@ -80,10 +78,15 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         places: Arc::new(Semaphore::new(limits.max_connections().min(Semaphore::MAX_PERMITS))),
         drain: Drain { delay: limits.drain_delay(), patience: limits.drain(), begun: draining.clone() },
     });
-    let Deps { listener, ext_authz, forward_auth, clock, bus, .. } = deps;
+    let Deps { listener, ext_authz, forward_auth, clock, bus, name, .. } = deps;
     let judging = served.clone();
     workers.push(Worker::new("edge-gateway rides", async move |_| {
         rides.keep_judging(judging).await;
+        Ok(())
+    }));
+    let (telling, told_on) = (served.clone(), bus.clone());
+    workers.push(Worker::new("edge-gateway decisions", async move |_| {
+        decisions.keep_telling(told_on, name, telling).await;
         Ok(())
     }));
     let served = Arc::new(served.drop_guard());

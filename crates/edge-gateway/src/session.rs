@@ -86,6 +86,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_more_are_remembered_than_there_is_room_for() {
+        let remembered = remember::<u32>(1_000);
+        for number in 0..20_000_u32 {
+            remembered.insert(Key::of_token(&number.to_string()), Arc::new(number));
+        }
+        assert!((500..=1_000).contains(&remembered.len()), "{}", remembered.len());
+    }
+
+    #[test]
     fn a_session_and_its_place_take_less_than_two_hundred_bytes() {
         // Two counters before the session, the allocator's word, and the place in the cache: key, pointer, state, links.
         let allocated = (size_of::<Session>() + 16 + 8).next_multiple_of(16);

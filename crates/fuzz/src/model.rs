@@ -62,7 +62,8 @@ pub mod path {
 
     /// Every byte of it encoded.
     pub fn encode_all(segments: &[Vec<u8>]) -> String {
-        let segment = |segment: &Vec<u8>| segment.iter().map(|b| format!("%{b:02x}")).collect::<String>();
+        let segment =
+            |segment: &Vec<u8>| segment.iter().map(|b| format!("%{b:02x}")).collect::<Vec<_>>().concat();
         format!("/{}", segments.iter().map(segment).collect::<Vec<_>>().join("/"))
     }
 }

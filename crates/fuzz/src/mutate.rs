@@ -5,6 +5,9 @@ use fastrand::Rng;
 /// No input is longer: what lies behind a bound is reached by one that is a little longer than it.
 const LONGEST: usize = 4_096;
 
+/// What divides most inputs into parts.
+const SEPARATORS: &[u8] = b"\0\t\n\r \"%&*+,-./:;=?@\\\x7f\xff";
+
 /// A few changes of one of `inputs`: bytes, words of the dictionary, pieces of itself and of another input.
 pub fn mutate(chance: &mut Rng, inputs: &[Vec<u8>], words: &[Vec<u8>]) -> Vec<u8> {
     let pick = |chance: &mut Rng, from: &[Vec<u8>]| chance.choice(from).cloned().unwrap_or_default();
@@ -28,7 +31,7 @@ pub fn mutate(chance: &mut Rng, inputs: &[Vec<u8>], words: &[Vec<u8>]) -> Vec<u8
                 let from = chance.usize(0..=other.len());
                 input.splice(at..end, other[from..].iter().copied());
             }
-            7 => input.insert(at, *chance.choice(b"\0\t\n\r \"%&*+,-./:;=?@\\\x7f\xff").unwrap()),
+            7 => input.insert(at, chance.choice(SEPARATORS).copied().unwrap_or_default()),
             _ => drop(input.splice(at..end, pick(chance, words))),
         }
     }

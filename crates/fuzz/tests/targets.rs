@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const SEED: u64 = 0x5a11_7907;
 
 fn hold(name: &str) {
-    let target = targets::find(name).unwrap();
+    let target = targets::find(name).unwrap_or_else(|| unreachable!("no target {name}"));
     let attempt = |input: &[u8], which: &str| {
         let outcome = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
         assert!(outcome.is_ok(), "{name}: {which}: b\"{}\"", input.escape_ascii());

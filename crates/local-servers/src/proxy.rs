@@ -82,7 +82,7 @@ impl Kind {
                 words(&["-t", "-q", "-e", "stderr", "-g", &globals, "-c"], config, &[])
             }
             Self::Caddy => words(&["validate", "--adapter", "caddyfile", "--config"], config, &[]),
-            Self::HaProxy => words(&["-c", "-q", "-f"], config, &[]),
+            Self::HaProxy => words(&["-c", "-f"], config, &[]),
             Self::Traefik => return None,
         })
     }

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use local_servers::{Durability, Nats, Postgres, Redis, Search, Servers};
+use local_servers::proxy::{self, Files, Kind};
+use local_servers::{Durability, Nats, Postgres, Proxy, Redis, Search, Servers};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -315,4 +316,69 @@ async fn servers_end_when_their_starter_is_killed() -> Outcome {
     tokio::time::timeout(Duration::from_secs(20), gone).await?;
     std::fs::remove_dir_all(directory)?;
     Ok(())
+}
+
+/// The least that each of them takes.
+fn least(kind: Kind, port: u16, directory: &Path) -> Files {
+    let listen = format!("127.0.0.1:{port}");
+    let here = directory.display();
+    let files = match kind {
+        Kind::Envoy => vec![(
+            "envoy.yaml",
+            format!(
+                "static_resources: {{listeners: [{{name: l, address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}, \
+                 filter_chains: [{{filters: [{{name: envoy.filters.network.echo, typed_config: {{\"@type\": \
+                 type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo}}}}]}}]}}]}}"
+            ),
+        )],
+        Kind::Nginx => vec![(
+            "nginx.conf",
+            format!("events {{}}\nhttp {{ access_log off; server {{ listen {listen}; return 204; }} }}"),
+        )],
+        Kind::Caddy => vec![(
+            "Caddyfile",
+            format!("{{\n\tadmin off\n}}\nhttp://:{port} {{\n\tbind 127.0.0.1\n\trespond 204\n}}\n"),
+        )],
+        Kind::HaProxy => vec![(
+            "haproxy.cfg",
+            format!(
+                "defaults\n  mode http\n  timeout client 1s\n  timeout connect 1s\n  timeout server 1s\nfrontend f\n  bind {listen}\n  http-request return status 204\n"
+            ),
+        )],
+        Kind::Traefik => vec![
+            (
+                "traefik.yml",
+                format!(
+                    "entryPoints: {{web: {{address: '{listen}'}}}}\nproviders: {{file: {{filename: {here}/rules.yml}}}}\n"
+                ),
+            ),
+            ("rules.yml", "http: {}\n".to_owned()),
+        ],
+    };
+    files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+}
+
+#[tokio::test]
+async fn every_proxy_starts_and_a_drop_leaves_nothing_behind() -> Outcome {
+    for kind in Kind::ALL {
+        let configure = |port, directory: &Path| Ok(least(kind, port, directory));
+        proxy::validate(kind, &Search::workspace(), configure)?;
+        let proxy = Proxy::throwaway(kind, &Search::workspace(), configure).await?;
+        let (address, pid) = (proxy.address, proxy.server.pid().unwrap());
+        let directory = directory_of(pid);
+        assert!(TcpStream::connect(address).await.is_ok(), "{kind:?}");
+        drop(proxy);
+        assert!(TcpStream::connect(address).await.is_err(), "{kind:?}");
+        assert!(!process_is_there(pid) && !directory.exists(), "{kind:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_its_configuration_says_why() {
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Traefik) {
+        let configure = |_, _: &Path| Ok(vec![("config".to_owned(), "nonsense {".to_owned())]);
+        let error = proxy::validate(kind, &Search::workspace(), configure).unwrap_err().to_string();
+        assert!(error.contains(kind.name()) && error.lines().count() > 1, "{error}");
+    }
 }

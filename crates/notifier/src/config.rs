@@ -32,8 +32,30 @@ pub struct Config {
     /// Webhooks may lead to loopback and private addresses: for development.
     #[serde(default)]
     pub allow_private_webhooks: bool,
+    /// `nats://…`, where enforcement points say what they decided. Unset: no access log is kept.
+    #[serde(default)]
+    pub bus: Option<String>,
+    #[serde(default)]
+    pub access_log: AccessLog,
     #[serde(default = "default_callers")]
     pub callers: Callers,
+}
+
+/// `[notifier.access_log]`: what is kept of decisions. The older goes first.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessLog {
+    /// How long, a Go duration; 1m to 2160h.
+    #[serde(deserialize_with = "duration")]
+    pub retention: Duration,
+    /// How many, of all accounts together.
+    pub max_rows: u32,
+}
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self { retention: Duration::from_hours(24), max_rows: 1_000_000 }
+    }
 }
 
 /// A minute.
@@ -43,7 +65,10 @@ pub fn default_scan_interval() -> Duration {
 
 /// Who may call what, unless the configuration says otherwise.
 pub fn default_callers() -> Callers {
-    Callers::of([("admin-api", vec!["/sallyport.notifier.v1.Notifier/*".to_owned()])])
+    Callers::new([(
+        "admin-api",
+        &["/sallyport.notifier.v1.Notifier/*", "/sallyport.access_log.v1.AccessLog/*"],
+    )])
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -56,6 +81,12 @@ impl Config {
         let mut problems = self.callers.problems();
         if !(Duration::from_secs(1)..=Duration::from_hours(24)).contains(&self.scan_interval) {
             problems.push("notifier.scan_interval: must be 1s to 24h".to_owned());
+        }
+        if !(Duration::from_mins(1)..=Duration::from_hours(2160)).contains(&self.access_log.retention) {
+            problems.push("notifier.access_log.retention: must be 1m to 2160h".to_owned());
+        }
+        if self.bus.as_ref().is_some_and(|bus| bus.starts_with("memory:")) {
+            problems.push("notifier.bus: memory: serves one process only; give nats://…".to_owned());
         }
         if let Err(error) = mailer::check(&self.mailer, &self.from) {
             problems.push(format!("notifier.{}", error.message()));

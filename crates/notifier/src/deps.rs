@@ -1,6 +1,7 @@
 use crate::config::Config;
 use crate::mailer::{self, Mailer};
 use crate::secrets::SecretsKey;
+use bus::Bus;
 use database::Database;
 use model::{Clock, Error};
 use proto::token_registry::token_registry_client::TokenRegistryClient;
@@ -16,12 +17,19 @@ pub struct Deps {
     /// Asks which tokens expire, and again before each message.
     pub token_registry: TokenRegistryClient<GrpcChannel>,
     pub secrets_key: SecretsKey,
+    /// On which enforcement points say what they decided; none: no access log is kept.
+    pub bus: Option<Arc<dyn Bus>>,
 }
 
 impl Deps {
     pub async fn connect(config: &Config, setting: &Setting) -> Result<Self, Error> {
         let channel = setting.peers.channel("token-registry", &setting.tls)?;
+        let bus = match &config.bus {
+            Some(url) => Some(bus::connect(url).await?),
+            None => None,
+        };
         Ok(Self {
+            bus,
             database: Database::connect(&config.database, 16).await?,
             clock: setting.clock.clone(),
             mailer: mailer::connect(&config.mailer, &config.from, config.mailer_authority.as_deref())?,

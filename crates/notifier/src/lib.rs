@@ -11,6 +11,7 @@
 //! | `outbound` | HTTP to webhooks, never to a private address unless allowed |
 //! | [`secrets`] | webhook secrets at rest |
 //! | `store` | the SQL |
+//! | `access_log` | what enforcement points decided, kept for a while |
 //! | `rpc` | the gRPC service, a file per noun |
 //! | `worker` | finds what is due (`scan`), and sends it (`send`) |
 //!
@@ -23,6 +24,7 @@ pub mod mailer;
 pub mod secrets;
 pub mod service;
 
+mod access_log;
 mod alert;
 mod alert_policy;
 mod delivery;

@@ -1,5 +1,6 @@
 //! `sallyport.notifier.v1.Notifier`.
 
+mod access_log;
 mod alert_policies;
 mod convert;
 mod history;
@@ -7,6 +8,8 @@ mod webhooks;
 
 #[cfg(test)]
 mod tests;
+
+pub use access_log::AccessLogRpc;
 
 use crate::outbound::Outbound;
 use crate::secrets::SecretsKey;

@@ -3,6 +3,7 @@
 //! Everything is looked up within an account; another account's row does not exist. What any database must do with
 //! these statements is in `store/conformance.rs`.
 
+mod access_log;
 mod deliveries;
 mod policies;
 mod webhooks;
@@ -10,6 +11,7 @@ mod webhooks;
 #[cfg(test)]
 mod conformance;
 
+pub use access_log::Query;
 pub use deliveries::{Period, Sent, SentRow};
 
 use database::sqlx::error::ErrorKind as DatabaseErrorKind;

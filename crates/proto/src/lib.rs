@@ -33,8 +33,14 @@ mod sallyport {
             tonic::include_proto!("sallyport.notifier.v1");
         }
     }
+    pub mod access_log {
+        pub mod v1 {
+            tonic::include_proto!("sallyport.access_log.v1");
+        }
+    }
 }
 
+pub use sallyport::access_log::v1 as access_log;
 mod envoy {
     pub mod config {
         pub mod core {

@@ -3,11 +3,12 @@
 use crate::link::{Link, Mode};
 use crate::upstream;
 use anyhow::{Context as _, Result};
-use edge_gateway::config::Proxy;
+use edge_gateway::config::{Proxy, Throttle};
 use local_servers::Durability;
 use sallyport::dev::distributed::{self, Plan, Stack};
 use sallyport::dev::state::{State, Topology};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -73,6 +74,7 @@ impl Site {
             gateways: 3,
             notifiers: 1,
             log,
+            otlp: None,
         };
         let mut stack = Stack::prepare(&plan, state, servers).await?;
         stack.processes.log_to(&logs);
@@ -92,7 +94,10 @@ impl Site {
             }
         }
         let upstream = Some(format!("http://{}", upstream::serve().await?));
-        stack.start(&Proxy { upstream, ..Proxy::default() }).await.context("starting the services")?;
+        stack
+            .start(&Proxy { upstream, throttle: unthrottled(), ..Proxy::default() })
+            .await
+            .context("starting the services")?;
         let clocks = clocks.map(|(_, files)| files);
         Ok(Self { stack, links, clocks, _folder: folder })
     }
@@ -175,4 +180,10 @@ fn clock_environment(library: &Path, files: &Path, name: &str) -> [(&'static str
         // A step of the wall clock leaves the monotonic one alone.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
     ]
+}
+
+/// Every client is behind one address here, and most of the credentials that they send are dead.
+fn unthrottled() -> Throttle {
+    let (wrong_per_client_id, wrong_per_source) = (NonZeroU32::MAX, NonZeroU32::MAX);
+    Throttle { wrong_per_client_id, wrong_per_source, ..Throttle::default() }
 }

@@ -67,8 +67,8 @@ pub struct Options {
     /// Protect this application instead of the sample: http://host:port.
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
-    /// Answer other proxies on this machine (nginx, Caddy, Traefik, HAProxy, Envoy) here, at /authz/…; port 0 picks a free
-    /// one. With --distributed it is the first gateway that answers.
+    /// Answer other proxies on this machine here, at /authz/…; port 0 picks a free one. With --distributed it is the first
+    /// gateway that answers.
     #[arg(long, value_name = "ADDR:PORT")]
     forward_auth: Option<SocketAddr>,
     /// The protected application's domain [default: app.localhost].
@@ -95,6 +95,9 @@ pub struct Options {
     /// Country database in the format of `MaxMind`.
     #[arg(long, value_name = "FILE")]
     country_database: Option<PathBuf>,
+    /// Send traces of every request to this OTLP endpoint (gRPC), for example `http://127.0.0.1:4317`.
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
     /// What is logged to standard error.
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     log: String,
@@ -112,7 +115,8 @@ impl Options {
     }
 
     fn telemetry(&self) -> telemetry::Config {
-        telemetry::Config { level: self.log.clone(), format: telemetry::Format::Text, otlp: None }
+        let (level, otlp) = (self.log.clone(), self.otlp.clone());
+        telemetry::Config { level, format: telemetry::Format::Text, otlp, sample: 1.0 }
     }
 }
 

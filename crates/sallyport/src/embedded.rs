@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use database::Database;
 use edge_gateway::config::Proxy;
 use model::Clock;
+use proto::access_log::access_log_client::AccessLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -122,6 +123,7 @@ pub async fn assemble(options: Options) -> Result<Embedded> {
         mailer: notifier::mailer::connect(&config.mailer, &config.from, None)?,
         token_registry: TokenRegistryClient::new(registry.channel("notifier")),
         secrets_key: notifier::SecretsKey::new(&keys.webhook_secrets)?,
+        bus: Some(bus.clone()),
     };
     let notifier =
         serve(notifier::build(&config, deps).await.context("notifier")?, notifier::default_callers());
@@ -133,6 +135,7 @@ pub async fn assemble(options: Options) -> Result<Embedded> {
         policy_evaluator: PolicyEvaluatorClient::new(evaluator.channel("admin-api")),
         session_issuer: SessionIssuerClient::new(issuer.channel("admin-api")),
         notifier: NotifierClient::new(notifier.channel("admin-api")),
+        access_log: AccessLogClient::new(notifier.channel("admin-api")),
         feeds: admin_api::Feeds {
             token_registry: registry.channel("admin-api"),
             policy_evaluator: evaluator.channel("admin-api"),
@@ -181,6 +184,8 @@ fn notifier_config(outbox: &Path) -> notifier::Config {
         from: crate::dev::MAIL_FROM.to_owned(),
         scan_interval: crate::dev::SCAN_INTERVAL,
         allow_private_webhooks: true,
+        bus: None,
+        access_log: notifier::config::AccessLog::default(),
         callers: Callers::default(),
     }
 }

@@ -14,7 +14,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run everything on this machine, with a sample application behind the gateway and a token that opens it.
-    Dev(sallyport::dev::Options),
+    Dev(Box<sallyport::dev::Options>),
     /// Show every enforcement point: how far it has applied each change feed, and whether its lease is live.
     Fleet(sallyport::fleet::Options),
 }

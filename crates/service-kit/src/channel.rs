@@ -2,7 +2,7 @@
 
 use crate::caller::{Authorize, AuthorizeLayer, Caller, Callers};
 use crate::config::Tls;
-use crate::measure::{Measure, MeasureLayer};
+use crate::measure::{self, Measure, MeasureLayer};
 use model::Error;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use telemetry::trace::{Kind, Span};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -21,7 +22,8 @@ use tower_service::Service;
 /// Longest wait for an answer, unless the request says less.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Status>> + Send>>;
+type Answered = Result<http::Response<Body>, Status>;
+type Answer = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 /// A way to one service: in this process, or over mutual TLS. Cheap to clone.
 #[derive(Clone)]
@@ -78,6 +80,10 @@ impl Service<http::Request<Body>> for GrpcChannel {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Answer {
         let deadline = deadline(request.headers()).unwrap_or(DEADLINE).min(DEADLINE);
+        let path = request.uri().path();
+        let span = Span::child(Kind::Client, || measure::span_name(path));
+        measure::describe(&span, path);
+        span.carrier().put(request.headers_mut());
         let answer: Answer = match &mut self.route {
             Route::Local { routes, caller } => {
                 request.extensions_mut().insert(caller.clone());
@@ -90,10 +96,16 @@ impl Service<http::Request<Body>> for GrpcChannel {
             }
         };
         Box::pin(async move {
-            match tokio::time::timeout(deadline, answer).await {
+            let answer = match tokio::time::timeout(deadline, answer).await {
                 Ok(answer) => answer,
                 Err(_) => Err(Status::deadline_exceeded("no answer in time")),
-            }
+            };
+            let code = |answer: &Answered| match answer {
+                Ok(answer) => measure::code_of(Some(answer)),
+                Err(status) => status.code(),
+            };
+            measure::trace_end(&span, code(&answer));
+            answer
         })
     }
 }

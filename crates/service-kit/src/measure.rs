@@ -1,4 +1,4 @@
-//! Counts and times every gRPC call of a server, by service, method and status code.
+//! Counts, times and traces every gRPC call of a server, by service, method and status code.
 
 use futures::future::BoxFuture;
 use metrics::{SharedString, counter, histogram};
@@ -7,6 +7,7 @@ use prost_types::FileDescriptorSet;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
+use telemetry::trace::{Carrier, Kind, Span};
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -44,11 +45,16 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let call = Call::begin(request.uri().path());
-        let answer = self.inner.call(request);
+        let path = request.uri().path();
+        let call = Call::begin(path);
+        let span = Span::received(Kind::Server, || span_name(path), &Carrier::of(request.headers()));
+        describe(&span, path);
+        // Also what the service does before its answer is waited for.
+        let answer = span.run(self.inner.call(request));
         Box::pin(async move {
             let answer = answer.await;
-            call.end(answer.as_ref().ok());
+            let code = call.end(answer.as_ref().ok());
+            trace_end(&span, code);
             answer
         })
     }
@@ -92,6 +98,32 @@ impl Method {
     }
 }
 
+/// By the conventions of OpenTelemetry for RPC; of an unknown method `_OTHER`, which nobody can invent.
+pub(crate) fn span_name(path: &str) -> String {
+    if METHODS.contains_key(path) { path.trim_start_matches('/').to_owned() } else { "_OTHER".to_owned() }
+}
+
+pub(crate) fn describe(span: &Span, path: &str) {
+    span.set("rpc.system.name", || "grpc");
+    span.set("rpc.method", || span_name(path));
+}
+
+pub(crate) fn trace_end(span: &Span, code: Code) {
+    span.set("rpc.response.status_code", || name_of(code));
+    if code != Code::Ok {
+        span.fail(name_of(code));
+    }
+}
+
+/// A refusal has its status in the head of the answer; a success has it behind its message.
+pub(crate) fn code_of(answer: Option<&http::Response<Body>>) -> Code {
+    match answer.map(|answer| answer.headers().get(Status::GRPC_STATUS)) {
+        Some(Some(code)) => Code::from_bytes(code.as_bytes()),
+        Some(None) => Code::Ok,
+        None => Code::Unknown,
+    }
+}
+
 /// A call that has begun. Dropped before its end, it was given up: by its caller, or at the server's own deadline.
 struct Call {
     method: Method,
@@ -104,13 +136,9 @@ impl Call {
         Self { method: Method::of(path), began: Instant::now(), code: Code::Cancelled }
     }
 
-    /// A refusal has its status in the head of the answer; a success has it behind its message.
-    fn end(mut self, answer: Option<&http::Response<Body>>) {
-        self.code = match answer.map(|answer| answer.headers().get(Status::GRPC_STATUS)) {
-            Some(Some(code)) => Code::from_bytes(code.as_bytes()),
-            Some(None) => Code::Ok,
-            None => Code::Unknown,
-        };
+    fn end(mut self, answer: Option<&http::Response<Body>>) -> Code {
+        self.code = code_of(answer);
+        self.code
     }
 }
 

@@ -1,7 +1,13 @@
 //! Logs to standard error, traces over OTLP where an endpoint is configured, and metrics for Prometheus. Sole owner of
 //! `opentelemetry` and of the Prometheus exporter.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`metrics`] | every metric, by name and meaning |
+//! | [`trace`] | spans, and how they go from process to process |
 
 pub mod metrics;
+pub mod trace;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
@@ -21,6 +27,8 @@ pub struct Config {
     pub format: Format,
     /// OTLP endpoint (gRPC) for traces, for example `http://127.0.0.1:4317`. Unset: no traces.
     pub otlp: Option<String>,
+    /// The part of the requests at an edge that is traced, 0 to 1.
+    pub sample: f64,
 }
 
 /// How a log line looks.
@@ -35,7 +43,7 @@ pub enum Format {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: Format::Json, otlp: None }
+        Self { level: "info".to_owned(), format: Format::Json, otlp: None, sample: 0.01 }
     }
 }
 
@@ -65,10 +73,10 @@ pub fn start(service: &'static str, config: &Config) -> Guard {
         Format::Text => lines.compact().with_ansi(false).boxed(),
     };
     let provider = config.otlp.as_deref().and_then(|endpoint| exporter(service, endpoint));
-    let traces = provider
-        .as_ref()
-        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(service)));
-    let started = tracing_subscriber::registry().with(filter).with(lines).with(traces).try_init();
+    if let Some(provider) = &provider {
+        trace::install(provider.tracer(service), config.sample);
+    }
+    let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
     if let Err(error) = started {
         eprintln!("telemetry: {error}");
     }

@@ -126,9 +126,14 @@ pub const METRICS: &[Metric] = &[
     ),
     seconds(
         "sallyport_decision_seconds",
-        &[],
+        &["outcome"],
         DECISION,
-        "From a whole request head to the decision, an exchange included; one decision in 16 is timed.",
+        "By outcome (admitted, passed, refused), from a whole request head to the decision, an exchange included; one decision in 16 is timed.",
+    ),
+    counter(
+        "sallyport_decision_events_dropped_total",
+        &["reason"],
+        "Decisions that are missing in the decision log and the access log: reason full (no room until they were written), summed (refusals of strangers told as a number), or bus (not published).",
     ),
     counter(
         "sallyport_exchanges_total",
@@ -190,6 +195,12 @@ pub const METRICS: &[Metric] = &[
         "sallyport_upstream_connect_failures_total",
         &["address"],
         "Connections to an application's address that failed.",
+    ),
+    // The access log.
+    counter(
+        "sallyport_access_log_decisions_total",
+        &["outcome"],
+        "Decisions that arrived for the access log: outcome kept, lost (the database was away) or unreadable.",
     ),
     // Every gRPC server, also those in one process.
     counter(

@@ -6,12 +6,14 @@
 //! | [`pepper`] | the keyed hash of secrets |
 //! | `store` | the SQL |
 //! | `validated` | the cache of validated tokens, and the rule that keeps it from reviving anything |
+//! | `failures` | what was presented and is not good, for the log |
 //! | `usage` | when each secret was last used, in batches |
 //! | `rpc` | one file a call |
 //! | [`config`], [`deps`], [`service`] | built, connected, run |
 
 pub mod config;
 pub mod deps;
+mod failures;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod pepper;

@@ -9,6 +9,7 @@ mod refresh;
 mod rotate;
 mod update;
 
+use crate::failures::Failures;
 use crate::pepper::Peppers;
 use crate::store::Store;
 use crate::usage::Usage;
@@ -28,6 +29,7 @@ pub struct Rpc {
     pub validated: Validated,
     pub peppers: Arc<Peppers>,
     pub usage: Arc<Usage>,
+    pub failures: Arc<Failures>,
     pub clock: Arc<dyn Clock>,
 }
 

@@ -1,4 +1,5 @@
 use crate::deps::Deps;
+use crate::failures;
 use crate::rpc::Rpc;
 use crate::store::Store;
 use crate::usage::Usage;
@@ -31,12 +32,15 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         clock: clock.clone(),
     };
     let usage = Arc::new(Usage::default());
+    let (failures, log) = failures::new();
+    let failures = Arc::new(failures);
     let rpc = Rpc {
         store: store.clone(),
         feed: feed.clone(),
         validated,
         peppers,
         usage: usage.clone(),
+        failures: failures.clone(),
         clock: clock.clone(),
     };
     let (reports, reported) = (usage.clone(), bus.clone());
@@ -59,6 +63,10 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         }),
         Worker::new("token-registry feed", async move |stop| {
             feed.keep_compact(stop).await;
+            Ok(())
+        }),
+        Worker::new("token-registry failures", async move |stop| {
+            log.keep_writing(&failures, stop).await;
             Ok(())
         }),
         Worker::new("token-registry usage", async move |stop| {

@@ -1,5 +1,6 @@
 //! The SQL. Every change of a token is one transaction with its feed entry.
 
+use crate::pepper::DIGEST;
 use crate::token::Token;
 use change_feed::Feed;
 use database::sqlx::{self, FromRow as _, Row as _};
@@ -45,6 +46,23 @@ macro_rules! list_statement {
     };
 }
 
+/// $1: a Client ID. $2 and $3: a digest and its pepper for one that does not exist.
+macro_rules! look_up_statement {
+    () => {
+        "SELECT COALESCE(id, '00000000-0000-0000-0000-000000000000') AS id,
+            COALESCE(account_id, '00000000000000000000000000000000') AS account_id,
+            COALESCE(name, 'no such token') AS name, COALESCE(client_id, $1) AS client_id,
+            COALESCE(duration, '8760h') AS duration, COALESCE(enabled, FALSE) AS enabled,
+            COALESCE(created_at_ms, 0) AS created_at_ms, COALESCE(updated_at_ms, 0) AS updated_at_ms,
+            COALESCE(expires_at_ms, 0) AS expires_at_ms, COALESCE(secret_version, 1) AS secret_version,
+            COALESCE(secret_digest, $2) AS secret_digest, COALESCE(pepper_id, $3) AS pepper_id, previous_digest,
+            previous_pepper_id, previous_version, previous_expires_at_ms, COALESCE(revoked_as_of, 0) AS revoked_as_of,
+            COALESCE(changed_at_position, 0) AS changed_at_position, CAST(NULL AS BIGINT) AS last_seen_at_ms, as_of,
+            CAST(CASE WHEN id IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_there
+         FROM (SELECT position AS as_of FROM feed_head) AS head LEFT JOIN tokens ON client_id = $1"
+    };
+}
+
 macro_rules! expiring_statement {
     () => {
         select!(
@@ -63,11 +81,25 @@ mod uses;
 pub use references::checked_token_ids;
 pub use uses::Use;
 
+#[cfg(test)]
+thread_local! {
+    /// Look-ups by Client ID on this thread.
+    pub static LOOK_UPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The tokens' tables.
 pub struct Store {
     database: Database,
     feed: Arc<Feed>,
     clock: Arc<dyn Clock>,
+}
+
+/// What a Client ID stands for.
+pub struct Found {
+    /// Of no meaning unless it exists.
+    pub token: Token,
+    pub as_of: u64,
+    pub exists: bool,
 }
 
 /// Which tokens a list shows.
@@ -129,23 +161,29 @@ impl Store {
         Ok(())
     }
 
-    /// The token of a Client ID, and the feed's position in the same read.
-    pub async fn find_by_client_id(&self, client_id: &str) -> Result<Option<(Token, u64)>, Error> {
+    /// The token of a Client ID, and the feed's position in the same read. A Client ID that does not exist brings one row
+    /// as well, of the same size, so that the time of an answer does not tell.
+    pub async fn look_up(&self, client_id: &str, pepper_id: &str) -> Result<Found, Error> {
+        #[cfg(test)]
+        LOOK_UPS.set(LOOK_UPS.get() + 1);
         database::with!(&self.database, |pool| {
-            let row = sqlx::query(concat!(
-                "SELECT ",
-                credential_columns!(),
-                ", CAST(NULL AS BIGINT) AS last_seen_at_ms, (SELECT position FROM feed_head) AS as_of
-                 FROM tokens WHERE client_id = $1"
-            ))
-            .bind(client_id)
-            .fetch_optional(pool)
-            .await
-            .map_err(failed)?;
-            let Some(row) = row else { return Ok(None) };
+            let row = sqlx::query(look_up_statement!())
+                .bind(client_id)
+                .bind([0_u8; DIGEST].as_slice())
+                .bind(pepper_id)
+                .fetch_one(pool)
+                .await
+                .map_err(failed)?;
             let as_of = row.try_get::<i64, _>("as_of").map_err(failed)?.unsigned_abs();
-            Ok(Some((Token::from_row(&row).map_err(failed)?, as_of)))
+            let exists = row.try_get::<i64, _>("is_there").map_err(failed)? == 1;
+            Ok(Found { token: Token::from_row(&row).map_err(failed)?, as_of, exists })
         })
+    }
+
+    #[cfg(test)]
+    pub async fn find_by_client_id(&self, client_id: &str) -> Result<Option<(Token, u64)>, Error> {
+        let Found { token, as_of, exists } = self.look_up(client_id, "").await?;
+        Ok(exists.then_some((token, as_of)))
     }
 
     /// `account_id` empty: whichever account.

@@ -1,5 +1,6 @@
 //! What the registry promises, on SQLite and on real PostgreSQL: each fact is a function over a new [`World`].
 
+mod alike;
 pub mod authenticate;
 pub mod cached;
 pub mod delete;

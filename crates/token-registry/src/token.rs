@@ -1,6 +1,6 @@
 //! A token and everything that may happen to it.
 
-use crate::pepper::Peppers;
+use crate::pepper::{DIGEST, Peppers};
 use model::{ClientId, ClientSecret, Error, Timestamp, TokenDuration, TokenId};
 use proto::token_registry as wire;
 
@@ -142,11 +142,12 @@ impl Token {
         }
     }
 
-    /// Which of the secrets this is, if any that works now. Compares both, whatever the outcome.
+    /// Which of the secrets this is, if any that works now. Compares two, whatever the outcome and however many there are.
     pub fn presented(&self, secret: &ClientSecret, peppers: &Peppers, now: Timestamp) -> Option<Presented> {
         let is_current = peppers.matches(secret, &self.pepper_id, &self.secret_digest);
         let previous = self.previous_pepper_id.as_deref().zip(self.previous_digest.as_deref());
-        let is_previous = previous.is_some_and(|(pepper, digest)| peppers.matches(secret, pepper, digest));
+        let (pepper, digest) = previous.unwrap_or((&self.pepper_id, &[0; DIGEST]));
+        let is_previous = peppers.matches(secret, pepper, digest) && previous.is_some();
         if is_current {
             return Some(Presented { version: self.secret_version, valid_until: self.expires_at() });
         }

@@ -10,7 +10,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
+use telemetry::trace::{Carrier, Span};
 use uuid::Uuid;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,7 +32,8 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let started = app.clock.boot();
-    let mut response = next.run(request).await;
+    let span = begin(&request, &method, route.as_deref(), &id);
+    let mut response = span.run(next.run(request)).await;
     let problem = response.extensions_mut().remove::<Problem>();
     let token = response.extensions_mut().remove::<TokenName>();
     let line = Line {
@@ -42,6 +44,8 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
         token: token.as_ref().map_or("-", |TokenName(name)| name),
         elapsed_ms: u64::try_from(app.clock.boot().since(started).as_millis()).unwrap_or(u64::MAX),
     };
+    span.set("http.response.status_code", || i64::from(line.status));
+    drop(span);
     line.write(problem.as_ref());
     if let Some(problem) = problem {
         let mut rendered = problem.render(&id);
@@ -59,6 +63,15 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
         headers.insert(REQUEST_ID, id);
     }
     response
+}
+
+/// A caller is a stranger also with an API token: what is traced is not theirs to say.
+fn begin(request: &Request, method: &Method, route: Option<&str>, id: &str) -> Span {
+    let span = Span::at_edge("request", &Carrier::of(request.headers()), false);
+    span.set("http.request.method", || method.as_str().to_owned());
+    span.set("http.route", || route.unwrap_or("-").to_owned());
+    span.set("sallyport.request_id", || id.to_owned());
+    span
 }
 
 struct Line<'a> {

@@ -82,7 +82,7 @@ impl Query {
     }
 
     /// Less than 1, which SDKs send, is the default.
-    fn count(&self, name: &str, default: u32) -> Result<u32, Error> {
+    pub fn count(&self, name: &str, default: u32) -> Result<u32, Error> {
         let Some(text) = self.get(name) else { return Ok(default) };
         let digits = text.strip_prefix('-').unwrap_or(text);
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -3,11 +3,12 @@
 use super::{DRIFT_DIVISOR, Fence, PATIENCE, RETRY, Replica, View};
 use crate::broadcast::BroadcastKey;
 use crate::{history, lease, subject};
-use bus::Subscription;
+use bus::{Message, Subscription};
 use bytes::Bytes;
 use model::Error;
 use proto::change_feed::{self as wire, Entry};
 use std::time::Duration;
+use telemetry::trace::{Kind, Span};
 use tokio::time::Instant;
 
 /// Broadcasts that are acknowledged at once.
@@ -257,12 +258,16 @@ impl<'a, V: View> Life<'a, V> {
             && Instant::now() < until
         {
             // What is cut off here, the heartbeat that is due does.
-            let mut message = tokio::time::timeout_at(until, subscription.next()).await;
+            let mut message = tokio::time::timeout_at(until, subscription.receive()).await;
             // Those that wait already are acknowledged together.
             for _ in 0..TOGETHER {
                 match message {
                     Ok(Some(message)) => {
-                        let received = tokio::time::timeout_at(until, self.receive(message)).await;
+                        let Message { payload, trace } = message;
+                        let span = Span::received(Kind::Consumer, || "process change".to_owned(), &trace);
+                        span.set("messaging.destination.name", || subject(self.replica.feed));
+                        let received = span.run(self.receive(payload));
+                        let received = tokio::time::timeout_at(until, received).await;
                         received.unwrap_or(Ok(()))?;
                     }
                     Ok(None) => {
@@ -272,7 +277,7 @@ impl<'a, V: View> Life<'a, V> {
                     Err(_) => break,
                 }
                 let Some(subscription) = broadcasts else { break };
-                message = tokio::time::timeout(Duration::ZERO, subscription.next()).await;
+                message = tokio::time::timeout(Duration::ZERO, subscription.receive()).await;
             }
             tokio::time::timeout_at(until, self.acknowledge()).await.unwrap_or(Ok(()))?;
         }

@@ -251,3 +251,6 @@ fn rejected(rejection: session_token::Rejection) -> Refusal {
 fn revoked(refusal: revocation::Refusal) -> Refusal {
     Refusal::unauthenticated(refusal.reason(), refusal.message())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! Credentials that the issuer has called wrong: a machine that goes on with an old secret is told so from memory, and
 //! uses up nothing of what its neighbours may try.
 //!
-//! An answer counts for a minute at most, and only while nothing is applied here that it did not see. Whatever makes a
-//! wrong secret right is an entry of the registry's feed, and a new token has an id that nobody has tried.
+//! An answer counts for ten seconds. A wrong secret never becomes right: the registry makes each new one, and one that is
+//! over does not come back. A right one that is refused for its token's state is asked about again after any change of
+//! the registry's feed, which is how that state changes.
 
 use crate::exchange::Question;
 use crate::refusal::Refusal;
@@ -17,10 +18,11 @@ use std::time::Duration;
 
 /// About 300 bytes each.
 const ENTRIES: usize = 16_384;
-const KEEP: Duration = Duration::from_mins(1);
+const KEEP: Duration = Duration::from_secs(10);
 
 struct Entry {
-    positions: [u64; 3],
+    /// Of the registry's feed.
+    position: u64,
     until: BootTime,
     refusal: Refusal,
 }
@@ -38,15 +40,16 @@ impl Default for Refused {
 impl Refused {
     pub fn find(&self, question: &Question, now: BootTime) -> Option<Refusal> {
         let entry = self.0.get(&question.key)?;
-        let counts = entry.positions == question.positions && now < entry.until;
-        counts.then(|| entry.refusal.clone())
+        let [position, ..] = question.positions;
+        let counts = entry.refusal.names_no_token() || entry.position == position;
+        (counts && now < entry.until).then(|| entry.refusal.clone())
     }
 
     /// A wrong credential only: what policies refuse depends on more than the credential.
     pub fn remember(&self, question: &Question, refusal: &Refusal, now: BootTime) {
         if refusal.status == StatusCode::UNAUTHORIZED {
-            let entry =
-                Entry { positions: question.positions, until: now.after(KEEP), refusal: refusal.clone() };
+            let [position, ..] = question.positions;
+            let entry = Entry { position, until: now.after(KEEP), refusal: refusal.clone() };
             self.0.insert(question.key, Arc::new(entry));
         }
     }
@@ -65,17 +68,18 @@ mod tests {
     }
 
     #[test]
-    fn k3_a_wrong_credential_is_remembered_until_something_changes_or_a_minute_is_over() {
-        let (refused, now) = (Refused::default(), BootTime::from_duration(Duration::from_hours(1)));
-        let wrong = Refusal::unauthenticated("TOKEN_UNKNOWN", "unknown");
-        let asked = question(1, [5, 6, 7]);
-        refused.remember(&asked, &wrong, now);
-        assert_eq!(refused.find(&asked, now), Some(wrong));
-        for other in [[6, 6, 7], [4, 6, 7], [5, 7, 7], [5, 6, 8]] {
-            assert_eq!(refused.find(&question(1, other), now), None, "{other:?}");
+    fn k3_a_refused_credential_is_remembered_for_a_moment_and_a_right_one_until_its_token_may_have_changed() {
+        for (reason, is_wrong) in [("TOKEN_UNKNOWN", true), ("TOKEN_DISABLED", false)] {
+            let (refused, now) = (Refused::default(), BootTime::from_duration(Duration::from_hours(1)));
+            let refusal = Refusal::unauthenticated(reason, "no");
+            let asked = question(1, [5, 6, 7]);
+            refused.remember(&asked, &refusal, now);
+            for (positions, is_known) in [([5, 6, 7], true), ([5, 7, 8], true), ([6, 6, 7], is_wrong)] {
+                assert_eq!(refused.find(&question(1, positions), now).is_some(), is_known, "{positions:?}");
+            }
+            assert_eq!(refused.find(&question(2, [5, 6, 7]), now), None);
+            assert_eq!(refused.find(&asked, now.after(KEEP)), None);
         }
-        assert_eq!(refused.find(&question(2, [5, 6, 7]), now), None);
-        assert_eq!(refused.find(&asked, now.after(KEEP)), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! - An **attempt** is a credential that the issuer is asked about. Only those that it calls wrong are paid for.
 //! - A credential that was right here lately is **known**: nobody else can present it, so no guessing of others keeps it
 //!   out, not even from behind the same address.
+//! - A credential that is **wrong** already is no new guess: a machine with an old secret does not use up what one with
+//!   the new secret needs.
 //! - The tables are of fixed size. What falls out of one is forgotten: a flood of new Client IDs weakens the throttle of
 //!   the oldest, and locks nobody out.
 
@@ -72,6 +74,7 @@ pub struct Throttle {
     pairs: Table<Arc<Bucket>>,
     sources: Table<Arc<Bucket>>,
     known: Table<()>,
+    wrong: Table<()>,
     under_way: Mutex<HashMap<u64, Advance>>,
     warned_at: Mutex<Option<BootTime>>,
     /// Keyed: nobody can choose what shares an entry.
@@ -87,6 +90,7 @@ impl Throttle {
             pairs: table(),
             sources: table(),
             known: table(),
+            wrong: table(),
             under_way: Mutex::default(),
             warned_at: Mutex::default(),
             hasher: RandomState::new(),
@@ -108,11 +112,16 @@ impl Throttle {
             bucket: bucket(&self.pairs, self.hasher.hash_one((&*pair.client_id, source))),
             source: bucket(&self.sources, self.hasher.hash_one(source)),
             is_wrong: false,
+            is_counted: false,
         };
         if self.known.get(&credential).is_some() {
             return Ok(attempt);
         }
         attempt.still_may(pair)?;
+        if self.wrong.get(&credential).is_some() {
+            attempt.is_counted = true;
+            return Ok(attempt);
+        }
         let advance = self.hasher.hash_one((credential, source));
         let mut under_way = self.under_way.lock();
         let paid = under_way.entry(advance).or_default();
@@ -155,11 +164,13 @@ fn bucket(table: &Table<Arc<Bucket>>, key: u64) -> Arc<Bucket> {
 pub struct Attempt<'t> {
     throttle: &'t Throttle,
     credential: u64,
-    /// None: the credential was known.
+    /// None: it paid nothing in advance.
     advance: Option<u64>,
     bucket: Arc<Bucket>,
     source: Arc<Bucket>,
     is_wrong: bool,
+    /// As one guess for its Client ID, before.
+    is_counted: bool,
 }
 
 impl Attempt<'_> {
@@ -181,6 +192,7 @@ impl Attempt<'_> {
     /// The issuer has said that the credential is right, whatever the policies make of it.
     pub fn was_right(mut self) {
         self.is_wrong = false;
+        self.throttle.wrong.remove(&self.credential);
         self.throttle.known.insert(self.credential, ());
     }
 
@@ -208,8 +220,9 @@ impl Drop for Attempt<'_> {
         if self.is_wrong {
             let now = self.throttle.now();
             self.throttle.known.remove(&self.credential);
+            self.throttle.wrong.insert(self.credential, ());
             self.source.charge(per_source, now);
-            if !is_paid {
+            if !is_paid && !self.is_counted {
                 self.bucket.charge(per_client_id, now);
             }
         }

@@ -70,7 +70,7 @@ pub fn allowed(
 ) -> Vec<u8> {
     let Admission { assertion, cookie, fallback, .. } = admission;
     let assertion = assertion.as_ref().map(HeaderValue::as_bytes);
-    let room = 1024 + assertion.map_or(0, <[u8]>::len) + cookie.as_ref().map_or(0, |cookie| cookie.len());
+    let room = 1024 + assertion.map_or(0, <[u8]>::len) + cookie.as_ref().map_or(0, HeaderValue::len);
     let mut writer = Writer::with_capacity(room);
     writer.message(OK_RESPONSE, |ok| {
         if let Some(assertion) = assertion {

@@ -10,7 +10,9 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -59,7 +61,7 @@ impl Failure {
 }
 
 impl Authorizer {
-    pub async fn call(&self, request: Request<Incoming>) -> Response<Answer> {
+    pub async fn call(self: &Arc<Self>, request: Request<Incoming>) -> Response<Answer> {
         let (parts, body) = request.into_parts();
         if !is_grpc(&parts) {
             let mut response = Response::new(Answer::default());
@@ -73,10 +75,10 @@ impl Authorizer {
         }
     }
 
-    async fn outcome(&self, path: &str, body: Incoming) -> Result<Vec<u8>, Failure> {
+    async fn outcome(self: &Arc<Self>, path: &str, body: Incoming) -> Result<Vec<u8>, Failure> {
         match path {
             CHECK => match read(body).await? {
-                Read::Whole(message) => self.check(&unframed(message)?).await,
+                Read::Whole(message) => self.check(unframed(message)?).await,
                 Read::TooLong => Ok(too_long()),
             },
             HEALTH => match read(body).await? {
@@ -103,7 +105,7 @@ impl Authorizer {
 }
 
 fn is_grpc(parts: &Parts) -> bool {
-    let kind = parts.headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes());
+    let kind = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let rest = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
     parts.method == Method::POST && rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
@@ -236,7 +238,7 @@ fn encoded(message: &str) -> String {
         if (b' '..=b'~').contains(&byte) && byte != b'%' {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            let _ = write!(text, "%{byte:02X}");
         }
         text
     })

@@ -97,6 +97,8 @@ async fn carry(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     watcher: Watcher,
 ) {
+    // Counted for each connection: calls on several do not meet at one counter.
+    let authorizer = Arc::new(authorizer);
     let service = service_fn(move |request| {
         let authorizer = authorizer.clone();
         async move { Ok::<_, Infallible>(authorizer.call(request).await) }

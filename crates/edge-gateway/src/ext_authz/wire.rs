@@ -25,7 +25,7 @@ impl<'a> Value<'a> {
 }
 
 /// The fields of a message in their order; ends with the first that is malformed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Fields<'a>(pub &'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -122,25 +122,19 @@ impl Writer {
         self.0.push(0);
         write(self);
         let length = self.0.len() - at - 1;
-        if let (Ok(short @ 0..0x80), Some(place)) = (u8::try_from(length), self.0.get_mut(at)) {
-            *place = short;
-            return;
-        }
-        let end = self.0.len();
-        self.varint(length as u64);
-        let width = self.0.len() - end;
-        // The length has come last: it changes places with the message, in one byte of which it already has room.
-        if let Some(turned) = self.0.get_mut(at + 1..) {
-            turned.rotate_right(width);
-        }
-        self.0.remove(at);
+        self.0.splice(at..=at, varint(length as u64));
     }
 
-    fn varint(&mut self, mut value: u64) {
-        while let Some(low) = u8::try_from(value & 0x7f).ok().filter(|_| value >= 0x80) {
-            self.0.push(low | 0x80);
-            value >>= 7;
-        }
-        self.0.extend(u8::try_from(value));
+    fn varint(&mut self, value: u64) {
+        self.0.extend(varint(value));
     }
+}
+
+/// Seven bits a byte, the lowest first.
+fn varint(value: u64) -> impl Iterator<Item = u8> {
+    let last = (value | 1).ilog2() / 7;
+    (0..=last).map(move |index| {
+        let low = u8::try_from(value >> (7 * index) & 0x7f).unwrap_or_default();
+        if index < last { low | 0x80 } else { low }
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::tunnel::Change;
 use super::{ASSERTION, FALLBACK, Onward, Upstreams, trailers};
+use crate::decisions::CF_RAY;
 use crate::request::{cookie, headers, upgrade};
 use http::Extensions;
 use http::Version;
@@ -21,7 +22,7 @@ impl Upstreams {
         assertion: Option<HeaderValue>,
         change: Option<&Change>,
     ) {
-        let Onward { upstream, uri, host, address, country, fallback, .. } = onward;
+        let Onward { upstream, uri, host, address, country, fallback, ray, .. } = onward;
         let headers = &mut parts.headers;
         let is_chunked = headers.contains_key(TRANSFER_ENCODING);
         let takes_trailers = trailers::are_taken(headers);
@@ -60,6 +61,9 @@ impl Upstreams {
         }
         if let Some(address) = address.and_then(|address| HeaderValue::try_from(address.to_string()).ok()) {
             headers.insert(FORWARDED_FOR, address);
+        }
+        if let Some(ray) = ray {
+            headers.insert(CF_RAY, ray.header());
         }
         if let Some((name, country)) = country {
             headers.insert(name, country);

@@ -19,6 +19,7 @@ const NOTHING: HeaderValue = HeaderValue::from_static("-");
 /// For access logs: `admitted` with identity, `passed` without, `refused`.
 const DECISION: HeaderName = HeaderName::from_static("sallyport-decision");
 const TOKEN: HeaderName = HeaderName::from_static("sallyport-token-id");
+const POLICY: HeaderName = HeaderName::from_static("sallyport-policy-id");
 /// What the application may get as `Cookie`.
 const THEIRS: HeaderName = HeaderName::from_static("sallyport-cookie");
 const ENVOY_REMOVES: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
@@ -28,17 +29,20 @@ const CREDENTIALS: &str = "cf-access-client-id,cf-access-client-secret,cf-access
 
 /// `asked`: the headers of the client's request, as its proxy passed them on.
 pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Response<Body> {
-    let Admission { basis, assertion, cookie, credential_header, fallback, application: _, policy: _ } =
+    let Admission { basis, assertion, cookie, credential_header, fallback, application: _, policy } =
         admission;
     let mut response = Response::new(Either::Right(Full::new(Bytes::new())));
     let headers = response.headers_mut();
     let session = if let Basis::Session(session) = &basis { Some(session) } else { None };
     let token = session.and_then(|session| HeaderValue::try_from(session.token?.to_string()).ok());
     headers.insert(ASSERTION, assertion.unwrap_or(NOTHING));
-    headers.insert(FALLBACK, fallback.map_or(NOTHING, |it| HeaderValue::from_static(it.as_str())));
+    // No sentinel: its presence says something, and a client that claims it is only trusted less.
+    headers.extend(fallback.map(|it| (FALLBACK, HeaderValue::from_static(it.as_str()))));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(DECISION, HeaderValue::from_static(if session.is_some() { "admitted" } else { "passed" }));
     headers.insert(TOKEN, token.unwrap_or(NOTHING));
+    let policy = policy.and_then(|policy| HeaderValue::try_from(policy.to_string()).ok());
+    headers.insert(POLICY, policy.unwrap_or(NOTHING));
     if let Some(cookie) = cookie {
         headers.insert(SET_COOKIE, cookie);
     }
@@ -56,7 +60,8 @@ pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Respo
     }
     if dialect == Dialect::ExtAuthz {
         let single = credential_header.as_ref().map(HeaderName::as_str);
-        let names = [Some(CREDENTIALS), single, (!has_cookies).then_some("cookie")];
+        let unsaid = fallback.is_none().then_some("sallyport-fallback");
+        let names = [Some(CREDENTIALS), single, unsaid, (!has_cookies).then_some("cookie")];
         let names = names.into_iter().flatten().collect::<Vec<_>>().join(",");
         headers.extend(HeaderValue::try_from(names).map(|names| (ENVOY_REMOVES, names)));
     }

@@ -1,4 +1,4 @@
-//! `/authz/forward-auth`: `forward_auth` of Caddy, `forwardAuth` of Traefik, and HAProxy.
+//! `/authz/forward-auth`: `forward_auth` of Caddy, `forwardAuth` of Traefik, and `HAProxy`.
 
 use super::told::Header;
 use super::{Question, Unasked};

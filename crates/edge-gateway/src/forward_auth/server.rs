@@ -9,7 +9,7 @@ use crate::listener::wire::Wire;
 use crate::listener::{Gateway, Socket};
 use crate::measure;
 use crate::refusal::Refusal;
-use crate::request::{client, method};
+use crate::request::{client, headers, method};
 use crate::rides::Line;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -120,6 +120,10 @@ impl Server {
     ) -> Result<(Question<'a>, Client), Unasked> {
         let question = dialect.read(parts)?;
         method::check(&question.method)?;
+        if parts.headers.keys().any(|name| headers::is_twin(name.as_str())) {
+            let message = "a header has a name of ours in another spelling, which the proxy would pass on";
+            return Err(Refusal::bad_request("HEADER_AMBIGUOUS", message).into());
+        }
         let header = dialect.address();
         if !parts.headers.contains_key(header.name) {
             return Err(header.missing());

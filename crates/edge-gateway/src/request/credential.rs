@@ -109,6 +109,24 @@ struct Both<'a> {
     client_secret: Cow<'a, str>,
 }
 
+/// Whether both parts are claimed to be there, in either style; nothing is read.
+pub fn has_pair(headers: &HeaderMap, single_header: Option<&HeaderName>) -> bool {
+    headers.contains_key(CLIENT_ID)
+        || single_header
+            .is_some_and(|name| headers.get_all(name).iter().any(|value| is_object(value.as_bytes())))
+}
+
+/// The Client ID of a pair that was found good.
+pub fn client_id(headers: &HeaderMap, single_header: Option<&HeaderName>) -> Option<Box<str>> {
+    if let Some(id) = headers.get(CLIENT_ID) {
+        return id.to_str().ok().map(Into::into);
+    }
+    match find(headers, single_header) {
+        Ok(Credential::Pair(pair)) => Some((*pair.client_id).into()),
+        Ok(Credential::Session(_) | Credential::None) | Err(_) => None,
+    }
+}
+
 /// A header that holds something else, such as the application's own `Authorization`, is not a credential of ours.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Pair<'a>>, Refusal> {
     if !headers.get_all(name).iter().any(|value| is_object(value.as_bytes())) {
@@ -165,6 +183,19 @@ mod tests {
             Ok(Credential::Session(token)) => Ok(format!("session {token}")),
             Ok(Credential::Pair(pair)) => Ok(format!("pair {}", pair.client_id)),
             Err(refusal) => Err(refusal.reason.into_owned()),
+        }
+    }
+
+    #[test]
+    fn the_application_gets_the_session_that_was_judged() {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::COOKIE, HeaderValue::from_static("a=1; CF_Authorization=y; b=2"));
+        for (line, expected) in [(None, "y"), (Some("x"), "x")] {
+            headers.extend(line.map(|line| (SESSION, HeaderValue::from_static(line))));
+            let Ok(Credential::Session(token)) = find(&headers, None) else { panic!("no session") };
+            let assertion = assertion(&headers, token).unwrap();
+            assert_eq!(assertion, expected);
+            assert!(assertion.is_sensitive());
         }
     }
 

@@ -27,10 +27,11 @@ const OURS: [&str; 11] = [
     "x-sallyport-",
     "x-ssl-client-",
 ];
-const OURS_WHOLE: [&str; 12] = [
+const OURS_WHOLE: [&str; 13] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "cf-ipcountry",
+    "cf-ray",
     "client-cert",
     "client-cert-chain",
     "forwarded",
@@ -118,6 +119,11 @@ pub fn is_ours(name: &str) -> bool {
         && !THEIRS.iter().any(is_whole)
 }
 
+/// One of ours in another spelling than ours. Proxies remove headers by name, and leave this one where it is.
+pub fn is_twin(name: &str) -> bool {
+    is_ours(name) && !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
 /// Whether the name begins so. Applications read every character but letters and digits alike: CGI makes each of them
 /// `_`.
 fn is_spelled(name: &str, prefix: &str) -> bool {
@@ -160,6 +166,7 @@ mod tests {
             ("X-Auth-Request-Email", "x"),
             ("X_Auth_User", "x"),
             ("CF-IPCountry", "x"),
+            ("CF_Ray", "x"),
             ("X-Auth-Token", "x"),
             ("Sallyport_Fallback", "x"),
             ("Accept", "x"),

@@ -60,6 +60,22 @@ pub fn check(method: &Method) -> Result<(), Refusal> {
     ))
 }
 
+/// For spans: `HTTP` for what is not registered, which nobody can invent.
+pub fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        "PATCH" => "PATCH",
+        other => {
+            OTHERS.binary_search(&other).ok().and_then(|place| OTHERS.get(place)).copied().unwrap_or("HTTP")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use crate::client::{Answer, Client};
 use crate::world::{Beginning, Pair, World};
 use edge_gateway::config::Throttle;
 use model::{ClientId, ClientSecret};
+use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ async fn guess(client: &mut Client, client_id: &str, from: &str, times: usize) -
             (401, "TOKEN_UNKNOWN") => wrong += 1,
             (429, "ATTEMPTS_THROTTLED") => {
                 let wait = retry_after(&answer);
-                assert!((1..=5).contains(&wait), "{wait}");
+                assert!((1..=22).contains(&wait), "{wait}");
                 throttled += 1;
             }
             other => panic!("{other:?}"),
@@ -123,7 +124,8 @@ async fn a5_a_right_secret_tells_nothing_while_it_is_throttled_and_is_heard_once
 
 /// Everything that could tell one answer from another, but the time.
 fn names(answer: &Answer) -> Vec<&str> {
-    let is_told = |line: &&str| !line.starts_with("date: ") && !line.starts_with("retry-after: ");
+    let is_own = |line: &&str| ["date: ", "retry-after: ", "cf-ray: "].iter().any(|it| line.starts_with(it));
+    let is_told = |line: &&str| !is_own(line);
     answer.head.lines().filter(is_told).collect()
 }
 
@@ -157,8 +159,10 @@ async fn k3_a_wrong_secret_that_is_sent_again_is_answered_from_memory() {
     assert_eq!(issuer.exchanges(), 1);
     // Its neighbour with the right one is not kept out by it.
     assert_eq!(client.get("app.localhost", "/", &right(&pair, ATTACKER)).await.status, 200);
-    // After any change it is asked about again.
-    world.delete(&pair.token).await;
+    // After a while it is asked about again.
+    world.time.pass(Duration::from_secs(11));
+    world.until(false).await;
+    world.until_ready().await;
     let answer = client.get("app.localhost", "/", &lines(&pair.token.client_id, &old, ATTACKER)).await;
     assert_eq!((answer.status, issuer.exchanges()), (401, 3));
 }
@@ -238,7 +242,7 @@ async fn q6_j17_sessions_of_random_keys_fetch_nothing() {
     for sent in 1..=MANY {
         let header = format!("{{\"alg\":\"RS256\",\"kid\":\"{sent:064x}\",\"typ\":\"JWT\"}}");
         let token = format!("{}.{rest}", base64url(header.as_bytes()));
-        batch += &format!("GET / HTTP/1.1\r\nHost: app.localhost\r\nCf-Access-Token: {token}\r\n\r\n");
+        let _ = write!(batch, "GET / HTTP/1.1\r\nHost: app.localhost\r\nCf-Access-Token: {token}\r\n\r\n");
         if sent % 10 == 0 {
             client.send(std::mem::take(&mut batch)).await;
             for _ in 0..10 {
@@ -341,17 +345,19 @@ async fn q8_f8_an_issuer_that_hangs_is_waited_for_no_longer_than_said_and_keeps_
 async fn k2_q8_a_thousand_who_wait_for_one_answer_cause_one_exchange() {
     const MANY: usize = 1_000;
     let world = world(Throttle { max_exchanges: number(1), ..Throttle::default() }).await;
-    let pair = world.token().await;
+    let (first, pair) = (world.token().await, world.token().await);
+    // The first exchange of an account makes its keys, which is a change.
+    assert_eq!(world.connect().await.get("app.localhost", "/", &first.lines()).await.status, 200);
     let issuer = &world.links[2];
     issuer.hold(true);
     let mut clients = Vec::new();
     for _ in 0..MANY {
         clients.push(ask(&world, &pair).await);
     }
-    issuer.after_answers(1).await;
+    issuer.after_answers(2).await;
     issuer.hold(false);
     for mut client in clients {
         assert_eq!(client.answer(false).await.unwrap().status, 200);
     }
-    assert_eq!(issuer.exchanges(), 1);
+    assert_eq!(issuer.exchanges(), 2);
 }

@@ -11,7 +11,7 @@ use proto::token_registry::{RotateTokenRequest, Token, UpdateTokenRequest};
 
 /// Each returns when what was promised has come true.
 impl World {
-    async fn application(&self, domain: &str) -> Application {
+    pub async fn application(&self, domain: &str) -> Application {
         let request = ListApplicationsRequest {
             account_id: self.account.to_string(),
             domain: domain.to_owned(),

@@ -122,7 +122,8 @@ async fn l2_k3_a_request_after_a_confirmed_change_shares_no_older_answer() {
 
 #[tokio::test]
 async fn q7_requests_that_are_given_up_leave_nothing_behind() {
-    let throttle = Throttle { wrong_per_client_id: NonZeroU32::MAX, ..Throttle::default() };
+    let wrong = NonZeroU32::MAX;
+    let throttle = Throttle { wrong_per_client_id: wrong, wrong_per_source: wrong, ..Throttle::default() };
     let world = World::begin(Beginning { throttle, ..Beginning::default() }).await;
     world.until_ready().await;
     world.protect().await;

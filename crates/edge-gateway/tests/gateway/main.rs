@@ -22,6 +22,7 @@
 //! | `upgrade` | another protocol on the same connection |
 //! | `grpc` | applications that speak HTTP/2 |
 //! | `rides` | open streams, and what ends them |
+//! | `ext_authz` | the second front, as Envoy asks it |
 //! | `passengers` | one open stream of each kind |
 //! | `authority` | certificates |
 //! | `tls` | the gateway's own certificates, by which clients come in |
@@ -50,6 +51,8 @@ mod client;
 mod corpus;
 #[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod ext_authz;
 #[cfg(test)]
 mod failure_modes;
 #[cfg(test)]

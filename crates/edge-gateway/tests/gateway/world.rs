@@ -61,6 +61,8 @@ pub struct World {
     pub gateway: SocketAddr,
     /// Where other proxies ask it.
     pub forward_auth: SocketAddr,
+    /// Where Envoy would ask.
+    pub ext_authz: SocketAddr,
     pub upstream: Upstream,
     pub registry: TokenRegistryClient<GrpcChannel>,
     pub policies: PolicyEvaluatorClient<GrpcChannel>,
@@ -165,6 +167,8 @@ impl World {
         let upstream = Upstream::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = listener.local_addr().unwrap();
+        let asked = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ext_authz = asked.local_addr().unwrap();
         let time = Arc::<Time>::default();
         let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let forward_auth = front.local_addr().unwrap();
@@ -175,7 +179,7 @@ impl World {
         };
         let deps = edge_gateway::Deps {
             listener,
-            ext_authz: None,
+            ext_authz: Some(asked),
             forward_auth: Some(front),
             bus,
             clock: time.clone(),
@@ -199,6 +203,7 @@ impl World {
         let world = Self {
             gateway,
             forward_auth,
+            ext_authz,
             upstream,
             registry: TokenRegistryClient::new(registry(OPERATOR)),
             policies: PolicyEvaluatorClient::new(evaluator(OPERATOR)),

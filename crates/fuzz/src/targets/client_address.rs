@@ -25,10 +25,8 @@ pub fn run(data: &[u8]) {
     let peer = peer.to_canonical();
     let all: Vec<_> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
     let all = all.join(&b","[..]);
-    let named: Vec<Option<IpAddr>> = match headers.is_empty() {
-        true => Vec::new(),
-        false => all.split(|b| *b == b',').map(read).collect(),
-    };
+    let named: Vec<Option<IpAddr>> =
+        if headers.is_empty() { Vec::new() } else { all.split(|b| *b == b',').map(read).collect() };
     let hops: Vec<Option<IpAddr>> = named.into_iter().chain([Some(peer)]).rev().collect();
     let first = hops.iter().position(|hop| !hop.is_some_and(trusts)).unwrap_or(hops.len() - 1);
     assert_eq!(address, hops[first]);

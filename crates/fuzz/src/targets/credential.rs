@@ -25,7 +25,7 @@ pub fn run(data: &[u8]) {
                     assert_eq!(given["cf-access-client-secret"], *pair.client_secret);
                 }
                 (0, 0) => {
-                    check_single(&given, single.as_ref().unwrap(), &pair.client_id, &pair.client_secret)
+                    check_single(&given, single.as_ref().unwrap(), &pair.client_id, &pair.client_secret);
                 }
                 _ => unreachable!("half a pair, or more than one"),
             }
@@ -38,7 +38,7 @@ pub fn run(data: &[u8]) {
             }
         }
         Ok(Credential::None) => {
-            assert!(ids == 0 && secrets == 0 && tokens == 0, "H3: half of one is refused")
+            assert!(ids == 0 && secrets == 0 && tokens == 0, "H3: half of one is refused");
         }
         Err(refusal) => assert_eq!(refusal.status, StatusCode::UNAUTHORIZED),
     }

@@ -30,6 +30,8 @@ impl Service {
             from: String::new(),
             scan_interval: Duration::from_hours(1),
             allow_private_webhooks,
+            bus: None,
+            access_log: crate::config::AccessLog::default(),
             callers: default_callers(),
         };
         let deps = Deps {
@@ -38,6 +40,7 @@ impl Service {
             mailer: world.mailer(),
             token_registry: world.registry.clone(),
             secrets_key: SecretsKey::new(&[9; 32]).unwrap(),
+            bus: None,
         };
         let assembly = build(&config, deps).await.unwrap();
         let channel = GrpcChannel::local(assembly.routes.clone(), default_callers(), "admin-api");

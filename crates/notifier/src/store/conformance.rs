@@ -44,6 +44,7 @@ async fn conforms(database: Database) {
     a_recipient_is_held_back(&store).await;
     history_is_paged_newest_first(&store).await;
     old_history_goes(&store).await;
+    super::access_log::conforms(&store).await;
 }
 
 fn key(recipient: &str, expires_at_ms: i64) -> Key {

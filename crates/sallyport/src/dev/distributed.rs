@@ -27,6 +27,7 @@ pub async fn run(options: &Options, state: State, stop: CancellationToken) -> Re
         gateways: options.gateways.unwrap_or(2),
         notifiers: options.notifiers.unwrap_or(1),
         log: options.log.clone(),
+        otlp: options.otlp.clone(),
     };
     let mut stack = Stack::prepare(&plan, state, servers).await?;
     let outcome = run_on(options, &mut stack, &stop).await;

@@ -1,5 +1,6 @@
 use super::Rpc;
-use crate::token::Token;
+use crate::failures::Failure;
+use crate::store::Found;
 use model::{ClientId, ClientSecret, Error, ErrorKind};
 use proto::token_registry::{AuthenticateTokenRequest, AuthenticateTokenResponse};
 
@@ -30,32 +31,20 @@ impl Rpc {
         client_id: &ClientId,
         secret: &ClientSecret,
     ) -> Result<AuthenticateTokenResponse, Error> {
-        let found = self.store.find_by_client_id(client_id.as_str()).await?;
-        let Some((token, as_of)) = found else {
-            // As much work as for a Client ID that exists.
-            let _ = self.peppers.matches(secret, self.peppers.current_id(), &[0; crate::pepper::DIGEST]);
-            tracing::debug!(%client_id, "unknown Client ID");
-            return Err(unknown());
-        };
-        let answer = self.judge(&token, as_of, secret)?;
+        // A Client ID that does not exist is judged like one that does, so that it takes as long.
+        let found = self.store.look_up(client_id.as_str(), self.peppers.current_id()).await?;
+        let answer = self.judge(&found, secret)?;
         self.validated.remember(client_id, secret, &answer).await;
         Ok(answer)
     }
 
     /// The secret first: only who holds it learns that the token is disabled or expired.
-    fn judge(
-        &self,
-        token: &Token,
-        as_of: u64,
-        secret: &ClientSecret,
-    ) -> Result<AuthenticateTokenResponse, Error> {
+    fn judge(&self, found: &Found, secret: &ClientSecret) -> Result<AuthenticateTokenResponse, Error> {
         let now = self.clock.now();
-        let Some(presented) = token.presented(secret, &self.peppers, now) else {
-            tracing::info!(
-                client_id = token.client_id,
-                token_id = token.id,
-                "wrong or outdated Client Secret"
-            );
+        let Found { token, as_of, exists } = found;
+        let Some(presented) = token.presented(secret, &self.peppers, now).filter(|_| *exists) else {
+            let (client_id, token_id) = (token.client_id.clone(), token.id.clone());
+            self.failures.report(Failure { client_id, token_id, exists: *exists });
             return Err(unknown());
         };
         if !token.enabled {
@@ -78,7 +67,7 @@ impl Rpc {
             name: token.name.clone(),
             client_secret_version: presented.version,
             valid_until_ms: presented.valid_until.as_millis(),
-            as_of,
+            as_of: *as_of,
         })
     }
 }

@@ -50,10 +50,11 @@ pub async fn a_hundred_thousand_tokens_are_read_by_index(world: World) {
         let tidy = world.database.choose("VACUUM (ANALYZE) tokens", "ANALYZE tokens");
         sqlx::query(tidy).execute(pool).await.unwrap();
     });
+    let digest = world.database.choose("decode(repeat('00', 32), 'hex')", "zeroblob(32)");
     let account = format!("'{ACCOUNT}'");
     let last_page = with_values(list_statement!(), &[&account, "''", "''", "''", "1000", "99000"]);
     let expiring = with_values(expiring_statement!(), &["1050000", "1049000", "'id-49000'", "500"]);
-    let by_client_id = "SELECT id FROM tokens WHERE client_id = '5.access'".to_owned();
+    let by_client_id = with_values(look_up_statement!(), &["'5.access'", digest, "'pepper'"]);
     let by_id = with_values(select!("WHERE id = 'id-5' AND account_id = $1"), &[&account]);
     let indexes = [
         (last_page, "tokens_by_account"),

@@ -116,7 +116,7 @@ async fn no_file_of_the_database_holds_a_secret() {
     assert!(!has(&made.secret[5..45]) && !has(&new[5..45]));
 }
 
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
+pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
@@ -149,7 +149,7 @@ fn no_message_shows_a_secret_when_debugged() {
 
 /// Where log lines go.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub struct Lines(pub Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -139,6 +139,7 @@ fn gatekeeper() -> Gatekeeper {
         exchange: Exchange::new(channel, false, &Throttle::default(), clock),
         usage: Arc::default(),
         fallbacks: Arc::default(),
+        decisions: Arc::default(),
     }
 }
 

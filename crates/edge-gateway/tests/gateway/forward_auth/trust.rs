@@ -46,8 +46,8 @@ async fn p13_another_dialects_headers_say_nothing() {
             let name = line.split(':').next().unwrap();
             own.iter().any(|own| own.split(':').next().unwrap() == name)
         };
-        let foreign: String =
-            FOREIGN.iter().filter(|line| !is_own(line)).map(|line| format!("{line}\r\n")).collect();
+        let foreign: Vec<_> = FOREIGN.into_iter().filter(|line| !is_own(&line)).collect();
+        let foreign = foreign.join("\r\n") + "\r\n";
         let mut asker = world.asker().await;
         let answer = asker.ask(dialect, "app.localhost", "/admin", &(foreign.clone() + &pair.lines())).await;
         assert_eq!(outcome(&answer), (403, "POLICY_NO_MATCH"), "{dialect:?}");
@@ -179,6 +179,23 @@ async fn h1_h2_credentials_are_read_as_strictly_as_from_a_client() {
             assert_eq!(only(&answer, "sallyport-decision"), "refused");
         }
     }
+}
+
+#[tokio::test]
+async fn h1_a_twin_of_our_headers_which_no_proxy_would_remove_is_refused() {
+    let world = World::open().await;
+    let pair = world.token().await;
+    let mut asker = world.asker().await;
+    for twin in
+        ["Cf_Access_Jwt_Assertion", "Cf-Access-Jwt_Assertion", "cf.access.jwt.assertion", "X~Auth~User"]
+    {
+        let lines = format!("{}{twin}: forged\r\n", pair.lines());
+        let answer = asker.ask(Dialect::Forwarded, "app.localhost", "/", &lines).await;
+        assert_eq!(outcome(&answer), (400, "HEADER_AMBIGUOUS"), "{twin}");
+    }
+    let lines = format!("{}X-Auth_Token: own\r\nX_Own: own\r\n", pair.lines());
+    let answer = asker.ask(Dialect::Forwarded, "app.localhost", "/", &lines).await;
+    assert_eq!(outcome(&answer).0, 200);
 }
 
 #[tokio::test]

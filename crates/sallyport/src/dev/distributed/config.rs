@@ -5,7 +5,7 @@ use crate::dev::state::{State, write_private};
 use crate::dev::{MAIL_FROM, pki};
 use crate::embedded::OPERATOR;
 use anyhow::{Context as _, Result};
-use edge_gateway::config::Proxy;
+use edge_gateway::config::{Proxy, Throttle};
 use ipnet::IpNet;
 use service_kit::Callers;
 use std::collections::BTreeMap;
@@ -34,6 +34,7 @@ pub struct Configs {
     pub folder: PathBuf,
     pub pki: PathBuf,
     pub log: String,
+    pub otlp: Option<String>,
     pub redis: String,
     pub nats: String,
     pub services: Vec<Service>,
@@ -96,6 +97,10 @@ impl Configs {
         file.insert("telemetry".into(), toml! { format = "text" }.into());
         if let Some(Value::Table(telemetry)) = file.get_mut("telemetry") {
             telemetry.insert("level".into(), self.log.clone().into());
+            if let Some(otlp) = &self.otlp {
+                telemetry.insert("otlp".into(), otlp.clone().into());
+                telemetry.insert("sample".into(), 1.0.into());
+            }
         }
         let mut tls = Table::new();
         tls.insert("authority".into(), path(files.authority));
@@ -150,7 +155,8 @@ impl Configs {
             trusted_proxies,
             country_header,
             country_database,
-            throttle: _,
+            throttle,
+            decisions: _,
             is_unguarded: _,
         } = proxy;
         let texts = [
@@ -159,6 +165,22 @@ impl Configs {
             ("country_database", country_database.as_ref().map(|path| path.display().to_string())),
         ];
         table.extend(texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))));
+        let Throttle {
+            wrong_per_client_id,
+            wrong_per_source,
+            max_exchanges,
+            max_waiting,
+            exchange_timeout_s,
+        } = throttle;
+        let numbers = [
+            ("wrong_per_client_id", wrong_per_client_id),
+            ("wrong_per_source", wrong_per_source),
+            ("max_exchanges", max_exchanges),
+            ("max_waiting", max_waiting),
+            ("exchange_timeout_s", exchange_timeout_s),
+        ];
+        let throttle = numbers.map(|(key, number)| (key.to_owned(), Value::from(i64::from(number.get()))));
+        table.insert("throttle".into(), Value::Table(Table::from_iter(throttle)));
         let networks =
             |networks: &[IpNet]| networks.iter().map(|it| Value::from(it.to_string())).collect::<Vec<_>>();
         table.insert("trusted_proxies".into(), networks(trusted_proxies).into());
@@ -216,10 +238,10 @@ pub fn backend(
             notifier::default_callers()
         }
     };
+    table.insert("bus".into(), route("nats", &configs.nats).into());
     if service.kind == "notifier" {
         table.insert("allow_private_webhooks".into(), true.into());
     } else {
-        table.insert("bus".into(), route("nats", &configs.nats).into());
         table.insert("name".into(), service.name.clone().into());
     }
     table.insert("callers".into(), Value::try_from(callers.and(OPERATOR, &["*"]))?);

@@ -47,6 +47,8 @@ pub struct Plan {
     pub notifiers: u8,
     /// What the processes log.
     pub log: String,
+    /// Where they send traces of every request; none: nowhere.
+    pub otlp: Option<String>,
 }
 
 /// Every process and server, and what is needed to start one again.
@@ -67,6 +69,7 @@ impl Stack {
             folder: state.folder("run")?,
             pki,
             log: plan.log.clone(),
+            otlp: plan.otlp.clone(),
             redis: servers.redis.url().to_owned(),
             nats: servers.nats.url().to_owned(),
             services,

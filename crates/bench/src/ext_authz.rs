@@ -1,0 +1,210 @@
+//! Envoy's question at the gateway's second front, beside servers that give the same answer without a thought.
+
+mod idle;
+
+use crate::report::{Role, Row, Section};
+use crate::series::{Series, Turn, nanos, now};
+use crate::world::{DOMAIN, Pair, World};
+use crate::{Arguments, Stage};
+use anyhow::{Context as _, Result, ensure};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
+use proto::ext_authz::attribute_context::{self, HttpRequest, Peer};
+use proto::ext_authz::check_response::HttpResponse;
+use proto::ext_authz::{Address, AttributeContext, CheckRequest, CheckResponse, SocketAddress};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// One Envoy has one a worker.
+const CONNECTIONS: usize = 4;
+const IN_FLIGHT: [usize; 2] = [16, 64];
+pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+
+/// What is asked where, and what is answered.
+#[derive(Clone)]
+struct Question {
+    address: SocketAddr,
+    /// Framed.
+    asked: Bytes,
+    answer: Bytes,
+}
+
+/// The same question to each server.
+struct Subject {
+    role: Role,
+    question: Question,
+    series: Series,
+}
+
+pub fn measure(arguments: &Arguments, stage: &Stage, world: &World) -> Result<Vec<Section>> {
+    let pair = stage.load.block_on(world.create_token())?;
+    let session = stage.load.block_on(world.session_line(&pair))?;
+    let session = session.trim_start_matches("Cookie: ").trim_end();
+    let mut sections = Vec::new();
+    for (name, title, lines) in [
+        ("ext-authz-session", "session JWT in the cookie, verified before", vec![("cookie", session)]),
+        ("ext-authz-pair", "Client ID and Client Secret, exchanged before", pair_lines(&pair)),
+    ] {
+        let asked = framed(&question(&lines));
+        let answer = stage.load.block_on(first_answer(world.ext_authz, &asked))?;
+        let given = idle::serve(&stage.server, &answer)?;
+        for in_flight in IN_FLIGHT {
+            let subject = |role, label, address| Subject {
+                role,
+                question: Question { address, asked: asked.clone(), answer: answer.clone() },
+                series: Series::new(label),
+            };
+            let mut subjects = [
+                subject(Role::Floor, "hyper, the same bytes always", given.by_hand),
+                subject(Role::Path, "the gateway", world.ext_authz),
+                subject(Role::Scale, "tonic, the same messages always", given.by_tonic),
+            ];
+            for round in 0..arguments.rounds {
+                eprintln!("{name}, {in_flight} in flight: round {} of {} …", round + 1, arguments.rounds);
+                if round % 2 == 1 {
+                    subjects.reverse();
+                }
+                for Subject { question, series, .. } in &mut subjects {
+                    let turn = || stage.load.block_on(question.turn(in_flight, arguments.turn()));
+                    series
+                        .take(1, turn)
+                        .with_context(|| format!("measuring \"{}\"", series.label.clone()))?;
+                }
+                if round % 2 == 1 {
+                    subjects.reverse();
+                }
+            }
+            let [floor, ..] = &subjects;
+            let row = |it: &Subject| Row::new(it.role, &it.series, Some(&floor.series));
+            sections.push(Section {
+                name,
+                title: format!(
+                    "Envoy's Check, {title}; {CONNECTIONS} connections, {in_flight} calls in flight"
+                ),
+                notes: vec!["Expected: 0.80 or better, and more than tonic's.".to_owned()],
+                rows: subjects.iter().map(row).collect(),
+            });
+        }
+    }
+    Ok(sections)
+}
+
+fn pair_lines(pair: &Pair) -> Vec<(&str, &str)> {
+    vec![("cf-access-client-id", &pair.client_id), ("cf-access-client-secret", &pair.client_secret)]
+}
+
+/// What a browser's or program's usual request makes Envoy ask.
+fn question(lines: &[(&str, &str)]) -> CheckRequest {
+    let usual = [
+        (":authority", DOMAIN),
+        (":method", "GET"),
+        (":path", "/orders/17"),
+        (":scheme", "http"),
+        ("accept", "*/*"),
+        ("user-agent", "bench"),
+        ("x-forwarded-for", "192.0.2.7"),
+        ("x-forwarded-proto", "http"),
+        ("x-request-id", "2f1c0a4e-6b1f-4a53-9a55-0d7b0f4d7f10"),
+    ];
+    let headers = usual.iter().chain(lines).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let socket = SocketAddress { address: "192.0.2.7".to_owned(), port_value: 4711 };
+    let http = HttpRequest {
+        method: "GET".to_owned(),
+        headers: headers.collect(),
+        path: "/orders/17".to_owned(),
+        host: DOMAIN.to_owned(),
+        scheme: "http".to_owned(),
+        header_map: None,
+    };
+    let attributes = AttributeContext {
+        source: Some(Peer { address: Some(Address { socket_address: Some(socket) }) }),
+        request: Some(attribute_context::Request { http: Some(http) }),
+        ..AttributeContext::default()
+    };
+    CheckRequest { attributes: Some(attributes) }
+}
+
+/// A message of gRPC.
+fn framed(message: &impl Message) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(message.encoded_len() + 5);
+    bytes.put_u8(0);
+    bytes.put_u32(u32::try_from(message.encoded_len()).unwrap_or(u32::MAX));
+    bytes.put_slice(&message.encode_to_vec());
+    bytes.freeze()
+}
+
+/// The gateway's second answer, which is that of every further one; an error unless it lets through.
+async fn first_answer(address: SocketAddr, asked: &Bytes) -> Result<Bytes> {
+    let mut calls = connect(address).await?;
+    ask(&mut calls, address, asked).await?;
+    let answer = ask(&mut calls, address, asked).await?;
+    let message = CheckResponse::decode(answer.get(5..).unwrap_or_default())?;
+    let is_allowed = message.status.is_none_or(|status| status.code == 0);
+    ensure!(
+        is_allowed && matches!(message.http_response, Some(HttpResponse::OkResponse(_))),
+        "the gateway does not let the question through"
+    );
+    Ok(answer)
+}
+
+type Calls = SendRequest<Full<Bytes>>;
+
+async fn connect(address: SocketAddr) -> Result<Calls> {
+    let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
+    stream.set_nodelay(true)?;
+    let (calls, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(calls)
+}
+
+/// The body of the answer to one call, which must have succeeded.
+async fn ask(calls: &mut Calls, address: SocketAddr, asked: &Bytes) -> Result<Bytes> {
+    let request = Request::post(format!("http://{address}{CHECK}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Full::new(asked.clone()))?;
+    calls.ready().await?;
+    let body = calls.send_request(request).await?.into_body().collect().await?;
+    let status = body.trailers().and_then(|trailers| trailers.get("grpc-status"));
+    ensure!(status.is_some_and(|status| status == "0"), "the call failed: {status:?}");
+    Ok(body.to_bytes())
+}
+
+impl Question {
+    async fn turn(&self, in_flight: usize, duration: Duration) -> Result<Turn> {
+        let mut open = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut calls = connect(self.address).await?;
+            ask(&mut calls, self.address, &self.asked).await?;
+            open.push(calls);
+        }
+        let (mut asking, start) = (JoinSet::new(), now());
+        let (end, question) = (start.after(duration), Arc::new(self.clone()));
+        for calls in open.iter().cycle().take(in_flight) {
+            let (mut calls, question) = (calls.clone(), question.clone());
+            asking.spawn(async move {
+                let (mut latencies, mut sent) = (Vec::with_capacity(1 << 12), now());
+                while sent < end {
+                    let answer = ask(&mut calls, question.address, &question.asked).await?;
+                    ensure!(answer == question.answer, "the answer is another");
+                    let answered = now();
+                    latencies.push(nanos(answered.since(sent)));
+                    sent = answered;
+                }
+                anyhow::Ok(latencies)
+            });
+        }
+        let mut latencies = Vec::new();
+        while let Some(asked) = asking.join_next().await {
+            latencies.append(&mut asked??);
+        }
+        Ok(Turn { elapsed: now().since(start), latencies })
+    }
+}
