@@ -77,7 +77,7 @@ impl Decisions {
         let pair = Pair { client_id: client_id.into(), client_secret: client_secret.into() };
         let session = self.gatekeeper.origins.session(Verified { claims, kid });
         if let Some(obtained) = Obtained::new(session, text, Some((application, true))) {
-            self.gatekeeper.pairs.insert(Key::of_pair(Some(&pair), &application.id), obtained);
+            self.gatekeeper.pairs.insert(Key::of_pair(Some(&pair), &application.id, None), obtained);
         }
     }
 
@@ -85,7 +85,15 @@ impl Decisions {
     pub fn decide(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let Ok(target) = canonical::target(uri, headers) else { return false };
         let address = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
-        let seen = Seen { target: &target, method: &Method::GET, headers, address, country: None };
+        let seen = Seen {
+            target: &target,
+            method: &Method::GET,
+            headers,
+            address,
+            country: None,
+            certificate: None,
+            is_in_clear: false,
+        };
         self.gatekeeper.decide(&seen).now_or_never().is_some_and(|outcome| outcome.is_ok())
     }
 

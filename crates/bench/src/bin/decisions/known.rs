@@ -84,6 +84,7 @@ impl Known {
             account: self.account,
             token: Some(TokenId::random()),
             secret_version: 1,
+            certificate: None,
             as_of: AsOf { token_registry: 1, policy_evaluator: 1, session_issuer: 1 },
         })
     }
