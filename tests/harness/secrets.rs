@@ -107,7 +107,7 @@ mod tests {
         {
             let clean = folder.path().join("encoded");
             std::fs::write(&clean, STANDARD.encode(hidden)).unwrap();
-            assert_eq!(secrets.leaks(folder.path()), [clean.clone()], "{hidden}");
+            assert_eq!(secrets.leaks(folder.path()), std::slice::from_ref(&clean), "{hidden}");
             std::fs::remove_file(clean).unwrap();
         }
         std::fs::write(folder.path().join("log"), b"\0\xff aspst_0123456789abcdef9\0\n").unwrap();

@@ -47,10 +47,7 @@ async fn requests_are_told_and_no_secret_is(topology: Topology) {
     assert_eq!(world.stop(Signal::TERM).await, Vec::<String>::new());
     assert_eq!(place.leftovers(&api_token), Vec::<String>::new(), "O8");
     let told = format!("{told}{}", receiver.everything());
-    assert!(
-        told.contains(EXCHANGE) && told.contains("POLICY_NO_MATCH"),
-        "there is something to search"
-    );
+    assert!(told.contains(EXCHANGE) && told.contains("POLICY_NO_MATCH"), "there is something to search");
     assert!(
         log.contains("decision") && log.contains("POLICY_NO_MATCH"),
         "there are lines of decisions:\n{log}"
@@ -181,7 +178,7 @@ fn ray(reply: &Reply) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// The list, once it has something.

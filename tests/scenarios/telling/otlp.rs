@@ -18,7 +18,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
 /// Spans are sent every five seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One span, as it arrived.
 #[derive(Debug, Clone)]
