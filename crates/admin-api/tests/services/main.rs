@@ -10,6 +10,8 @@ mod fleet;
 mod keys;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod zones;
 
 use serde_json::{Value, json};
 use world::World;
