@@ -16,9 +16,11 @@
 pub mod access_log;
 pub mod alerting;
 pub mod answer;
+pub mod app_settings;
 pub mod apps;
 pub mod authenticate;
 pub mod body;
+pub mod certificates;
 pub mod failure_mode;
 pub mod fleet;
 pub mod groups;
@@ -28,9 +30,11 @@ pub mod listen;
 pub mod observe;
 pub mod organizations;
 pub mod policies;
+pub mod policy_checks;
 pub mod problem;
 pub mod request;
 pub mod service_tokens;
+pub mod tags;
 pub mod unsupported;
 pub mod zones;
 
@@ -76,6 +80,10 @@ pub fn router(app: App) -> axum::Router {
     let contract = Router::new()
         .merge(service_tokens::routes())
         .merge(apps::routes())
+        .merge(app_settings::routes())
+        .merge(policy_checks::routes())
+        .merge(tags::routes())
+        .merge(certificates::routes())
         .merge(policies::routes())
         .merge(groups::routes())
         .merge(organizations::routes())

@@ -197,7 +197,12 @@ fn config() -> Config {
         sha256: hex::encode(digest(&SHA256, api_token(account).as_bytes())),
     };
     let zones = [(ZONE.to_owned(), ACCOUNT.to_owned())].into();
-    Config { api_tokens: vec![token(ACCOUNT), token(OTHER)], zones, ..Config::default() }
+    Config {
+        api_tokens: vec![token(ACCOUNT), token(OTHER)],
+        zones,
+        requests_per_five_minutes: 0,
+        ..Config::default()
+    }
 }
 
 /// Callee first.
