@@ -27,7 +27,7 @@ pub struct Abilities {
 }
 
 const ROWS: [(&str, Abilities); 7] = [
-    ("gateway", row([400, 404, 405], [true, true, true, true, false])),
+    ("gateway", row([400, 404, 405], [true, true, true, true, true])),
     ("envoy", row([400, 404, 400], [true, true, false, true, false])),
     ("envoy-http", row([400, 404, 400], [false, true, false, true, false])),
     ("nginx", row([403, 403, 403], [true, true, false, false, false])),
