@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// One row.
+#[expect(clippy::struct_excessive_bools, reason = "a row of a table")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abilities {
     /// The status of a path that could be read in two ways, of a host of nobody, and of a method that nobody knows.
