@@ -1,4 +1,4 @@
-//! The attacks of `tests/attacks` through real edges: our own gateway, and Envoy, nginx, Caddy, HAProxy and Traefik
+//! The attacks of `tests/attacks` through real edges: our own gateway, and Envoy, nginx, Caddy, `HAProxy` and Traefik
 //! with the recipes of `deploy/`. And the main job, through each of them.
 //!
 //! | module | holds |
