@@ -162,10 +162,6 @@ async fn h1_h2_credentials_are_read_as_strictly_as_from_a_client() {
     for dialect in ALL {
         let mut asker = world.asker().await;
         for (lines, reason) in [
-            (
-                format!("CF_Access_Client_Id: {id}\r\nCF_Access_Client_Secret: {secret}\r\n"),
-                "CREDENTIAL_MISSING",
-            ),
             (pair.lines() + &format!("CF-Access-Client-Id: {id}\r\n"), "CREDENTIAL_AMBIGUOUS"),
             (
                 format!("CF-Access-Client-Id: {id},{id}\r\nCF-Access-Client-Secret: {secret}\r\n"),
