@@ -182,9 +182,7 @@ async fn h1_a_twin_of_our_headers_which_no_proxy_would_remove_is_refused() {
     let world = World::open().await;
     let pair = world.token().await;
     let mut asker = world.asker().await;
-    for twin in
-        ["Cf_Access_Jwt_Assertion", "Cf-Access-Jwt_Assertion", "cf.access.jwt.assertion", "X~Auth~User"]
-    {
+    for twin in ["Cf_Access_Jwt_Assertion", "CF_Access_Client_Id", "cf.access.jwt.assertion", "X~Auth~User"] {
         let lines = format!("{}{twin}: forged\r\n", pair.lines());
         let answer = asker.ask(Dialect::Forwarded, "app.localhost", "/", &lines).await;
         assert_eq!(outcome(&answer), (400, "HEADER_AMBIGUOUS"), "{twin}");
