@@ -14,7 +14,7 @@ use crate::rides::Rides;
 use crate::session::{Origins, remember};
 use crate::usage::Usage;
 use http::HeaderName;
-use model::{Error, ErrorKind};
+use model::{Clock, Error, ErrorKind};
 use service_kit::operations::Ready;
 use service_kit::{Assembly, Worker};
 use std::sync::Arc;
@@ -41,26 +41,14 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let served = CancellationToken::new();
     let (knowledge, mut workers) = Knowledge::follow(&deps, &served);
     let knowledge = Arc::new(knowledge);
-    let exchange =
-        Exchange::new(deps.session_issuer.clone(), proxy.is_https(), &proxy.throttle, deps.clock.clone());
-    let (usage, fallbacks) = (Arc::new(Usage::default()), Arc::new(Fallbacks::default()));
-    let decisions = Arc::new(Decisions::new(proxy.decisions));
-    let gatekeeper = Arc::new(Gatekeeper {
-        knowledge: knowledge.clone(),
-        clock: deps.clock.clone(),
-        verified: remember(limits.max_sessions()),
-        pairs: remember(limits.max_pairs()),
-        origins: Origins::default(),
-        exchange,
-        usage: usage.clone(),
-        fallbacks: fallbacks.clone(),
-        decisions: decisions.clone(),
-    });
+    let gatekeeper = gatekeeper(proxy, limits, &deps, knowledge.clone());
+    let (usage, fallbacks) = (gatekeeper.usage.clone(), gatekeeper.fallbacks.clone());
+    let decisions = gatekeeper.decisions.clone();
     let rides = Arc::new(Rides::new(gatekeeper.clone(), knowledge.changes.clone()));
     let draining = CancellationToken::new();
     let origin =
         Arc::new(Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries });
-    let authorizer = Authorizer::new(gatekeeper.clone(), origin.clone(), proxy.is_https);
+    let authorizer = Authorizer::new(gatekeeper.clone(), origin.clone(), proxy.is_https());
     let gateway = Arc::new(Gateway {
         gatekeeper,
         rides: rides.clone(),
@@ -119,16 +107,35 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
             Ok(())
         }));
     }
-    let (known, watch) = (knowledge.clone(), clock.clone());
+    let ready = ready(knowledge.clone(), clock.clone(), draining);
     workers.push(Worker::new("edge-gateway fallbacks", async move |stop| {
-        fallbacks.keep_watching(|| known.is_current(&*watch), stop).await;
+        fallbacks.keep_watching(|| knowledge.is_current(&*clock), stop).await;
         Ok(())
     }));
     workers.push(Worker::new("edge-gateway usage", async move |stop| {
         usage.keep_reporting(bus, stop).await;
         Ok(())
     }));
-    let ready: Ready = Arc::new(move || {
+    Ok((Assembly { routes: Routes::default(), workers }, ready))
+}
+
+fn gatekeeper(proxy: &Proxy, limits: &Limits, deps: &Deps, knowledge: Arc<Knowledge>) -> Arc<Gatekeeper> {
+    let (issuer, clock) = (deps.session_issuer.clone(), deps.clock.clone());
+    Arc::new(Gatekeeper {
+        knowledge,
+        clock: clock.clone(),
+        verified: remember(limits.max_sessions()),
+        pairs: remember(limits.max_pairs()),
+        origins: Origins::default(),
+        exchange: Exchange::new(issuer, proxy.is_https(), &proxy.throttle, clock),
+        usage: Arc::new(Usage::default()),
+        fallbacks: Arc::new(Fallbacks::default()),
+        decisions: Arc::new(Decisions::new(proxy.decisions)),
+    })
+}
+
+fn ready(knowledge: Arc<Knowledge>, clock: Arc<dyn Clock>, draining: CancellationToken) -> Ready {
+    Arc::new(move || {
         let (is_current, is_stopping) = (knowledge.is_current(&*clock), draining.is_cancelled());
         Box::pin(async move {
             if is_stopping {
@@ -138,6 +145,5 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
                 || Error::new(ErrorKind::Unavailable, "NO_LEASE", "no lease on every change feed yet");
             if is_current { Ok(()) } else { Err(not_yet()) }
         })
-    });
-    Ok((Assembly { routes: Routes::default(), workers }, ready))
+    })
 }
