@@ -3,11 +3,13 @@
 //! Every change takes the feed's head first, so the reads of a change see all that was committed and nothing moves
 //! beneath them: uniqueness and existence are checked in plain code, and the constraints are a second line.
 
+mod label_writes;
 mod labels;
 mod reads;
 mod rows;
 mod writes;
 
+pub use label_writes::Label;
 pub use labels::Labels;
 pub use reads::{ApplicationFilter, GroupFilter, Page, Reads};
 pub use rows::{

@@ -66,7 +66,8 @@ fn address(query: &Query) -> Result<String, Error> {
 
 fn country(query: &Query) -> Result<String, Error> {
     let code = query.text("country");
-    if !code.is_empty() && !(code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())) {
+    let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    if !(code.is_empty() || is_code) {
         return Err(Error::invalid("country", "must be two capital letters (ISO 3166-1 alpha-2)"));
     }
     Ok(code)

@@ -14,8 +14,11 @@ pub fn view(application: Application, judged: &EvaluateResponse, token: Option<(
         .map(|policy| {
             let trace = judged.explanation.iter().find(|trace| trace.policy_id == policy.id);
             let mut shown = policy::view(policy, true);
-            shown["status"] = json!(trace.map_or("Not evaluated", |it| status(it.matched)));
-            shown["rules"] = trace.map(rules).unwrap_or_default();
+            if let Value::Object(shown) = &mut shown {
+                let status = trace.map_or("Not evaluated", |it| status(it.matched));
+                shown.insert("status".to_owned(), json!(status));
+                shown.insert("rules".to_owned(), trace.map_or_else(|| json!([]), rules));
+            }
             shown
         })
         .collect();

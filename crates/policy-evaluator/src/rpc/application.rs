@@ -10,7 +10,7 @@ mod update;
 
 use crate::change::{Object, Plan};
 use crate::domain::{CheckedApplication, check_application};
-use crate::store::{Tables, Write, find_application, no_such_application};
+use crate::store::{Label, Tables, Write, find_application, no_such_application};
 use model::{Error, ErrorKind, Timestamp};
 use prost::Message as _;
 use proto::policy_evaluator::{Application, ApplicationSpec};
@@ -52,11 +52,11 @@ impl Put<'_> {
             application: id.to_owned(),
             patterns: domains.iter().map(|(pattern, _)| pattern.to_string()).collect(),
         });
-        plan.writes.push(Write::SetTags {
+        plan.writes.push(Write::Label(Label::SetTags {
             application: id.to_owned(),
             account: account.to_owned(),
             names: tags.into_iter().collect(),
-        });
+        }));
         plan.touched.insert(Object::Application(id.to_owned()));
         Ok(())
     }

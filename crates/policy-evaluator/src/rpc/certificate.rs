@@ -3,7 +3,7 @@
 use super::{Rpc, check_account, count, read};
 use crate::change::{Intent, Plan};
 use crate::domain::{Broken, CheckedBundle, check_bundle, check_hostname, check_hostnames, check_name};
-use crate::store::{CertificateRow, HostnameSettingRow, Page, Tables, Write};
+use crate::store::{CertificateRow, HostnameSettingRow, Label, Page, Tables, Write};
 use async_trait::async_trait;
 use change_feed::Wait;
 use model::{Error, ErrorKind, Timestamp};
@@ -35,13 +35,13 @@ impl Intent for Edit {
 
     async fn plan(&self, tables: &mut dyn Tables, now: Timestamp) -> Result<Plan, Error> {
         let Self { account, id, kind } = self;
-        let write = match kind {
+        let label = match kind {
             Kind::Create { name, pem, hostnames } => {
                 let CheckedBundle { fingerprint, expires } = check_bundle(pem, now)?;
                 if tables.certificate_with(account, &fingerprint).await?.is_some() {
                     return Err(already_exists());
                 }
-                Write::PutCertificate(CertificateRow {
+                Label::PutCertificate(CertificateRow {
                     id: id.clone(),
                     account_id: account.clone(),
                     name: name.clone(),
@@ -55,7 +55,7 @@ impl Intent for Edit {
             }
             Kind::Update { name, hostnames } => {
                 let before = find(tables, account, id).await?;
-                Write::PutCertificate(CertificateRow {
+                Label::PutCertificate(CertificateRow {
                     name: name.clone().unwrap_or_else(|| before.name.clone()),
                     hostnames: list(hostnames),
                     updated_at_ms: now.as_millis(),
@@ -67,10 +67,10 @@ impl Intent for Edit {
                     let message = "the certificate has associated host names; remove them first";
                     return Err(Error::new(ErrorKind::NotReady, "CERTIFICATE_IN_USE", message));
                 }
-                Write::DeleteCertificate { id: id.clone() }
+                Label::DeleteCertificate { id: id.clone() }
             }
         };
-        Ok(Plan { writes: vec![write], ..Plan::default() })
+        Ok(Plan { writes: vec![Write::Label(label)], ..Plan::default() })
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Option<Certificate>, Error> {
@@ -91,7 +91,7 @@ impl Intent for PutSettings {
     type Answer = Vec<HostnameSetting>;
 
     async fn plan(&self, _tables: &mut dyn Tables, _now: Timestamp) -> Result<Plan, Error> {
-        let write = |setting: &HostnameSetting| Write::PutHostnameSetting {
+        let label = |setting: &HostnameSetting| Label::PutHostnameSetting {
             account: self.account.clone(),
             setting: HostnameSettingRow {
                 hostname: setting.hostname.clone(),
@@ -99,7 +99,7 @@ impl Intent for PutSettings {
                 client_certificate_forwarding: setting.client_certificate_forwarding,
             },
         };
-        Ok(Plan { writes: self.settings.iter().map(write).collect(), ..Plan::default() })
+        Ok(Plan { writes: self.settings.iter().map(label).map(Write::Label).collect(), ..Plan::default() })
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Vec<HostnameSetting>, Error> {

@@ -3,7 +3,7 @@
 use super::{Rpc, check_account, count, read};
 use crate::change::{Intent, Plan};
 use crate::domain::check_tag;
-use crate::store::{Page, Tables, Write};
+use crate::store::{Label, Page, Tables, Write};
 use async_trait::async_trait;
 use change_feed::Wait;
 use model::{Error, ErrorKind, Timestamp};
@@ -32,10 +32,10 @@ impl Intent for Edit {
 
     async fn plan(&self, tables: &mut dyn Tables, now: Timestamp) -> Result<Plan, Error> {
         let (account, name, at_ms) = (self.account.clone(), self.name.clone(), now.as_millis());
-        let write = match &self.kind {
+        let label = match &self.kind {
             Kind::Create => {
                 refuse_if_taken(tables, &account, &name).await?;
-                Write::CreateTag { account, name, at_ms }
+                Label::CreateTag { account, name, at_ms }
             }
             Kind::Rename(to) if *to == name => {
                 get(tables, &account, &name).await?;
@@ -44,14 +44,14 @@ impl Intent for Edit {
             Kind::Rename(to) => {
                 refuse_if_used(&get(tables, &account, &name).await?)?;
                 refuse_if_taken(tables, &account, to).await?;
-                Write::RenameTag { account, from: name, to: to.clone(), at_ms }
+                Label::RenameTag { account, from: name, to: to.clone(), at_ms }
             }
             Kind::Delete => {
                 refuse_if_used(&get(tables, &account, &name).await?)?;
-                Write::DeleteTag { account, name }
+                Label::DeleteTag { account, name }
             }
         };
-        Ok(Plan { writes: vec![write], ..Plan::default() })
+        Ok(Plan { writes: vec![Write::Label(label)], ..Plan::default() })
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Option<Tag>, Error> {

@@ -1,4 +1,4 @@
-use super::rows::{CertificateRow, HostnameSettingRow};
+use super::label_writes::{Label, LabelWrites as _};
 use async_trait::async_trait;
 use database::failed;
 use database::sqlx::{self, PgConnection, SqliteConnection};
@@ -8,108 +8,31 @@ use model::Error;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
     /// Creates, or changes name and spec.
-    PutApplication {
-        id: String,
-        account: String,
-        aud: String,
-        name: String,
-        spec: Vec<u8>,
-        at_ms: i64,
-    },
+    PutApplication { id: String, account: String, aud: String, name: String, spec: Vec<u8>, at_ms: i64 },
     /// Replaces the domains: canonical patterns.
-    SetDomains {
-        application: String,
-        patterns: Vec<String>,
-    },
+    SetDomains { application: String, patterns: Vec<String> },
     /// An encoded message.
-    SetFailureMode {
-        application: String,
-        mode: Vec<u8>,
-    },
+    SetFailureMode { application: String, mode: Vec<u8> },
     /// With its domains and links, and the policies that it owns.
-    DeleteApplication {
-        id: String,
-    },
+    DeleteApplication { id: String },
     /// Creates, or changes the spec.
-    PutPolicy {
-        id: String,
-        account: String,
-        owner: Option<String>,
-        spec: Vec<u8>,
-        at_ms: i64,
-    },
+    PutPolicy { id: String, account: String, owner: Option<String>, spec: Vec<u8>, at_ms: i64 },
     /// Which no application links any more.
-    DeletePolicy {
-        id: String,
-    },
+    DeletePolicy { id: String },
     /// Replaces the policies of an application: id and precedence.
-    SetLinks {
-        application: String,
-        links: Vec<(String, i64)>,
-    },
+    SetLinks { application: String, links: Vec<(String, i64)> },
     /// Creates, or changes name and spec.
-    PutGroup {
-        id: String,
-        account: String,
-        name: String,
-        spec: Vec<u8>,
-        at_ms: i64,
-    },
+    PutGroup { id: String, account: String, name: String, spec: Vec<u8>, at_ms: i64 },
     /// Which nothing names any more.
-    DeleteGroup {
-        id: String,
-    },
+    DeleteGroup { id: String },
     /// Replaces the groups that a policy or group names.
-    SetGroupReferences {
-        referrer: String,
-        groups: Vec<String>,
-    },
-    /// Which is not there yet.
-    CreateTag {
-        account: String,
-        name: String,
-        at_ms: i64,
-    },
-    /// Which no application names.
-    RenameTag {
-        account: String,
-        from: String,
-        to: String,
-        at_ms: i64,
-    },
-    /// Which no application names.
-    DeleteTag {
-        account: String,
-        name: String,
-    },
-    /// Replaces the tags of an application, each of which is there.
-    SetTags {
-        application: String,
-        account: String,
-        names: Vec<String>,
-    },
-    /// Creates, or changes name and host names.
-    PutCertificate(CertificateRow),
-    DeleteCertificate {
-        id: String,
-    },
-    /// Creates or replaces.
-    PutHostnameSetting {
-        account: String,
-        setting: HostnameSettingRow,
-    },
+    SetGroupReferences { referrer: String, groups: Vec<String> },
+    /// What no enforcement point needs.
+    Label(Label),
     /// No application's alone any more.
-    FreePolicy {
-        id: String,
-        at_ms: i64,
-    },
+    FreePolicy { id: String, at_ms: i64 },
     /// Creates or replaces.
-    PutOrganization {
-        account: String,
-        team_host: String,
-        spec: Vec<u8>,
-        at_ms: i64,
-    },
+    PutOrganization { account: String, team_host: String, spec: Vec<u8>, at_ms: i64 },
 }
 
 #[async_trait]
@@ -134,6 +57,7 @@ macro_rules! execute {
         sqlx::query($sql)$(.bind($value))*.execute(&mut *$connection).await.map_err(failed)?
     };
 }
+pub(super) use execute;
 
 macro_rules! writes {
     ($connection:ty) => {
@@ -220,60 +144,7 @@ macro_rules! writes {
                             );
                         }
                     }
-                    Write::CreateTag { account, name, at_ms } => {
-                        execute!(
-                            self,
-                            "INSERT INTO tags (account_id, name, created_at_ms, updated_at_ms) VALUES ($1, $2, $3, $3)",
-                            account, name, at_ms,
-                        );
-                    }
-                    Write::RenameTag { account, from, to, at_ms } => {
-                        execute!(
-                            self,
-                            "UPDATE tags SET name = $3, updated_at_ms = $4 WHERE account_id = $1 AND name = $2",
-                            account, from, to, at_ms,
-                        );
-                    }
-                    Write::DeleteTag { account, name } => {
-                        execute!(self, "DELETE FROM tags WHERE account_id = $1 AND name = $2", account, name);
-                    }
-                    Write::SetTags { application, account, names } => {
-                        execute!(self, "DELETE FROM application_tags WHERE application_id = $1", application);
-                        for name in names {
-                            execute!(
-                                self,
-                                "INSERT INTO application_tags (application_id, account_id, name) VALUES ($1, $2, $3)",
-                                application, account, name,
-                            );
-                        }
-                    }
-                    Write::PutCertificate(row) => {
-                        execute!(
-                            self,
-                            "INSERT INTO certificates (id, account_id, name, pem, fingerprint, expires_at_ms, hostnames,
-                                                       created_at_ms, updated_at_ms)
-                             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-                             ON CONFLICT (id) DO UPDATE SET name = excluded.name, hostnames = excluded.hostnames,
-                                                            updated_at_ms = excluded.updated_at_ms",
-                            &row.id, &row.account_id, &row.name, &row.pem, &row.fingerprint, row.expires_at_ms,
-                            &row.hostnames, row.created_at_ms, row.updated_at_ms,
-                        );
-                    }
-                    Write::DeleteCertificate { id } => {
-                        execute!(self, "DELETE FROM certificates WHERE id = $1", id);
-                    }
-                    Write::PutHostnameSetting { account, setting } => {
-                        execute!(
-                            self,
-                            "INSERT INTO certificate_settings
-                                 (account_id, hostname, china_network, client_certificate_forwarding)
-                             VALUES ($1, $2, $3, $4)
-                             ON CONFLICT (account_id, hostname) DO UPDATE SET
-                                 china_network = excluded.china_network,
-                                 client_certificate_forwarding = excluded.client_certificate_forwarding",
-                            account, &setting.hostname, setting.china_network, setting.client_certificate_forwarding,
-                        );
-                    }
+                    Write::Label(label) => self.write_label(label).await?,
                     Write::FreePolicy { id, at_ms } => {
                         execute!(
                             self,
