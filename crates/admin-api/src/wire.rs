@@ -16,6 +16,7 @@ pub mod json;
 pub mod keys;
 pub mod organization;
 pub mod policy;
+pub mod policy_test;
 pub mod rules;
 pub mod settings;
 pub mod token;

@@ -9,6 +9,8 @@ mod fleet;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod policy_test;
+#[cfg(test)]
 mod world;
 
 use serde_json::{Value, json};
