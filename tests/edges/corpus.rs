@@ -29,6 +29,10 @@ pub enum Expected {
     /// What arrived has this path, as a lenient application reads it.
     UpstreamPath(String),
     UpstreamHost(String),
+    /// What arrived begins with this method and target, as they were sent.
+    UpstreamLine(String),
+    /// What arrived has this body, whatever its framing.
+    UpstreamSays(String),
     /// What arrived has this header, with this value if one is given.
     UpstreamHas(String),
     /// No header of this name in any spelling arrives, with this value if one is given.
@@ -64,6 +68,8 @@ impl Expected {
             "safe" => Self::Safe,
             "upstream-path" => Self::UpstreamPath(rest),
             "upstream-host" => Self::UpstreamHost(rest),
+            "upstream-line" => Self::UpstreamLine(rest),
+            "upstream-says" => Self::UpstreamSays(rest),
             "upstream-has" => Self::UpstreamHas(rest),
             "never-header" => Self::NeverHeader(rest),
             "never-trailer" => Self::NeverTrailer(rest),

@@ -110,6 +110,16 @@ fn broken(expected: &Expected, answer: &Answer, seen: &[Seen], words: &Words) ->
             let is_other = |it: &&Seen| hosts(it.all("host").next().unwrap_or_default()) != [wanted.as_str()];
             seen.iter().find(is_other).map(|it| format!("its host is {:?}", it.all("host").next()))
         }
+        Expected::UpstreamLine(wanted) => {
+            let wanted = format!("{} ", value(wanted));
+            let is_other = |it: &&Seen| !it.head.starts_with(wanted.as_bytes());
+            seen.iter().find(is_other).map(|it| format!("its line is {}", String::from_utf8_lossy(&it.head)))
+        }
+        Expected::UpstreamSays(wanted) => {
+            let wanted = value(wanted);
+            let is_other = |it: &&Seen| it.said() != wanted.as_bytes();
+            seen.iter().find(is_other).map(|it| format!("it says {:?}", String::from_utf8_lossy(&it.body)))
+        }
         Expected::UpstreamHas(header) => {
             let header = value(header);
             let (name, wanted) = header.split_once(": ").unwrap_or((header.as_str(), ""));

@@ -18,7 +18,8 @@ pub fn are_whole_and_closed() {
             look(&name, document);
             // It is the installation's, and has no name of its own.
             let is_named = document["kind"].as_str() != Some("IstioOperator");
-            if is_named && !document["apiVersion"].is_badvalue() || !document["kind"].is_badvalue() {
+            let is_manifest = !document["apiVersion"].is_badvalue() || !document["kind"].is_badvalue();
+            if is_named && is_manifest {
                 for field in [&document["apiVersion"], &document["kind"], &document["metadata"]["name"]] {
                     assert!(field.as_str().is_some_and(|text| !text.is_empty()), "{name}: {document:?}");
                 }

@@ -29,6 +29,24 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// The body without its framing.
+    pub fn said(&self) -> Vec<u8> {
+        if self.all("transfer-encoding").next().is_none() {
+            return self.body.clone();
+        }
+        let (mut said, mut rest) = (Vec::new(), self.body.as_slice());
+        while let Some(end) = position(rest, b"\n") {
+            let (line, after) = rest.split_at(end + 1);
+            let line = String::from_utf8_lossy(line);
+            let size =
+                usize::from_str_radix(line.split(';').next().unwrap_or_default().trim(), 16).unwrap_or(0);
+            let Some(chunk) = after.get(..size).filter(|_| size > 0) else { break };
+            said.extend_from_slice(chunk);
+            rest = after.get(size + 2..).unwrap_or_default();
+        }
+        said
+    }
+
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers
             .iter()

@@ -196,7 +196,7 @@ async fn evaluate_knows_certificates_and_logins(world: &World) {
         world.app(&[blocked, people]).await,
     ];
     let certificate = |name: &str| Facts {
-        certificate: Some(facts::Certificate { common_name: name.into() }),
+        certificate: Some(facts::Certificate { common_name: name.into(), ..Default::default() }),
         ..Facts::default()
     };
     let person = |email: &str, method: &str| Facts {

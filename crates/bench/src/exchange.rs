@@ -138,6 +138,7 @@ impl Floor {
             account: world.account,
             token: Some(TokenId::random()),
             secret_version: 1,
+            certificate: None,
             as_of: AsOf::default(),
         };
         Ok(Self { key: SigningKey::generate()?, claims, database: registry::open(&world.databases).await? })

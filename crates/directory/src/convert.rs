@@ -130,9 +130,10 @@ pub fn facts_to_wire(facts: &Facts<'_>) -> wire::Facts {
         ip: facts.address().map(|it| it.to_string()).unwrap_or_default(),
         country_code: facts.country().map(|it| it.to_string()).unwrap_or_default(),
         service_token: facts.service_token().map(|it| wire::facts::ServiceToken { id: it.to_string() }),
-        certificate: facts
-            .certificate()
-            .map(|it| wire::facts::Certificate { common_name: it.common_name.to_owned() }),
+        certificate: facts.certificate().map(|it| wire::facts::Certificate {
+            common_name: it.common_name.to_owned(),
+            sha256: Vec::new(),
+        }),
         identity: facts.identity().map(|it| wire::facts::Identity {
             email: it.email().to_owned(),
             login_method: it.login_method().to_owned(),

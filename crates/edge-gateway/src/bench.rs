@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use change_feed::{Gate, Replica, Source, View};
 use futures::FutureExt as _;
 use http::{HeaderMap, Method, Uri};
-use model::{ApplicationId, BootTime, Clock, Error, SystemClock, Timestamp};
+use model::{ApplicationId, Clock, Error};
 use proto::change_feed as wire;
 use proto::change_feed::Entry;
 use service_kit::{Callers, GrpcChannel};
@@ -35,10 +35,9 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// Knows these objects, and remembers at most so many sessions.
-    pub async fn new(feeds: Feeds, max_sessions: usize) -> Result<Self, Error> {
+    /// Knows these objects, and remembers at most so many sessions. Boot time must stand still in `clock`.
+    pub async fn new(feeds: Feeds, max_sessions: usize, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let knowledge = Knowledge::empty();
-        let clock: Arc<dyn Clock> = Arc::new(Standing { boot: SystemClock.boot() });
         let Feeds { token_registry, policy_evaluator, session_issuer } = feeds;
         let [tokens, directory, sessions] = &knowledge.gates;
         lease("token-registry", token_registry, &knowledge.tokens, tokens, &clock).await?;
@@ -78,7 +77,7 @@ impl Decisions {
         let pair = Pair { client_id: client_id.into(), client_secret: client_secret.into() };
         let session = self.gatekeeper.origins.session(Verified { claims, kid });
         if let Some(obtained) = Obtained::new(session, text, Some((application, true))) {
-            self.gatekeeper.pairs.insert(Key::of_pair(Some(&pair), &application.id), obtained);
+            self.gatekeeper.pairs.insert(Key::of_pair(Some(&pair), &application.id, None), obtained);
         }
     }
 
@@ -86,7 +85,15 @@ impl Decisions {
     pub fn decide(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let Ok(target) = canonical::target(uri, headers) else { return false };
         let address = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
-        let seen = Seen { target: &target, method: &Method::GET, headers, address, country: None };
+        let seen = Seen {
+            target: &target,
+            method: &Method::GET,
+            headers,
+            address,
+            country: None,
+            certificate: None,
+            is_in_clear: false,
+        };
         self.gatekeeper.decide(&seen).now_or_never().is_some_and(|outcome| outcome.is_ok())
     }
 
@@ -164,21 +171,5 @@ impl Source for Told {
 
     async fn entries(&self, _: u64) -> Result<wire::ListEntriesResponse, Error> {
         Ok(wire::ListEntriesResponse::default())
-    }
-}
-
-/// Read like the machine's clocks, and boot time stands still.
-struct Standing {
-    boot: BootTime,
-}
-
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        SystemClock.now()
-    }
-
-    fn boot(&self) -> BootTime {
-        std::hint::black_box(SystemClock.boot());
-        self.boot
     }
 }

@@ -1,13 +1,19 @@
-mod throttle;
+//! What an operator may set.
 
-pub use throttle::Throttle;
+mod limits;
+mod throttle;
+mod tls;
+mod upstream;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
+
+pub use limits::Limits;
+pub use throttle::Throttle;
+pub use tls::{Certificate, Clients, Mode, Tls};
+pub use upstream::{Health, Upstream};
 
 /// `[edge_gateway]`.
 #[derive(Clone, Deserialize)]
@@ -40,65 +46,6 @@ pub struct ExtAuthz {
     pub listen: SocketAddr,
 }
 
-/// `[edge_gateway.limits]`: how long somebody is waited for, and how much there may be at once.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Seconds that an application may take for the head of its answer, from the last that the client sent of its body.
-    pub upstream_timeout_s: NonZeroU32,
-    /// Seconds that a client may take for the head of a request, and be silent within a body.
-    pub client_timeout_s: NonZeroU32,
-    /// Seconds that a connection with an open stream (an event stream, a tunnel, a gRPC call) may be silent in both
-    /// directions.
-    pub stream_timeout_s: NonZeroU32,
-    /// How many connections of clients may be open; more wait.
-    pub max_connections: NonZeroU32,
-    /// How many sessions are remembered that came as a JWT, so that their signature is checked once: at most 200 bytes
-    /// each. And an eighth as many Client IDs and Client Secrets with the session that each was exchanged for: at most
-    /// 1.6 KB each.
-    pub max_sessions: NonZeroU32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MAX);
-        Self {
-            upstream_timeout_s: number(100),
-            client_timeout_s: number(30),
-            stream_timeout_s: number(3600),
-            max_connections: number(10_000),
-            max_sessions: number(1_000_000),
-        }
-    }
-}
-
-impl Limits {
-    pub(crate) fn upstream_timeout(&self) -> Duration {
-        Duration::from_secs(self.upstream_timeout_s.get().into())
-    }
-
-    pub(crate) fn client_timeout(&self) -> Duration {
-        Duration::from_secs(self.client_timeout_s.get().into())
-    }
-
-    pub(crate) fn stream_timeout(&self) -> Duration {
-        Duration::from_secs(self.stream_timeout_s.get().into())
-    }
-
-    pub(crate) fn max_connections(&self) -> usize {
-        usize::try_from(self.max_connections.get()).unwrap_or(usize::MAX)
-    }
-
-    pub(crate) fn max_sessions(&self) -> usize {
-        usize::try_from(self.max_sessions.get()).unwrap_or(usize::MAX)
-    }
-
-    /// Pairs take as many bytes in all as sessions do.
-    pub(crate) fn max_pairs(&self) -> usize {
-        self.max_sessions().div_ceil(8)
-    }
-}
-
 /// `[edge_gateway.forward_auth]`: decisions for other proxies, over HTTP.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,16 +64,25 @@ pub struct ForwardAuth {
 /// How requests come in and go on.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Proxy {
-    /// Where requests go whose host is not in `upstreams`: `http://host:port`, or `h2c://host:port` for an application
-    /// that is to be spoken to in HTTP/2, such as a gRPC server.
+    /// Where requests go whose host is not in `upstreams`; written as [`Upstream::url`].
     #[serde(default)]
     pub upstream: Option<String>,
     /// Where the requests of each host go.
     #[serde(default)]
     pub upstreams: Vec<Upstream>,
-    /// Clients reach the gateway by https: cookies are `Secure`.
+    /// Clients reach the gateway by https, which ends before it: cookies are `Secure`. Always so with `tls`.
     #[serde(default)]
     pub is_https: bool,
+    /// `[edge_gateway.tls]`: `listen` speaks TLS, and nothing else.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Take credentials in clear text from anybody. Otherwise, without TLS here or before the gateway, only from this
+    /// machine and from listed proxies: whoever sends one in clear is refused, so that nobody gets used to it.
+    #[serde(default)]
+    pub allow_plain_http: bool,
+    /// Balancers that say in PROXY protocol (version 1 or 2) who the client is. They must; nobody else may.
+    #[serde(default)]
+    pub proxy_protocol_from: Vec<IpNet>,
     /// Proxies whose `X-Forwarded-For` and country header are believed. None by default.
     #[serde(default)]
     pub trusted_proxies: Vec<IpNet>,
@@ -146,19 +102,10 @@ pub struct Proxy {
     pub is_unguarded: bool,
 }
 
-/// The application behind one host.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Upstream {
-    /// Exact, without port.
-    pub host: String,
-    /// `http://host:port` or `h2c://host:port`.
-    pub url: String,
-}
-
 impl Config {
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = self.proxy.problems();
+        problems.extend(self.limits.problems());
         if let Some(name) = self.forward_auth.as_ref().and_then(|front| front.country_header.as_ref())
             && http::HeaderName::try_from(name).is_err()
         {
@@ -176,12 +123,15 @@ impl Config {
 }
 
 impl Proxy {
+    /// Clients reach the gateway by https, here or before it.
+    pub(crate) const fn is_https(&self) -> bool {
+        self.is_https || self.tls.is_some()
+    }
+
     pub fn problems(&self) -> Vec<String> {
-        let urls = self.upstreams.iter().map(|upstream| &upstream.url).chain(&self.upstream);
-        let mut problems: Vec<_> = urls
-            .filter(|url| crate::forward::Upstream::parse(url).is_none())
-            .map(|url| format!("edge_gateway.upstream: \"{url}\" is not http://host:port or h2c://host:port"))
-            .collect();
+        let mut problems: Vec<_> = self.upstream.iter().filter_map(|url| url_problem(url)).collect();
+        problems.extend(self.upstreams.iter().flat_map(Upstream::problems));
+        problems.extend(self.tls.iter().flat_map(Tls::problems));
         if let Some(name) =
             self.country_header.as_ref().filter(|name| http::HeaderName::try_from(*name).is_err())
         {
@@ -189,6 +139,13 @@ impl Proxy {
         }
         problems
     }
+}
+
+fn url_problem(url: &str) -> Option<String> {
+    let is_one = crate::forward::Scheme::parse(url).is_some();
+    (!is_one).then(|| {
+        format!("edge_gateway.upstream: \"{url}\" is not http://host:port, https://…, h2c://… or h2://…")
+    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::decisions::{Decisions, Made, Ray};
 use crate::exchange::{Exchange, Exchanged, Question};
 use crate::fallbacks::Fallbacks;
 use crate::knowledge::Knowledge;
+use crate::listener::ClientCertificate;
 use crate::refusal::Refusal;
 use crate::request::canonical::{self, Target};
 use crate::request::credential::Pair;
@@ -22,7 +23,7 @@ use footing::Footing;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use model::{BootTime, Clock, PolicyId};
-use policy::{CountryCode, Decision, Facts, Outcome};
+use policy::{Certificate, CountryCode, Decision, Facts, Outcome};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -33,6 +34,10 @@ pub struct Seen<'a> {
     pub headers: &'a HeaderMap,
     pub address: Option<IpAddr>,
     pub country: Option<CountryCode>,
+    /// The client's, verified.
+    pub certificate: Option<&'a Arc<ClientCertificate>>,
+    /// Others may read along: a credential is refused.
+    pub is_in_clear: bool,
 }
 
 /// Let through.
@@ -201,7 +206,7 @@ impl Gatekeeper {
             let fresh = Fresh { at, exchanged: &exchanged, positions };
             match self.decide_now(seen, Some(fresh)).1 {
                 Now::Decided(Err(refusal)) if refusal.status == StatusCode::UNAUTHORIZED => {
-                    self.pairs.remove(&Key::of_pair(pair, &at.id));
+                    self.pairs.remove(&Key::of_pair(pair, &at.id, seen.fingerprint()));
                 }
                 Now::Decided(outcome) => return outcome,
                 Now::Exchange(_) => return Err(changed_meanwhile()),
@@ -217,13 +222,13 @@ impl Gatekeeper {
         application: &Application,
         positions: [u64; 3],
     ) -> Result<Exchanged, Refusal> {
-        let key = Key::of_pair(pair, &application.id);
+        let key = Key::of_pair(pair, &application.id, seen.fingerprint());
         let question = Question { key, address: seen.address, country: seen.country, positions };
         let snapshot = self.knowledge.directory.snapshot().clone();
         let verify = |token: &str| {
             self.verify(token, &snapshot, self.clock.now()).ok().map(|it| self.origins.session(it))
         };
-        let exchanged = self.exchange.ask(question, pair, application, verify).await?;
+        let exchanged = self.exchange.ask(question, pair, seen.client(), application, verify).await?;
         if let Exchanged::Session(session) = &exchanged {
             self.pairs.insert(key, session.clone());
         }
@@ -235,7 +240,7 @@ impl Gatekeeper {
         let leases = self.knowledge.leases();
         let snapshot = self.knowledge.directory.snapshot();
         let Some(application) = snapshot.application(&at.id) else { return Err(refusal) };
-        let open = open(application, &facts(seen.address, seen.country));
+        let open = open(application, &facts(seen.address, seen.country, seen.client()));
         match (Footing::of(leases, application.failure_mode, self.clock.boot()), open) {
             (Footing::Leases, Some(open)) => Ok(open),
             (Footing::LastKnown, Some(open)) => Ok(last_known(open)),
@@ -300,8 +305,30 @@ fn as_configured(application: &Application, refusal: Refusal) -> Refusal {
     if is_asked { Refusal { status: StatusCode::UNAUTHORIZED, ..refusal } } else { refusal }
 }
 
-pub(crate) fn facts<'a>(address: Option<IpAddr>, country: Option<CountryCode>) -> Facts<'a> {
-    Facts::new().with_address(address).with_country(country)
+impl<'a> Seen<'a> {
+    pub(crate) fn client(&self) -> Option<&'a ClientCertificate> {
+        self.certificate.map(|certificate| &**certificate)
+    }
+
+    pub(crate) fn fingerprint(&self) -> Option<&'a [u8; 32]> {
+        self.client().map(|certificate| &certificate.fingerprint)
+    }
+}
+
+pub(crate) fn facts(
+    address: Option<IpAddr>,
+    country: Option<CountryCode>,
+    certificate: Option<&ClientCertificate>,
+) -> Facts<'_> {
+    let certificate = certificate.map(|it| Certificate { common_name: &it.common_name });
+    Facts::new().with_address(address).with_country(country).with_certificate(certificate)
+}
+
+fn certificate_not_good() -> Refusal {
+    Refusal::unauthenticated(
+        "CERTIFICATE_NOT_GOOD",
+        "the client certificate has expired, was revoked, or its authority is not trusted any longer",
+    )
 }
 
 /// Open to everybody who comes from there.

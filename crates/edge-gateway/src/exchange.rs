@@ -7,6 +7,7 @@ mod throttle;
 mod turns;
 
 use crate::config::Throttle as Settings;
+use crate::listener::ClientCertificate;
 use crate::measure;
 use crate::refusal::Refusal;
 use crate::request::credential::Pair;
@@ -17,6 +18,7 @@ use http::StatusCode;
 use model::Clock;
 use policy::CountryCode;
 use proto::change_feed::AsOf;
+use proto::policy_evaluator::facts::Certificate;
 use proto::policy_evaluator::{Facts, Outcome};
 use proto::session_issuer::exchange_request::ServiceTokenCredential;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -40,7 +42,7 @@ pub enum Exchanged {
 /// Everything that an exchange's outcome depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Question {
-    /// Credential and application.
+    /// Credential, application and client certificate.
     pub key: Key,
     pub address: Option<IpAddr>,
     pub country: Option<CountryCode>,
@@ -83,6 +85,7 @@ impl Exchange {
         &self,
         question: Question,
         pair: Option<&Pair<'_>>,
+        certificate: Option<&ClientCertificate>,
         application: &Application,
         verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
@@ -91,7 +94,8 @@ impl Exchange {
         }
         let place = self.turns.enter()?;
         let seat = self.flights.join(question);
-        seat.answer(async || self.ask_in_turn(&place, question, pair, application, verify).await).await
+        seat.answer(async || self.ask_in_turn(&place, question, pair, certificate, application, verify).await)
+            .await
     }
 
     async fn ask_in_turn(
@@ -99,6 +103,7 @@ impl Exchange {
         place: &Place<'_>,
         question: Question,
         pair: Option<&Pair<'_>>,
+        certificate: Option<&ClientCertificate>,
         application: &Application,
         verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
@@ -108,7 +113,7 @@ impl Exchange {
                 attempt.still_may(pair)?;
                 attempt.sent();
             }
-            let outcome = self.call(question, pair, application, verify).await;
+            let outcome = self.call(question, pair, certificate, application, verify).await;
             measure::exchanged(&outcome);
             outcome
         });
@@ -134,6 +139,7 @@ impl Exchange {
         &self,
         question: Question,
         pair: Option<&Pair<'_>>,
+        certificate: Option<&ClientCertificate>,
         application: &Application,
         verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
@@ -148,6 +154,10 @@ impl Exchange {
             facts: Some(Facts {
                 ip: question.address.map(|address| address.to_string()).unwrap_or_default(),
                 country_code: question.country.map(|country| country.to_string()).unwrap_or_default(),
+                certificate: certificate.map(|it| Certificate {
+                    common_name: it.common_name.clone().into_string(),
+                    sha256: it.fingerprint.to_vec(),
+                }),
                 ..Facts::default()
             }),
         };

@@ -143,7 +143,9 @@ impl<'m> Question<'m> {
 
     fn seen(&self) -> Seen<'_> {
         let Asked { target, method, headers, address, country } = &self.asked;
-        Seen { target, method, headers, address: *address, country: *country }
+        let (address, country) = (*address, *country);
+        // What the client presented to Envoy is Envoy's to judge.
+        Seen { target, method, headers, address, country, certificate: None, is_in_clear: false }
     }
 
     fn pinned(&self, outcome: Result<Admission, Refused>) -> Result<Admission, Refused> {

@@ -1,47 +1,50 @@
 //! The way to the application and back. What was judged is what is sent.
 
 mod download;
+mod place;
+mod reach;
+mod rewrite;
+mod scheme;
+mod trailers;
 mod tunnel;
 mod upload;
 mod upstream;
 
 use crate::answer::{Body, refusal};
-use crate::config::{Limits, Proxy};
+use crate::config::{self, Limits, Proxy};
 use crate::decide::{Admission, Fallback};
-use crate::decisions::{CF_RAY, Ray};
+use crate::decisions::Ray;
 use crate::refusal::Refusal;
 use crate::request::canonical::Target;
 use crate::request::method::method_name;
-use crate::request::{cookie, credential, headers, upgrade};
+use crate::request::{credential, headers, upgrade};
 use crate::rides::{Ride, Ticket};
-use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING};
+use futures::future::join_all;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE, TRAILER};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use http_body_util::Either;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use model::Error;
+use reach::Busy;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 use telemetry::trace::{Kind, Span};
 use tunnel::Change;
 use upload::{Failure, Patience, Upload};
+use upstream::Upstream;
 
 pub use download::Download;
+pub use scheme::Scheme;
 pub use tunnel::Tunnel;
-pub use upstream::Upstream;
 
 pub const ASSERTION: HeaderName = HeaderName::from_static("cf-access-jwt-assertion");
 pub const FALLBACK: HeaderName = HeaderName::from_static("sallyport-fallback");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Where requests go.
 pub struct Upstreams {
-    http1: Client<HttpConnector, Upload>,
     by_host: HashMap<String, Upstream>,
     default: Option<Upstream>,
     protocol: HeaderValue,
@@ -73,20 +76,38 @@ pub struct Onward<'u> {
 type Answered = (Response<Body>, Option<Tunnel>);
 
 impl Upstreams {
-    pub fn new(proxy: &Proxy, limits: &Limits) -> Self {
-        let place = |upstream: &crate::config::Upstream| {
-            Some((upstream.host.to_ascii_lowercase(), Upstream::parse(&upstream.url)?))
+    /// # Errors
+    /// `Invalid`, with the reason, if an application's address or authorities cannot be used.
+    pub fn open(proxy: &Proxy, limits: &Limits) -> Result<Self, Error> {
+        let open = |upstream: &config::Upstream| {
+            let invalid =
+                |reason| Error::invalid("edge_gateway.upstreams", format!("{}: {reason}", upstream.url));
+            Upstream::new(upstream, limits).map_err(invalid)
         };
+        let whole =
+            proxy.upstream.iter().map(|url| config::Upstream { url: url.clone(), ..Default::default() });
+        let (mut by_host, mut default) = (HashMap::new(), None);
+        for upstream in whole.chain(proxy.upstreams.iter().cloned()) {
+            match &*upstream.host {
+                "" | "*" => default = Some(open(&upstream)?),
+                host => drop(by_host.insert(host.to_ascii_lowercase(), open(&upstream)?)),
+            }
+        }
         let client_patience =
             Patience { before_the_answer: limits.client_timeout(), after_it: limits.stream_timeout() };
-        Self {
-            http1: upstream::http1(),
-            by_host: proxy.upstreams.iter().filter_map(place).collect(),
-            default: proxy.upstream.as_deref().and_then(Upstream::parse),
-            protocol: HeaderValue::from_static(if proxy.is_https { "https" } else { "http" }),
+        Ok(Self {
+            by_host,
+            default,
+            protocol: HeaderValue::from_static(if proxy.is_https() { "https" } else { "http" }),
             patience: limits.upstream_timeout(),
             client_patience,
-        }
+        })
+    }
+
+    /// Asks applications whether they are well, for ever.
+    pub async fn keep_asking(&self) {
+        join_all(self.by_host.values().chain(&self.default).map(Upstream::keep_asking)).await;
+        std::future::pending::<()>().await;
     }
 
     /// Where a request goes; a refusal if nobody is there.
@@ -137,12 +158,13 @@ impl Upstreams {
         let change = if may_change { Change::asked(&mut parts) } else { None };
         // What was not judged may be for anybody.
         let is_personal = assertion.is_some() || fallback.is_some();
+        let takes_trailers = takes_line && trailers::are_taken(&parts.headers);
         let body = Upload::new(body, self.client_patience_for(&parts.headers, upstream), upload_ride.clone());
         self.rewrite(&mut parts, onward, assertion, change.as_ref());
         let call = Span::child(Kind::Client, || method_name(&parts.method).to_owned());
         call.carrier().put(&mut parts.headers);
         call.set("http.request.method", || method_name(&parts.method));
-        call.set("server.address", || upstream.address().to_string());
+        call.set("server.address", || upstream.address().map(ToString::to_string).unwrap_or_default());
         let answered = self.answered(upstream, Request::from_parts(parts, body), upload_ride.as_ref()).await;
         let mut response = match answered {
             Ok(response) => response,
@@ -171,7 +193,12 @@ impl Upstreams {
         };
         // The application's protocol is no business of the client's.
         *response.version_mut() = Version::HTTP_11;
+        let announced =
+            takes_trailers.then(|| trailers::announced(response.headers(), headers::strip_answer)).flatten();
         headers::strip_answer(response.headers_mut());
+        if let Some(names) = announced {
+            response.headers_mut().insert(TRAILER, names);
+        }
         if is_personal {
             headers::keep_private(response.headers_mut());
         }
@@ -207,7 +234,7 @@ impl Upstreams {
         let frames = || progress.as_ref().map_or(0, |progress| progress.frames());
         let patience =
             if is_call(request.headers(), upstream) { self.client_patience.after_it } else { self.patience };
-        let answer = upstream.send(&self.http1, request);
+        let answer = upstream.send(request);
         tokio::pin!(answer);
         let outcome = loop {
             let before = frames();
@@ -223,7 +250,10 @@ impl Upstreams {
                 Ok(outcome) => break outcome,
                 Err(_) if frames() != before => {}
                 Err(_) => {
-                    tracing::warn!(upstream = %upstream.address(), "the application took too long");
+                    tracing::warn!(
+                        upstream = upstream.address().map(tracing::field::display),
+                        "the application took too long"
+                    );
                     return Err(Refusal::new(
                         StatusCode::GATEWAY_TIMEOUT,
                         "UPSTREAM_TIMEOUT",
@@ -244,65 +274,21 @@ impl Upstreams {
                 Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "BODY_TIMEOUT", "the body did not go on"))
             }
             (Err(_), Some(Failure::Ended)) => Err(Refusal::unavailable("the request was ended; retry")),
+            (Err(error), None) if is_busy(&*error) => {
+                tracing::warn!(upstream = upstream.address().map(tracing::field::display), "{Busy}");
+                let message = "the application has as many requests as it may have; retry";
+                Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_BUSY", message))
+            }
             (Err(error), None) => {
                 let error = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-                tracing::warn!(upstream = %upstream.address(), error, "the application did not answer");
+                tracing::warn!(
+                    upstream = upstream.address().map(tracing::field::display),
+                    error,
+                    "the application did not answer"
+                );
                 Err(bad_gateway("UPSTREAM_UNREACHABLE", "the application did not answer"))
             }
         }
-    }
-
-    /// Ours are added last: nothing that a client names can take them out.
-    fn rewrite(
-        &self,
-        parts: &mut Parts,
-        onward: Onward<'_>,
-        assertion: Option<HeaderValue>,
-        change: Option<&Change>,
-    ) {
-        let Onward { upstream, uri, host, address, country, fallback, ray, .. } = onward;
-        let headers = &mut parts.headers;
-        let is_chunked = headers.contains_key(TRANSFER_ENCODING);
-        let takes_trailers = headers.get_all(TE).iter().any(names_trailers);
-        headers::strip_hop_by_hop(headers);
-        headers::strip_ours(headers);
-        cookie::strip(headers);
-        headers.insert(FORWARDED_HOST, host.clone());
-        headers.insert(FORWARDED_PROTO, self.protocol.clone());
-        if upstream.is_http2() {
-            // The target says it.
-            headers.remove(HOST);
-            if takes_trailers {
-                headers.insert(TE, HeaderValue::from_static("trailers"));
-            }
-        } else {
-            headers.insert(HOST, host);
-            if is_chunked {
-                // Otherwise the body of a GET would be left out.
-                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-            }
-        }
-        if let Some(Change { protocol, .. }) = change {
-            upgrade::put(headers, protocol.clone());
-        }
-        if let Some(address) = address.and_then(|address| HeaderValue::try_from(address.to_string()).ok()) {
-            headers.insert(FORWARDED_FOR, address);
-        }
-        if let Some(ray) = ray {
-            headers.insert(CF_RAY, ray.header());
-        }
-        if let Some((name, country)) = country {
-            headers.insert(name, country);
-        }
-        if let Some(assertion) = assertion {
-            headers.insert(ASSERTION, assertion);
-        }
-        if let Some(fallback) = fallback {
-            headers.insert(FALLBACK, HeaderValue::from_static(fallback.as_str()));
-        }
-        parts.version = if upstream.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 };
-        parts.uri = uri;
-        parts.extensions = Extensions::new();
     }
 }
 
@@ -311,8 +297,8 @@ fn is_call(headers: &HeaderMap, upstream: &Upstream) -> bool {
     upstream.is_http2() && headers.get(CONTENT_TYPE).is_some_and(is_grpc)
 }
 
-fn names_trailers(line: &HeaderValue) -> bool {
-    line.as_bytes().split(|b| *b == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+fn is_busy(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<Busy>)
 }
 
 fn bad_gateway(reason: &'static str, message: &'static str) -> Refusal {

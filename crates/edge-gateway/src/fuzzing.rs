@@ -10,6 +10,9 @@ use bytes::Bytes;
 use http::HeaderMap;
 use std::net::IpAddr;
 
+/// As by default.
+const LONGEST_LINE: usize = 64 * 1024;
+
 /// How the guard reads a connection.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Framed {
@@ -25,7 +28,7 @@ pub struct Framed {
 
 /// Reads byte by byte.
 pub fn frame(bytes: &[u8]) -> Framed {
-    let (mut framing, mut framed, mut is_open) = (Framing::default(), Framed::default(), false);
+    let (mut framing, mut framed, mut is_open) = (Framing::new(LONGEST_LINE), Framed::default(), false);
     for (at, byte) in bytes.iter().enumerate() {
         match framing.read(std::slice::from_ref(byte)) {
             Err(Broken { .. }) => {
@@ -49,7 +52,7 @@ pub fn frame(bytes: &[u8]) -> Framed {
 
 /// Whether all of it is taken in one piece, of which so much is HTTP.
 pub fn frame_at_once(bytes: &[u8]) -> Option<usize> {
-    Framing::default().read(bytes).ok()
+    Framing::new(LONGEST_LINE).read(bytes).ok()
 }
 
 /// What Envoy asks, as it is read.

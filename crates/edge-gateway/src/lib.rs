@@ -49,5 +49,6 @@ mod usage;
 
 pub use config::Config;
 pub use deps::Deps;
+pub use listener::proxy_protocol;
 pub use service::{build, build_with};
 pub use standalone::EdgeGateway;

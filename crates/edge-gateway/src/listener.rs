@@ -1,7 +1,23 @@
-//! Connections: HTTP/1.1 and HTTP/2 in clear text.
+//! Connections: HTTP/1.1 and HTTP/2, by TLS or in clear text.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `door` | what comes before HTTP |
+//! | `proxy_protocol` | who a balancer says the client is |
+//! | `tls` | certificates, the gateway's and the clients' |
+//! | `socket` | bytes, in clear or by TLS |
+//! | `wire` | one connection: strictly framed, and given up when it falls silent |
+//! | `framing` | where each HTTP/1 request begins and ends |
+//! | `handshake` | the change to another protocol |
+//! | `serving` | how HTTP is spoken on it |
 
+mod door;
 pub(crate) mod framing;
 pub mod handshake;
+pub mod proxy_protocol;
+mod serving;
+mod socket;
+mod tls;
 mod traced;
 pub mod wire;
 
@@ -17,30 +33,25 @@ use crate::request::client::Origin;
 use crate::request::method;
 use crate::rides::{Line, Rides, Ticket};
 use directory::Application;
+use door::Secured;
 use handshake::Handshake;
 use http::header::CONNECTION;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use model::Error;
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use wire::{Patience, Wire};
 
-/// How long open connections may take to finish once the gateway stops.
-pub const DRAIN: Duration = Duration::from_secs(5);
-/// Longest head of a request: 431 beyond. Also how much of a body is read ahead of the application.
-pub const HEAD_BYTES: usize = 64 * 1024;
-pub const HEADERS: usize = 100;
+pub use door::Door;
+pub use serving::Serving;
+pub use socket::Socket;
+pub use tls::{ClientCertificate, Tls, provider};
 
 /// Everything that answers a request.
 pub struct Gateway {
@@ -48,19 +59,33 @@ pub struct Gateway {
     pub rides: Arc<Rides>,
     pub measures: Measures,
     pub origin: Arc<Origin>,
-    pub upstreams: Upstreams,
+    pub upstreams: Arc<Upstreams>,
     pub is_unguarded: bool,
+    pub door: Door,
+    /// Credentials are taken in clear text from anybody.
+    pub trusts_the_way: bool,
+    pub serving: Serving,
     /// How many connections may be open; others wait to be accepted.
     pub places: Arc<Semaphore>,
-    /// How long a client may take for the head of a request.
-    pub client_patience: Duration,
-    /// How long an open stream may be silent.
-    pub stream_patience: Duration,
+    pub drain: Drain,
+}
+
+/// The end of the listener.
+pub struct Drain {
+    /// How long connections are accepted once the gateway is told to stop.
+    pub delay: Duration,
+    /// How long open ones have after that.
+    pub patience: Duration,
+    /// It has been told: it is not ready.
+    pub begun: CancellationToken,
 }
 
 /// A client, as its requests need to know it.
 struct Connection {
     peer: IpAddr,
+    secured: Option<Secured>,
+    /// Others may read along.
+    is_in_clear: bool,
     line: Arc<Line>,
     handshake: Arc<Handshake>,
 }
@@ -108,18 +133,33 @@ impl Gateway {
     }
 
     async fn judge(&self, parts: &Parts, connection: &Connection, ray: Ray) -> Result<Judged<'_>, Refused> {
-        let peer = connection.peer;
+        let Connection { peer, secured, is_in_clear, .. } = connection;
+        if parts.headers.len() > self.serving.headers {
+            return Err(nowhere(too_many_headers()));
+        }
         method::check(&parts.method).map_err(nowhere)?;
         let target = canonical::target(&parts.uri, &parts.headers).map_err(nowhere)?;
+        if let Some(secured) = secured {
+            secured.check(&target.host).map_err(nowhere)?;
+        }
         if target.path.starts_with(endpoints::PREFIX) {
             let Gatekeeper { knowledge, clock, .. } = &*self.gatekeeper;
             let Target { host, path, .. } = &target;
             let answer = endpoints::answer(knowledge, &**clock, host, &parts.method, path);
             return Ok(Judged::Answered(answer));
         }
-        let address = self.origin.address(peer, &parts.headers);
-        let country = self.origin.country(peer, address, &parts.headers).map_err(nowhere)?;
-        let seen = Seen { target: &target, method: &parts.method, headers: &parts.headers, address, country };
+        let address = self.origin.address(*peer, &parts.headers);
+        let country = self.origin.country(*peer, address, &parts.headers).map_err(nowhere)?;
+        let certificate = secured.as_ref().and_then(|secured| secured.certificate.as_ref());
+        let seen = Seen {
+            target: &target,
+            method: &parts.method,
+            headers: &parts.headers,
+            address,
+            country,
+            certificate,
+            is_in_clear: *is_in_clear,
+        };
         let decided_at = self.rides.changes();
         let admission = if self.is_unguarded { ANONYMOUS } else { self.decide_as(ray, &seen).await? };
         let country_said = self
@@ -131,7 +171,8 @@ impl Gateway {
             self.upstreams.onward(&target, &parts.uri, address, country_said).map_err(nowhere)?;
         onward.ray = Some(ray);
         onward.ticket = (!self.is_unguarded).then(|| {
-            let grounds = Grounds::new(&target, address, country, admission.basis.clone());
+            let mut grounds = Grounds::new(&target, address, country, admission.basis.clone());
+            grounds.certificate = certificate.cloned();
             Ticket { line: connection.line.clone(), grounds, decided_at }
         });
         Ok(Judged::Onward(Box::new(onward), admission))
@@ -150,12 +191,28 @@ impl Gateway {
         outcome
     }
 
-    /// Accepts connections until told to stop, then lets the open ones finish.
+    /// Accepts connections until told to stop, and a little longer if so configured; then lets the open ones finish.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
         let graceful = GracefulShutdown::new();
-        while let Some(accepted) = stop.run_until_cancelled(self.accept(&listener)).await {
+        let closing = async {
+            stop.cancelled().await;
+            self.drain.begun.cancel();
+            if !self.drain.delay.is_zero() {
+                tokio::time::sleep(self.drain.delay).await;
+            }
+        };
+        tokio::pin!(closing);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut closing => break,
+                accepted = self.accept(&listener) => accepted,
+            };
             match accepted {
-                Ok((stream, peer, place)) => self.clone().connection(stream, peer, place, &graceful),
+                Ok((stream, peer, place)) => {
+                    let served = self.clone().connection(stream, peer, place, graceful.watcher());
+                    tokio::spawn(served);
+                }
                 Err(error) => {
                     // Out of file descriptors, most likely: connections that end make room.
                     tracing::warn!(%error, "accepting a connection failed");
@@ -164,7 +221,7 @@ impl Gateway {
             }
         }
         drop(listener);
-        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        if tokio::time::timeout(self.drain.patience, graceful.shutdown()).await.is_err() {
             tracing::warn!("connections were still open after the drain time");
         }
         Ok(())
@@ -179,38 +236,6 @@ impl Gateway {
         let _ = stream.set_nodelay(true);
         Ok((stream, peer, place))
     }
-
-    fn connection(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        place: OwnedSemaphorePermit,
-        graceful: &GracefulShutdown,
-    ) {
-        let (line, handshake) = (Arc::new(Line::new(self.rides.clone())), Arc::<Handshake>::default());
-        let patience = Patience { opening: self.client_patience, stream: self.stream_patience };
-        let wire = Wire::new(stream, patience, handshake.clone(), line.clone(), place);
-        let connection = Arc::new(Connection { peer: peer.ip(), line, handshake });
-        let mut server = auto::Builder::new(TokioExecutor::new());
-        server
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.client_patience)
-            .max_headers(HEADERS)
-            .max_buf_size(HEAD_BYTES);
-        server.http2().timer(TokioTimer::new()).max_concurrent_streams(256).max_header_list_size(64 * 1024);
-        let service = service_fn(move |request| {
-            let (gateway, connection) = (self.clone(), connection.clone());
-            async move { Ok::<_, Infallible>(gateway.answer(request, &connection).await) }
-        });
-        let connection = server.serve_connection_with_upgrades(TokioIo::new(wire), service).into_owned();
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
-            }
-        });
-    }
 }
 
 /// What becomes of a request that is not refused.
@@ -223,4 +248,9 @@ enum Judged<'u> {
 fn nowhere(refusal: Refusal) -> Refused {
     measure::refused(&refusal);
     Refused { refusal, application: None::<Arc<Application>> }
+}
+
+fn too_many_headers() -> Refusal {
+    let message = "the request has more headers than are taken";
+    Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "HEADERS_TOO_MANY", message)
 }

@@ -7,14 +7,14 @@ use crate::ext_authz::{Authorizer, Server};
 use crate::fallbacks::Fallbacks;
 use crate::forward::Upstreams;
 use crate::knowledge::Knowledge;
-use crate::listener::Gateway;
+use crate::listener::{Door, Drain, Gateway, Serving, Tls};
 use crate::measure::Measures;
 use crate::request::client::Origin;
 use crate::rides::Rides;
 use crate::session::{Origins, remember};
 use crate::usage::Usage;
 use http::HeaderName;
-use model::{Error, ErrorKind};
+use model::{Clock, Error, ErrorKind};
 use service_kit::operations::Ready;
 use service_kit::{Assembly, Worker};
 use std::sync::Arc;
@@ -29,45 +29,42 @@ pub async fn build(proxy: &Proxy, deps: Deps) -> Result<(Assembly, Ready), Error
 
 /// The same with other limits.
 pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(Assembly, Ready), Error> {
-    if let Some(problem) = proxy.problems().into_iter().next() {
+    if let Some(problem) = proxy.problems().into_iter().chain(limits.problems()).next() {
         return Err(Error::invalid("edge_gateway", problem));
     }
     let country_header =
         proxy.country_header.as_deref().map(HeaderName::try_from).transpose().map_err(Error::internal)?;
     let countries = proxy.country_database.as_deref().map(Origin::open_countries).transpose()?;
+    let tls = proxy.tls.as_ref().map(|tls| Tls::open(tls, deps.clock.now())).transpose()?;
+    let upstreams = Arc::new(Upstreams::open(proxy, limits)?);
     // Leases are kept until the last connection has had its time.
     let served = CancellationToken::new();
     let (knowledge, mut workers) = Knowledge::follow(&deps, &served);
     let knowledge = Arc::new(knowledge);
-    let exchange =
-        Exchange::new(deps.session_issuer.clone(), proxy.is_https, &proxy.throttle, deps.clock.clone());
-    let (usage, fallbacks) = (Arc::new(Usage::default()), Arc::new(Fallbacks::default()));
-    let decisions = Arc::new(Decisions::new(proxy.decisions));
-    let gatekeeper = Arc::new(Gatekeeper {
-        knowledge: knowledge.clone(),
-        clock: deps.clock.clone(),
-        verified: remember(limits.max_sessions()),
-        pairs: remember(limits.max_pairs()),
-        origins: Origins::default(),
-        exchange,
-        usage: usage.clone(),
-        fallbacks: fallbacks.clone(),
-        decisions: decisions.clone(),
-    });
+    let gatekeeper = gatekeeper(proxy, limits, &deps, knowledge.clone());
+    let (usage, fallbacks) = (gatekeeper.usage.clone(), gatekeeper.fallbacks.clone());
+    let decisions = gatekeeper.decisions.clone();
     let rides = Arc::new(Rides::new(gatekeeper.clone(), knowledge.changes.clone()));
+    let draining = CancellationToken::new();
     let origin =
         Arc::new(Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries });
-    let authorizer = Authorizer::new(gatekeeper.clone(), origin.clone(), proxy.is_https);
+    let authorizer = Authorizer::new(gatekeeper.clone(), origin.clone(), proxy.is_https());
     let gateway = Arc::new(Gateway {
         gatekeeper,
         rides: rides.clone(),
         measures: Measures::new(),
         origin,
-        upstreams: Upstreams::new(proxy, limits),
+        upstreams: upstreams.clone(),
         is_unguarded: proxy.is_unguarded,
+        door: Door {
+            tls: tls.clone(),
+            proxy_protocol_from: proxy.proxy_protocol_from.clone(),
+            patience: limits.handshake_timeout(),
+        },
+        trusts_the_way: proxy.is_https() || proxy.allow_plain_http,
+        serving: Serving::new(limits),
         places: Arc::new(Semaphore::new(limits.max_connections().min(Semaphore::MAX_PERMITS))),
-        client_patience: limits.client_timeout(),
-        stream_patience: limits.stream_timeout(),
+        drain: Drain { delay: limits.drain_delay(), patience: limits.drain(), begun: draining.clone() },
     });
     let Deps { listener, ext_authz, forward_auth, clock, bus, name, .. } = deps;
     let judging = served.clone();
@@ -99,22 +96,54 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         let _served = served;
         gateway.serve(listener, stop).await
     }));
-    let (known, watch) = (knowledge.clone(), clock.clone());
+    workers.push(Worker::new("edge-gateway upstreams", async move |stop| {
+        stop.run_until_cancelled(upstreams.keep_asking()).await;
+        Ok(())
+    }));
+    if let Some(tls) = tls {
+        let clock = clock.clone();
+        workers.push(Worker::new("edge-gateway certificates", async move |stop| {
+            tls.keep_current(clock, stop).await;
+            Ok(())
+        }));
+    }
+    let ready = ready(knowledge.clone(), clock.clone(), draining);
     workers.push(Worker::new("edge-gateway fallbacks", async move |stop| {
-        fallbacks.keep_watching(|| known.is_current(&*watch), stop).await;
+        fallbacks.keep_watching(|| knowledge.is_current(&*clock), stop).await;
         Ok(())
     }));
     workers.push(Worker::new("edge-gateway usage", async move |stop| {
         usage.keep_reporting(bus, stop).await;
         Ok(())
     }));
-    let ready: Ready = Arc::new(move || {
-        let is_current = knowledge.is_current(&*clock);
+    Ok((Assembly { routes: Routes::default(), workers }, ready))
+}
+
+fn gatekeeper(proxy: &Proxy, limits: &Limits, deps: &Deps, knowledge: Arc<Knowledge>) -> Arc<Gatekeeper> {
+    let (issuer, clock) = (deps.session_issuer.clone(), deps.clock.clone());
+    Arc::new(Gatekeeper {
+        knowledge,
+        clock: clock.clone(),
+        verified: remember(limits.max_sessions()),
+        pairs: remember(limits.max_pairs()),
+        origins: Origins::default(),
+        exchange: Exchange::new(issuer, proxy.is_https(), &proxy.throttle, clock),
+        usage: Arc::new(Usage::default()),
+        fallbacks: Arc::new(Fallbacks::default()),
+        decisions: Arc::new(Decisions::new(proxy.decisions)),
+    })
+}
+
+fn ready(knowledge: Arc<Knowledge>, clock: Arc<dyn Clock>, draining: CancellationToken) -> Ready {
+    Arc::new(move || {
+        let (is_current, is_stopping) = (knowledge.is_current(&*clock), draining.is_cancelled());
         Box::pin(async move {
+            if is_stopping {
+                return Err(Error::new(ErrorKind::Unavailable, "STOPPING", "the gateway is stopping"));
+            }
             let not_yet =
                 || Error::new(ErrorKind::Unavailable, "NO_LEASE", "no lease on every change feed yet");
             if is_current { Ok(()) } else { Err(not_yet()) }
         })
-    });
-    Ok((Assembly { routes: Routes::default(), workers }, ready))
+    })
 }

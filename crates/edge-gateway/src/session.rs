@@ -91,7 +91,8 @@ mod tests {
         for number in 0..20_000_u32 {
             remembered.insert(Key::of_token(&number.to_string()), Arc::new(number));
         }
-        assert!((500..=1_000).contains(&remembered.len()), "{}", remembered.len());
+        // Rounded up: every part has room for as many.
+        assert!((500..=1_024).contains(&remembered.len()), "{}", remembered.len());
     }
 
     #[test]

@@ -2,6 +2,7 @@ use crate::config::Config;
 use crate::deps::Deps;
 use model::Error;
 use service_kit::operations::Ready;
+use service_kit::standalone::Farewell;
 use service_kit::{Assembly, Callers, Service, Setting};
 use std::net::SocketAddr;
 
@@ -23,6 +24,11 @@ impl Service for EdgeGateway {
 
     fn operations(config: &Config) -> Option<SocketAddr> {
         config.operations
+    }
+
+    fn farewell(config: &Config) -> Farewell {
+        let delay = config.limits.drain_delay();
+        Farewell { unready: delay, whole: delay + config.limits.drain() }
     }
 
     async fn assemble(config: Config, setting: &Setting) -> Result<(Assembly, Ready), Error> {

@@ -116,6 +116,7 @@ mod tests {
             account: AccountId::random(),
             token: Some(token),
             secret_version: 7,
+            certificate: None,
             as_of: AsOf::default(),
         };
         Origins::default().session(Verified { claims, kid: KeyId::parse(&"0".repeat(64)).unwrap() })

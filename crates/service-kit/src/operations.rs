@@ -10,6 +10,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -19,16 +20,21 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Answers whether the service can do its work: `Err` says what is missing.
 pub type Ready = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> + Send + Sync>;
 
-/// Listens on `address`, and serves until told to stop.
-pub async fn listen(address: SocketAddr, ready: Ready) -> Result<Worker, Error> {
+/// Listens on `address`, and serves until told to stop and `linger` is over: for load balancers, which look at `/readyz`
+/// while others still finish.
+pub async fn listen(address: SocketAddr, ready: Ready, linger: Duration) -> Result<Worker, Error> {
     let listener = TcpListener::bind(address).await;
     let listener = listener
         .map_err(|error| Error::invalid("operations", format!("cannot listen on {address}: {error}")))?;
-    Ok(serve(listener, ready))
+    Ok(serve_and_linger(listener, ready, linger))
 }
 
-/// The same on a listener that is bound already.
+/// The same on a listener that is bound already, until told to stop.
 pub fn serve(listener: TcpListener, ready: Ready) -> Worker {
+    serve_and_linger(listener, ready, Duration::ZERO)
+}
+
+fn serve_and_linger(listener: TcpListener, ready: Ready, linger: Duration) -> Worker {
     let readiness = move || {
         let ready = ready.clone();
         async move {
@@ -44,7 +50,12 @@ pub fn serve(listener: TcpListener, ready: Ready) -> Worker {
         .route("/metrics", get(async || ([(CONTENT_TYPE, METRICS_TYPE)], telemetry::metrics::render())));
     Worker::new("operations listener", move |stop: CancellationToken| async move {
         axum::serve(listener, router)
-            .with_graceful_shutdown(stop.cancelled_owned())
+            .with_graceful_shutdown(async move {
+                stop.cancelled().await;
+                if !linger.is_zero() {
+                    tokio::time::sleep(linger).await;
+                }
+            })
             .await
             .map_err(Error::internal)
     })

@@ -18,11 +18,23 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// How long stopping may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What surrounds a standalone service.
 pub struct Setting {
     pub clock: Arc<dyn Clock>,
     pub tls: Tls,
     pub peers: Peers,
+}
+
+/// How long a service that is told to stop takes its time, beyond what every service may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Farewell {
+    /// With `/readyz` failing already, and everything else as before.
+    pub unready: Duration,
+    /// In all.
+    pub whole: Duration,
 }
 
 /// A service that can be its own process.
@@ -41,6 +53,11 @@ pub trait Service {
 
     /// Where it answers `/healthz`, `/readyz` and `/metrics`. `None`: nowhere.
     fn operations(config: &Self::Config) -> Option<SocketAddr>;
+
+    /// How long it takes its time to stop.
+    fn farewell(_: &Self::Config) -> Farewell {
+        Farewell::default()
+    }
 
     /// Connects everything and builds the service.
     fn assemble(
@@ -98,16 +115,17 @@ pub fn main<S: Service>() -> ExitCode {
 async fn serve<S: Service>(config: S::Config, setting: Setting, stop_with_stdin: bool) -> Result<(), Error> {
     let grpc = S::grpc(&config);
     let operations = S::operations(&config);
+    let farewell = S::farewell(&config);
     let (Assembly { routes, mut workers }, ready) = S::assemble(config, &setting).await?;
     if let Some((address, callers)) = grpc {
         let routes = server::with_health_and_reflection(routes, S::GRPC_SERVICES).await?;
         workers.push(server::listen(routes, callers, &setting.tls, address).await?);
     }
     if let Some(address) = operations {
-        workers.push(operations::listen(address, ready).await?);
+        workers.push(operations::listen(address, ready, farewell.unready).await?);
     }
     tracing::info!(service = S::NAME, "running");
-    let stop = stop_on_signal()?;
+    let stop = stop_on_signal_within(PATIENCE + farewell.whole)?;
     if stop_with_stdin {
         stop_when_stdin_ends(stop.clone());
     }
@@ -124,6 +142,10 @@ fn stop_when_stdin_ends(stop: CancellationToken) {
 
 /// Cancelled by the first SIGINT or SIGTERM. Another after a second, or ten seconds of not stopping, ends the process.
 pub fn stop_on_signal() -> Result<CancellationToken, Error> {
+    stop_on_signal_within(PATIENCE)
+}
+
+fn stop_on_signal_within(patience: Duration) -> Result<CancellationToken, Error> {
     let stop = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
@@ -145,7 +167,7 @@ pub fn stop_on_signal() -> Result<CancellationToken, Error> {
                 either().await;
             }
         };
-        let _ = tokio::time::timeout(Duration::from_secs(10), told_again).await;
+        let _ = tokio::time::timeout(patience, told_again).await;
         tracing::error!("did not stop in time, or was told twice");
         std::process::exit(1);
     });

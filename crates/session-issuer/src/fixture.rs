@@ -148,6 +148,7 @@ pub fn claims(account: AccountId, issuer: &str, now: Timestamp) -> Claims {
         account,
         token: None,
         secret_version: 0,
+        certificate: None,
         as_of: AsOf::default(),
     }
 }

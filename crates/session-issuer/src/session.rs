@@ -3,7 +3,7 @@
 use model::{SessionDuration, Timestamp};
 use proto::change_feed as feed;
 use proto::session_issuer as wire;
-use session_token::{AsOf, Claims, KeyId};
+use session_token::{AsOf, Claims, KeyId, Thumbprint};
 use std::time::Duration;
 
 /// How long a session for one request alone lives: the time that its JWT may take to reach the application.
@@ -37,6 +37,7 @@ pub fn to_wire(claims: Claims, kid: KeyId) -> wire::Session {
         account,
         token,
         secret_version,
+        certificate,
         as_of,
     } = claims;
     wire::Session {
@@ -50,6 +51,7 @@ pub fn to_wire(claims: Claims, kid: KeyId) -> wire::Session {
         issued_at_s,
         expires_at_s,
         kid: kid.to_string(),
+        certificate_sha256: certificate.map(|Thumbprint(it)| it.to_vec()).unwrap_or_default(),
         as_of: Some(positions(as_of)),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::object::{Parsed, Text, object};
 use crate::rejection::Rejection;
+use crate::thumbprint::Thumbprint;
 use model::{AccountId, Audience, SessionId, Timestamp, TokenId};
 use serde::{Serialize, Serializer};
 
@@ -16,8 +17,8 @@ pub struct AsOf {
 
 /// The claims of a service session.
 ///
-/// On the wire: `type` (`app`), `aud`, `exp`, `iss`, `common_name`, `iat`, `sub` (empty), and `sallyport` with
-/// the rest. Other validators ignore `sallyport`.
+/// On the wire: `type` (`app`), `aud`, `exp`, `iss`, `common_name`, `iat`, `sub` (empty), `cnf` if it is bound to a
+/// certificate, and `sallyport` with the rest. Other validators ignore `sallyport`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// The one application that the session opens.
@@ -36,6 +37,9 @@ pub struct Claims {
     pub token: Option<TokenId>,
     /// The version of the secret that was presented; 0 without a token.
     pub secret_version: i64,
+    /// The client certificate that was presented when the session was obtained: it is good together with that one alone
+    /// (RFC 8705).
+    pub certificate: Option<Thumbprint>,
     pub as_of: AsOf,
 }
 
@@ -80,7 +84,14 @@ object! {
         common_name: Text<'de> = "common_name",
         iat: i64 = "iat",
         sub: Text<'de> = "sub",
+        cnf: Confirmation = "cnf",
         private: Private = "sallyport",
+    }
+}
+
+object! {
+    struct Confirmation {
+        thumbprint: Parsed<Thumbprint> = "x5t#S256",
     }
 }
 
@@ -104,10 +115,16 @@ object! {
 
 impl Wire<'_> {
     fn into_claims(self) -> Option<Claims> {
-        let Self { kind, aud, exp, iss, common_name, iat, sub, private } = self;
+        let Self { kind, aud, exp, iss, common_name, iat, sub, cnf, private } = self;
         let Private { sid, account, token, version, as_of } = private?;
         let Positions { token_registry, policy_evaluator, session_issuer } = as_of?;
         let [Parsed(audience)] = aud?;
+        // What it is bound to otherwise is not understood, and cannot be checked.
+        let certificate = match cnf {
+            Some(Confirmation { thumbprint: Some(Parsed(thumbprint)) }) => Some(thumbprint),
+            Some(Confirmation { thumbprint: None }) => return None,
+            None => None,
+        };
         // A subject would be a user's session, whose claims differ.
         let is_service_session = kind?.0 == "app" && sub?.0.is_empty();
         let claims = Claims {
@@ -120,6 +137,7 @@ impl Wire<'_> {
             account: account?.0,
             token: token.map(|Parsed(token)| token),
             secret_version: version.filter(|version| *version >= 0)?,
+            certificate,
             as_of: AsOf {
                 token_registry: token_registry?,
                 policy_evaluator: policy_evaluator?,
@@ -145,7 +163,15 @@ struct Written<'a> {
     common_name: &'a str,
     iat: i64,
     sub: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<WrittenConfirmation>,
     sallyport: WrittenPrivate,
+}
+
+#[derive(Serialize)]
+struct WrittenConfirmation {
+    #[serde(rename = "x5t#S256")]
+    thumbprint: String,
 }
 
 #[derive(Serialize)]
@@ -170,6 +196,7 @@ impl Serialize for Claims {
             account,
             token,
             secret_version,
+            certificate,
             as_of,
         } = self;
         let sallyport = WrittenPrivate {
@@ -187,6 +214,7 @@ impl Serialize for Claims {
             common_name,
             iat: *issued_at_s,
             sub: "",
+            cnf: certificate.map(|it| WrittenConfirmation { thumbprint: it.to_string() }),
             sallyport,
         }
         .serialize(serializer)

@@ -34,6 +34,7 @@ pub fn claims() -> Claims {
         account: ACCOUNT,
         token: Some(TokenId::from_bytes([0x70; 16])),
         secret_version: 3,
+        certificate: None,
         as_of: AsOf { token_registry: 7, policy_evaluator: 0, session_issuer: u64::MAX },
     }
 }

@@ -6,6 +6,7 @@
 //! | [`key`] | [`SigningKey`]: an RSA key that stays parsed, its PKCS#8 form, JWK and certificate |
 //! | [`key_set`] | [`Jwk`], [`VerificationKey`], [`KeySet`], and the published [`key_set::document`] |
 //! | [`verify`](mod@verify) | [`verify()`]: one function from text to [`Verified`] or [`Rejection`] |
+//! | [`thumbprint`] | [`Thumbprint`]: the certificate that a session is bound to |
 //! | [`rejection`] | [`Rejection`]: why not, with reasons that never change |
 //!
 //! Only RS256 exists here: every official validator hard-codes it, and one algorithm cannot be confused with another.
@@ -18,6 +19,7 @@ pub mod key_id;
 pub mod key_set;
 mod object;
 pub mod rejection;
+pub mod thumbprint;
 pub mod verify;
 
 pub use claims::{AsOf, Claims};
@@ -25,6 +27,7 @@ pub use key::SigningKey;
 pub use key_id::KeyId;
 pub use key_set::{Jwk, KeySet, PublishedKey, VerificationKey};
 pub use rejection::Rejection;
+pub use thumbprint::Thumbprint;
 pub use verify::{MAX_TOKEN_BYTES, Verified, verify};
 
 #[cfg(test)]

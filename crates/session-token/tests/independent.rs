@@ -21,6 +21,7 @@ fn claims(audience: &Audience) -> Claims {
         account: AccountId::random(),
         token: Some(TokenId::random()),
         secret_version: 1,
+        certificate: None,
         as_of: AsOf { token_registry: 1, policy_evaluator: 2, session_issuer: 3 },
     }
 }

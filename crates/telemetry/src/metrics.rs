@@ -171,6 +171,31 @@ pub const METRICS: &[Metric] = &[
         &["reason"],
         "Streams that were ended because what they rode on is no longer good: reason credential, policy or lease.",
     ),
+    counter(
+        "sallyport_connections_turned_away_total",
+        &["reason"],
+        "Connections that did not come to HTTP: reason tls (the handshake failed), timeout, proxy_protocol (a balancer did not say, or said badly, who the client is) or gone.",
+    ),
+    counter(
+        "sallyport_tls_reloads_total",
+        &["outcome"],
+        "TLS files that had changed: outcome loaded, or failed (unusable: what there was stays).",
+    ),
+    level(
+        "sallyport_tls_certificate_expires_seconds",
+        &["certificate"],
+        "When a certificate of the gateway's own expires, in seconds since 1970, by its file.",
+    ),
+    level(
+        "sallyport_upstream_address_well",
+        &["address"],
+        "Whether an application's address is used (1), or left out because it cannot be connected to or says that it is not well (0).",
+    ),
+    counter(
+        "sallyport_upstream_connect_failures_total",
+        &["address"],
+        "Connections to an application's address that failed.",
+    ),
     // The access log.
     counter(
         "sallyport_access_log_decisions_total",

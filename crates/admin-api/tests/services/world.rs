@@ -4,6 +4,7 @@ use admin_api::{ApiToken, Config, Deps, Feeds};
 use aws_lc_rs::digest::{SHA256, digest};
 use database::Database;
 use model::{Clock, SystemClock};
+use proto::access_log::access_log_client::AccessLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -91,6 +92,7 @@ impl World {
             policy_evaluator: PolicyEvaluatorClient::new(evaluator.channel("admin-api")),
             session_issuer: SessionIssuerClient::new(issuer.channel("admin-api")),
             notifier: NotifierClient::new(notifier.channel("admin-api")),
+            access_log: AccessLogClient::new(notifier.channel("admin-api")),
             feeds: Feeds {
                 token_registry: registry.channel("admin-api"),
                 policy_evaluator: evaluator.channel("admin-api"),
@@ -231,6 +233,8 @@ async fn notifier(folder: &Path, clock: &Arc<dyn Clock>, registry: &Service) -> 
         from: from.to_owned(),
         scan_interval: notifier::config::default_scan_interval(),
         allow_private_webhooks: true,
+        bus: None,
+        access_log: notifier::config::AccessLog::default(),
         callers: notifier::default_callers(),
     };
     let deps = notifier::Deps {
@@ -239,6 +243,7 @@ async fn notifier(folder: &Path, clock: &Arc<dyn Clock>, registry: &Service) -> 
         mailer: notifier::mailer::connect(&mailer, from, None).unwrap(),
         token_registry: TokenRegistryClient::new(registry.channel("notifier")),
         secrets_key: notifier::SecretsKey::new(&[3; 32]).unwrap(),
+        bus: None,
     };
     Service { assembly: notifier::build(&config, deps).await.unwrap(), callers: notifier::default_callers() }
 }

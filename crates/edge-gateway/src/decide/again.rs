@@ -2,7 +2,8 @@
 
 use super::footing::Footing;
 use super::judge::At;
-use super::{Gatekeeper, facts, fenced, find, is_open};
+use super::{Gatekeeper, certificate_not_good, facts, fenced, find, is_open};
+use crate::listener::ClientCertificate;
 use crate::refusal::Refusal;
 use crate::request::canonical::Target;
 use crate::session::Session;
@@ -32,12 +33,14 @@ pub struct Grounds {
     pub basis: Basis,
     pub address: Option<IpAddr>,
     pub country: Option<CountryCode>,
+    pub certificate: Option<Arc<ClientCertificate>>,
     pub host: Box<str>,
     pub path: Box<str>,
     loose_path: Option<Box<str>>,
 }
 
 impl Grounds {
+    /// Without a certificate.
     pub fn new(
         target: &Target<'_>,
         address: Option<IpAddr>,
@@ -48,6 +51,7 @@ impl Grounds {
             basis,
             address,
             country,
+            certificate: None,
             host: (&*target.host).into(),
             path: (&*target.path).into(),
             loose_path: target.loose_path.as_deref().map(Into::into),
@@ -82,12 +86,17 @@ impl Gatekeeper {
         application: &Application,
         snapshot: &Snapshot,
     ) -> Result<(), Refusal> {
-        let Grounds { basis, address, country, .. } = grounds;
-        let facts = facts(*address, *country);
+        let Grounds { basis, address, country, certificate, .. } = grounds;
+        let certificate = certificate.as_deref();
+        let now = self.clock.now();
+        if certificate.is_some_and(|certificate| !certificate.is_good(now)) {
+            return Err(certificate_not_good());
+        }
+        let facts = facts(*address, *country, certificate);
         let stands = match basis {
             Basis::Session(session) => {
                 let organization = snapshot.organization(&application.account);
-                let at = At { application, organization, facts, now: self.clock.now() };
+                let at = At { application, organization, facts, certificate, now };
                 return self.judge_session(session, &at).map(drop);
             }
             Basis::Open => is_open(application, &facts),

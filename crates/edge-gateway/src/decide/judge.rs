@@ -1,11 +1,12 @@
 //! The judgement of one request at one application, without waiting.
 
 use super::{
-    ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, changed_meanwhile, credential_header, facts,
-    open,
+    ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, certificate_not_good, changed_meanwhile,
+    credential_header, facts, open,
 };
 use crate::exchange::Exchanged;
 use crate::knowledge::Knowledge;
+use crate::listener::ClientCertificate;
 use crate::refusal::Refusal;
 use crate::request::credential::{self, Credential, Pair};
 use crate::request::headers;
@@ -28,13 +29,16 @@ impl Gatekeeper {
             Ok(credential) => credential,
             Err(refusal) => return Now::Decided(Err(refusal)),
         };
-        let at = At {
-            application,
-            organization: snapshot.organization(&application.account),
-            facts: facts(seen.address, seen.country),
-            now: self.clock.now(),
-        };
-        let At { facts, now, .. } = at;
+        if seen.is_in_clear && !matches!(credential, Credential::None) {
+            return Now::Decided(Err(in_clear()));
+        }
+        let (certificate, now) = (seen.client(), self.clock.now());
+        if certificate.is_some_and(|certificate| !certificate.is_good(now)) {
+            return Now::Decided(Err(certificate_not_good()));
+        }
+        let facts = facts(seen.address, seen.country, certificate);
+        let organization = snapshot.organization(&application.account);
+        let at = At { application, organization, facts, certificate, now };
         if let Some(Fresh { exchanged: Exchanged::Bypass, positions, .. }) = fresh {
             // The evaluator's word counts as long as nothing has changed that it may not have seen.
             return Now::Decided(if let Some(open) = open(application, &facts) {
@@ -76,6 +80,10 @@ impl Gatekeeper {
                     "POLICY_DENIED",
                     "an Access policy blocks this request",
                 ))),
+                Outcome::NoMatch if certificate.is_some() => Now::Decided(Err(Refusal::denied(
+                    "POLICY_NO_MATCH",
+                    "no Access policy of this application admits the client certificate alone",
+                ))),
                 Outcome::NoMatch => Now::Decided(Err(missing())),
             },
         }
@@ -83,7 +91,8 @@ impl Gatekeeper {
 
     /// A session that an exchange brought, just now or for an earlier request.
     fn judge_kept<'a>(&self, pair: Option<Pair<'a>>, at: &At<'_>, fresh: Option<&Exchanged>) -> Now<'a> {
-        let key = Key::of_pair(pair.as_ref(), &at.application.id);
+        let fingerprint = at.certificate.map(|certificate| &certificate.fingerprint);
+        let key = Key::of_pair(pair.as_ref(), &at.application.id, fingerprint);
         let obtained = match fresh {
             Some(Exchanged::Session(obtained)) => Some(obtained.clone()),
             Some(Exchanged::Bypass) | None => self.pairs.get(&key),
@@ -123,13 +132,17 @@ impl Gatekeeper {
 
     /// The same, and nothing is counted.
     pub(super) fn judge_session(&self, session: &Session, at: &At<'_>) -> Result<Judged, Refusal> {
-        let (Origin { audience, issuer, kid }, At { application, organization, facts, now }) =
-            (&*session.origin, *at);
+        let Origin { audience, issuer, kid, certificate: bound } = &*session.origin;
+        let At { application, organization, facts, certificate, now } = *at;
         if *audience != application.aud {
             return Err(rejected(session_token::Rejection::AudienceWrong));
         }
         if organization.is_none_or(|organization| organization.issuer != *issuer) {
             return Err(rejected(session_token::Rejection::IssuerWrong));
+        }
+        let is_bound_to = |it: &ClientCertificate| bound.is_none_or(|bound| bound.0 == it.fingerprint);
+        if !certificate.map_or(bound.is_none(), is_bound_to) {
+            return Err(bound_elsewhere());
         }
         if session.is_expired(now) {
             return Err(rejected(session_token::Rejection::Expired));
@@ -200,6 +213,7 @@ pub(super) struct At<'s> {
     pub application: &'s Application,
     pub organization: Option<&'s Organization>,
     pub facts: Facts<'s>,
+    pub certificate: Option<&'s ClientCertificate>,
     pub now: Timestamp,
 }
 
@@ -213,6 +227,21 @@ fn is_open_preflight(seen: &Seen<'_>, application: &Application) -> bool {
 fn missing() -> Refusal {
     let message = "no credential: send CF-Access-Client-Id and CF-Access-Client-Secret, or a session as Cf-Access-Token or the CF_Authorization cookie";
     Refusal::unauthenticated("CREDENTIAL_MISSING", message)
+}
+
+fn in_clear() -> Refusal {
+    Refusal::denied(
+        "TLS_REQUIRED",
+        "credentials are taken by https alone; this one has travelled in clear: rotate it",
+    )
+}
+
+/// Whoever presents a session that was bound to another's certificate.
+fn bound_elsewhere() -> Refusal {
+    Refusal::unauthenticated(
+        "SESSION_BOUND_ELSEWHERE",
+        "the session is good with the client certificate that it was obtained with, alone",
+    )
 }
 
 fn rejected(rejection: session_token::Rejection) -> Refusal {

@@ -2,6 +2,7 @@
 
 use super::{Decisions, Ray};
 use crate::decide::{Admission, Basis, Fallback, Gatekeeper, Refused, Seen, facts};
+use crate::listener::ClientCertificate;
 use crate::request::credential::{self, Credential};
 use crate::session::{Key, Session};
 use directory::Application;
@@ -101,15 +102,15 @@ impl Decisions {
             fallback: made.outcome.ok().and_then(|admission| admission.fallback),
         };
         if event.refused.as_deref() == Some("POLICY_DENIED") {
-            event.policy = denied_by(&event);
+            event.policy = denied_by(&event, seen.client());
         }
         self.record(event);
     }
 }
 
 /// Whose word it was, by the rule of the decision itself: a refusal does not carry it.
-fn denied_by(event: &Event) -> Option<PolicyId> {
-    let facts = facts(event.address, event.country).with_service_token(event.token());
+fn denied_by(event: &Event, certificate: Option<&ClientCertificate>) -> Option<PolicyId> {
+    let facts = facts(event.address, event.country, certificate).with_service_token(event.token());
     Some(event.application.as_deref()?.policies.evaluate(&facts).policy?.id)
 }
 
@@ -138,7 +139,7 @@ fn refused(
     let header = crate::decide::credential_header(application);
     read(seen, header.as_ref(), |credential| match credential {
         Credential::Pair(pair) => {
-            let obtained = keeper.pairs.get(&Key::of_pair(Some(pair), &application.id));
+            let obtained = keeper.pairs.get(&Key::of_pair(Some(pair), &application.id, seen.fingerprint()));
             obtained.map(|obtained| obtained.session.clone())
         }
         Credential::Session(token) => keeper.verified.get(&Key::of_token(token)),

@@ -63,7 +63,7 @@ mod tests {
 
     fn question(number: usize, positions: [u64; 3]) -> Question {
         let pair = Pair { client_id: number.to_string().into(), client_secret: "secret".into() };
-        let key = Key::of_pair(Some(&pair), &ApplicationId::from_bytes([7; 16]));
+        let key = Key::of_pair(Some(&pair), &ApplicationId::from_bytes([7; 16]), None);
         Question { key, address: None, country: None, positions }
     }
 

@@ -5,8 +5,8 @@ use crate::answer::Body;
 use crate::config;
 use crate::decide::{Admission, Refused, Seen};
 use crate::listener::handshake::Handshake;
-use crate::listener::wire::{Patience, Wire};
-use crate::listener::{DRAIN, Gateway, HEAD_BYTES, HEADERS};
+use crate::listener::wire::Wire;
+use crate::listener::{Gateway, Socket};
 use crate::measure;
 use crate::refusal::Refusal;
 use crate::request::{client, headers, method};
@@ -16,8 +16,7 @@ use http::request::Parts;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
 use model::Error;
@@ -147,7 +146,8 @@ impl Server {
     ) -> Result<Admission, Refused> {
         let Question { method, target } = question;
         let Client { address, country } = client;
-        let seen = Seen { target, method, headers: &parts.headers, address: Some(address), country };
+        let (headers, address) = (&parts.headers, Some(address));
+        let seen = Seen { target, method, headers, address, country, certificate: None, is_in_clear: false };
         self.gateway.decide(&seen).await
     }
 
@@ -169,7 +169,7 @@ impl Server {
                 }
             }
         }
-        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        if tokio::time::timeout(self.gateway.drain.patience, graceful.shutdown()).await.is_err() {
             tracing::warn!("proxies' connections were still open after the drain time");
         }
         Ok(())
@@ -190,19 +190,12 @@ impl Server {
         place: OwnedSemaphorePermit,
         graceful: &GracefulShutdown,
     ) {
-        let opening = self.gateway.client_patience;
-        let patience = Patience { opening, stream: opening };
+        let serving = &self.gateway.serving;
         let (line, handshake) =
             (Arc::new(Line::new(self.gateway.rides.clone())), Arc::<Handshake>::default());
-        let wire = Wire::new(stream, patience, handshake.clone(), line, place);
-        let mut server = auto::Builder::new(TokioExecutor::new());
-        server
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(opening)
-            .max_headers(HEADERS)
-            .max_buf_size(HEAD_BYTES);
-        server.http2().timer(TokioTimer::new()).max_concurrent_streams(256).max_header_list_size(64 * 1024);
+        let socket = Socket::Clear(stream);
+        let wire = Wire::new(socket, serving.head_bytes, serving.asking(), handshake.clone(), line, place);
+        let server = serving.server(None);
         let service = service_fn(move |request: Request<Incoming>| {
             let (this, handshake) = (self.clone(), handshake.clone());
             async move {

@@ -7,8 +7,6 @@
 
 use crate::request::upgrade;
 
-/// Longest line of a head, and of the trailers.
-const LONGEST_LINE: usize = 64 * 1024;
 /// Longest chunk size in hex digits.
 const LONGEST_SIZE: usize = 15;
 /// How a connection that speaks HTTP/2 begins.
@@ -26,6 +24,7 @@ pub struct Framing {
     state: State,
     /// The beginning of a line whose end has not come yet.
     line: Vec<u8>,
+    longest_line: usize,
     lengths: usize,
     length: u64,
     codings: usize,
@@ -60,11 +59,13 @@ enum State {
     Broken,
 }
 
-impl Default for Framing {
-    fn default() -> Self {
+impl Framing {
+    /// `longest_line`: of a head, and of the trailers, in bytes.
+    pub fn new(longest_line: usize) -> Self {
         Self {
             state: State::Opening(0),
             line: Vec::new(),
+            longest_line,
             lengths: 0,
             length: 0,
             codings: 0,
@@ -72,9 +73,7 @@ impl Default for Framing {
             upgrade: Upgrade::default(),
         }
     }
-}
 
-impl Framing {
     /// It is not known yet which protocol is spoken.
     pub fn is_opening(&self) -> bool {
         matches!(self.state, State::Opening(_))
@@ -152,7 +151,7 @@ impl Framing {
     fn lines(&mut self, bytes: &[u8], before: usize) -> Result<usize, Broken> {
         let Some(end) = bytes.iter().position(|b| *b == b'\n') else {
             self.line.extend_from_slice(bytes);
-            let is_long = self.line.len() > LONGEST_LINE;
+            let is_long = self.line.len() > self.longest_line;
             return if is_long { self.refuse(before) } else { Ok(bytes.len()) };
         };
         let here = bytes.get(..end).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use crate::listener::framing::{Broken, Framing};
 use crate::listener::handshake::{Handshake, Stage};
+use crate::listener::socket::Socket;
 use crate::rides::Line;
 use bytes::{Buf as _, BytesMut};
 use std::io;
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
@@ -31,7 +31,7 @@ pub struct Patience {
 
 /// A connection, and its place among those that may be open.
 pub struct Wire {
-    stream: TcpStream,
+    stream: Socket,
     framing: Framing,
     handshake: Arc<Handshake>,
     /// What came after a request for another protocol.
@@ -53,7 +53,8 @@ pub struct Wire {
 
 impl Wire {
     pub fn new(
-        stream: TcpStream,
+        stream: Socket,
+        longest_line: usize,
         patience: Patience,
         handshake: Arc<Handshake>,
         line: Arc<Line>,
@@ -61,7 +62,7 @@ impl Wire {
     ) -> Self {
         Self {
             stream,
-            framing: Framing::default(),
+            framing: Framing::new(longest_line),
             handshake,
             early: BytesMut::new(),
             line,

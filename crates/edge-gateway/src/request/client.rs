@@ -27,6 +27,7 @@ impl Origin {
         Reader::open_readfile(path).map_err(unreadable)
     }
 
+    /// Whether the address, canonical, is a listed proxy's.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }

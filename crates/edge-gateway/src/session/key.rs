@@ -15,10 +15,17 @@ impl Key {
         Self::from(digest(&SHA256, token.as_bytes()))
     }
 
-    /// Of a credential at an application; `None`: no credential. Parts are length-prefixed.
-    pub fn of_pair(pair: Option<&Pair<'_>>, application: &ApplicationId) -> Self {
+    /// Of a credential and a client certificate at an application, either of which there may not be. Parts are
+    /// length-prefixed.
+    pub fn of_pair(
+        pair: Option<&Pair<'_>>,
+        application: &ApplicationId,
+        fingerprint: Option<&[u8; 32]>,
+    ) -> Self {
         let mut context = Context::new(&SHA256);
         context.update(application.as_bytes());
+        context.update(&[u8::from(fingerprint.is_some())]);
+        context.update(fingerprint.map_or(&[], |fingerprint| &fingerprint[..]));
         for part in pair.into_iter().flat_map(|pair| [&pair.client_id, &pair.client_secret]) {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
@@ -66,18 +73,25 @@ mod tests {
     use super::*;
 
     fn key(id: &str, secret: &str, application: &ApplicationId) -> Key {
-        Key::of_pair(Some(&Pair { client_id: id.into(), client_secret: secret.into() }), application)
+        Key::of_pair(Some(&Pair { client_id: id.into(), client_secret: secret.into() }), application, None)
     }
 
     #[test]
-    fn two_credentials_never_share_a_key() {
+    fn k1_two_credentials_never_share_a_key() {
         let (a, b) = (ApplicationId::random(), ApplicationId::random());
         let keys = [
             key("ab", "c", &a),
             key("a", "bc", &a),
             key("", "abc", &a),
             key("ab", "c", &b),
-            Key::of_pair(None, &a),
+            Key::of_pair(None, &a, None),
+            Key::of_pair(None, &a, Some(&[0; 32])),
+            Key::of_pair(None, &a, Some(&[1; 32])),
+            Key::of_pair(
+                Some(&Pair { client_id: "ab".into(), client_secret: "c".into() }),
+                &a,
+                Some(&[1; 32]),
+            ),
         ];
         for (index, first) in keys.iter().enumerate() {
             assert!(keys.iter().skip(index + 1).all(|second| first != second));

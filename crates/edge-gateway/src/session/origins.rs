@@ -4,20 +4,22 @@ use super::Session;
 use crate::usage::Uses;
 use model::Audience;
 use parking_lot::Mutex;
-use session_token::{AsOf, Claims, KeyId, Verified};
+use session_token::{AsOf, Claims, KeyId, Thumbprint, Verified};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-/// For which application a session was issued, by whom, and under which key.
+/// For which application a session was issued, by whom, under which key, and bound to which client certificate.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     pub audience: Audience,
     pub issuer: String,
     pub kid: KeyId,
+    pub certificate: Option<Thumbprint>,
 }
 
-/// Each origin once: there are as many as applications, times the keys of their accounts.
+/// Each origin once: there are as many as applications, times the keys of their accounts, and as many as client
+/// certificates that are bound.
 #[derive(Default)]
 pub struct Origins(Mutex<Known>);
 
@@ -35,10 +37,12 @@ impl Origins {
     /// What is remembered of a verified session. Takes a lock: called once for each session.
     pub fn session(&self, verified: Verified) -> Arc<Session> {
         let Verified { claims, kid } = verified;
-        let Claims { audience, issuer, session, token, secret_version, expires_at_s, as_of, .. } = claims;
+        let Claims {
+            audience, issuer, session, token, secret_version, expires_at_s, as_of, certificate, ..
+        } = claims;
         let AsOf { token_registry, policy_evaluator: _, session_issuer } = as_of;
         Arc::new(Session {
-            origin: self.one(Origin { audience, issuer, kid }),
+            origin: self.one(Origin { audience, issuer, kid, certificate }),
             id: session,
             token,
             secret_version,
@@ -71,7 +75,12 @@ mod tests {
     use session_token::SigningKey;
 
     fn origin(issuer: usize, kid: KeyId) -> Origin {
-        Origin { audience: "ab".repeat(32).parse().unwrap(), issuer: issuer.to_string(), kid }
+        Origin {
+            audience: "ab".repeat(32).parse().unwrap(),
+            issuer: issuer.to_string(),
+            kid,
+            certificate: None,
+        }
     }
 
     #[test]

@@ -21,7 +21,11 @@ use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse
 /// A gRPC server of its own, and the hosts at which the gateway shows it.
 async fn upstreams() -> (Vec<Upstream>, HealthReporter) {
     let (address, reporter) = serve().await;
-    let at = |host: &str| Upstream { host: host.to_owned(), url: format!("h2c://{address}") };
+    let at = |host: &str| Upstream {
+        host: host.to_owned(),
+        url: format!("h2c://{address}"),
+        ..Upstream::default()
+    };
     (["grpc.localhost", "calls.localhost"].map(at).into(), reporter)
 }
 

@@ -24,21 +24,41 @@
 //! | `rides` | open streams, and what ends them |
 //! | `ext_authz` | the second front, as Envoy asks it |
 //! | `passengers` | one open stream of each kind |
+//! | `authority` | certificates |
+//! | `tls` | the gateway's own certificates, by which clients come in |
+//! | `certificates` | the clients' |
+//! | `clear` | PROXY protocol, and credentials in clear text |
+//! | `applications` | applications behind TLS, at several addresses, that are asked whether they are well |
+//! | `trailers` | what comes after a body, and before one is asked for |
+//! | `floods` | HTTP/2 used up on purpose |
+//! | `drain` | a gateway that is told to stop |
 
 #[cfg(test)]
 mod abuse;
 #[cfg(test)]
+mod applications;
+#[cfg(test)]
+mod authority;
+#[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod changes;
+#[cfg(test)]
+mod clear;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod drain;
 #[cfg(test)]
 mod ext_authz;
 #[cfg(test)]
 mod failure_modes;
 #[cfg(test)]
 mod flights;
+#[cfg(test)]
+mod floods;
 #[cfg(test)]
 mod forward_auth;
 #[cfg(test)]
@@ -59,6 +79,10 @@ mod rides;
 mod streams;
 #[cfg(test)]
 mod time;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod trailers;
 #[cfg(test)]
 mod upgrade;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use edge_gateway::config::{Limits, Proxy, Throttle};
 use edge_gateway::forward_auth::Front;
 use http::HeaderName;
 use ipnet::IpNet;
-use model::{AccountId, Clock, SystemClock};
+use model::{AccountId, Clock, Error, SystemClock};
 use proto::change_feed::ListReplicasRequest;
 use proto::change_feed::change_feed_client::ChangeFeedClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
@@ -42,6 +42,8 @@ pub struct Beginning {
     pub throttle: Throttle,
     /// Applications of their own, by host.
     pub upstreams: Vec<edge_gateway::config::Upstream>,
+    /// How clients come in.
+    pub proxy: Proxy,
     /// Proxies that may ask.
     pub askers: Vec<IpNet>,
 }
@@ -50,7 +52,8 @@ impl Default for Beginning {
     fn default() -> Self {
         let (limits, throttle) = (Limits::default(), Throttle::default());
         let askers = vec!["127.0.0.1/32".parse().unwrap()];
-        Self { links: Mode::Open, limits, throttle, upstreams: Vec::new(), askers }
+        let (upstreams, proxy) = (Vec::new(), Proxy::default());
+        Self { links: Mode::Open, limits, throttle, upstreams, proxy, askers }
     }
 }
 
@@ -72,7 +75,7 @@ pub struct World {
     pub time: Arc<Time>,
     pub account: AccountId,
     ready: Ready,
-    _running: DropGuard,
+    running: DropGuard,
     folder: TempDir,
 }
 
@@ -98,7 +101,24 @@ impl World {
         world
     }
 
+    /// The same as [`World::open`], begun so.
+    pub async fn open_with(beginning: Beginning) -> Self {
+        let world = Self::begin(beginning).await;
+        world.until_ready().await;
+        world.protect().await;
+        world
+    }
+
     pub async fn begin(beginning: Beginning) -> Self {
+        Self::try_begin(beginning).await.unwrap()
+    }
+
+    /// Why the gateway does not start.
+    pub async fn refusal(beginning: Beginning) -> Error {
+        Self::try_begin(beginning).await.err().unwrap()
+    }
+
+    async fn try_begin(beginning: Beginning) -> Result<Self, Error> {
         let folder = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let bus = bus::connect("memory:").await.unwrap();
@@ -174,9 +194,9 @@ impl World {
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             throttle: beginning.throttle,
             country_header: Some("CF-IPCountry".to_owned()),
-            ..Proxy::default()
+            ..beginning.proxy
         };
-        let (edge, ready) = edge_gateway::build_with(&proxy, &beginning.limits, deps).await.unwrap();
+        let (edge, ready) = edge_gateway::build_with(&proxy, &beginning.limits, deps).await?;
         workers.extend(edge.workers);
         let stop = CancellationToken::new();
         tokio::spawn(assembly::run(workers, stop.clone()));
@@ -193,11 +213,11 @@ impl World {
             time,
             account: AccountId::random(),
             ready,
-            _running: stop.drop_guard(),
+            running: stop.drop_guard(),
             folder,
         };
         world.organize().await;
-        world
+        Ok(world)
     }
 
     async fn organize(&self) {
@@ -329,6 +349,16 @@ impl World {
             ..DeleteTokenRequest::default()
         };
         self.registry.clone().delete_token(request).await.unwrap();
+    }
+
+    /// Tells the services to stop; what is left of the gateway goes on for its time.
+    pub fn stop(self) -> Upstream {
+        drop(self.running);
+        self.upstream
+    }
+
+    pub fn readiness(&self) -> Ready {
+        self.ready.clone()
     }
 
     pub async fn enable(&self, token: &Token, is_enabled: bool) {

@@ -54,6 +54,7 @@ fn session(key: &SigningKey) -> String {
         account: ACCOUNT,
         token: None,
         secret_version: 0,
+        certificate: None,
         as_of: AsOf::default(),
     };
     key.sign(&claims).unwrap()

@@ -8,7 +8,7 @@ use proto::session_issuer::exchange_request::ServiceTokenCredential;
 use proto::session_issuer::{ExchangeRequest, ExchangeResponse};
 use proto::token_registry::{AuthenticateTokenRequest, AuthenticateTokenResponse};
 use service_kit::status::from_status;
-use session_token::{AsOf, Claims};
+use session_token::{AsOf, Claims, Thumbprint};
 
 impl Rpc {
     pub(super) async fn exchange(&self, request: ExchangeRequest) -> Result<ExchangeResponse, Error> {
@@ -25,7 +25,8 @@ impl Rpc {
             service_token: token.as_ref().map(|token| facts::ServiceToken { id: token.token_id.clone() }),
             ..facts.unwrap_or_default()
         };
-        let common_name = common_name(token.as_ref(), &facts);
+        let named =
+            Named { common_name: common_name(token.as_ref(), &facts), certificate: thumbprint(&facts)? };
         let question = EvaluateRequest {
             application_id,
             facts: Some(facts),
@@ -39,7 +40,7 @@ impl Rpc {
         }
         match verdict.outcome() {
             Outcome::ServiceAuth | Outcome::Allow => {
-                self.issue(verdict, token.as_ref(), common_name, issuer_as_of).await
+                self.issue(verdict, token.as_ref(), named, issuer_as_of).await
             }
             Outcome::Bypass => Ok(ExchangeResponse {
                 outcome: verdict.outcome,
@@ -79,7 +80,7 @@ impl Rpc {
         &self,
         verdict: EvaluateResponse,
         token: Option<&AuthenticateTokenResponse>,
-        common_name: String,
+        named: Named,
         issuer_as_of: u64,
     ) -> Result<ExchangeResponse, Error> {
         if verdict.issuer.is_empty() {
@@ -98,12 +99,13 @@ impl Rpc {
             audience: verdict.aud.parse().map_err(Error::internal)?,
             expires_at_s,
             issuer: verdict.issuer,
-            common_name,
+            common_name: named.common_name,
             issued_at_s: now.as_seconds(),
             session: SessionId::random(),
             account,
             token: token_id.transpose()?,
             secret_version: token.map_or(0, |token| token.client_secret_version),
+            certificate: named.certificate,
             as_of: AsOf {
                 token_registry: token.map_or(0, |token| token.as_of),
                 policy_evaluator: verdict.as_of,
@@ -119,6 +121,23 @@ impl Rpc {
             policy_id: verdict.policy_id,
         })
     }
+}
+
+/// Whom the session names, and what it is bound to.
+struct Named {
+    common_name: String,
+    certificate: Option<Thumbprint>,
+}
+
+fn thumbprint(facts: &Facts) -> Result<Option<Thumbprint>, Error> {
+    let Some(facts::Certificate { sha256, .. }) = &facts.certificate else { return Ok(None) };
+    if sha256.is_empty() {
+        return Ok(None);
+    }
+    let bytes = <[u8; 32]>::try_from(sha256.as_slice());
+    bytes
+        .map(|it| Some(Thumbprint(it)))
+        .map_err(|_| Error::invalid("facts.certificate.sha256", "is not 32 bytes"))
 }
 
 /// Whom the session names: the token's Client ID, else the certificate's common name, else nobody.

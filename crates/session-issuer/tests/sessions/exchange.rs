@@ -115,16 +115,17 @@ async fn a_certificate_obtains_a_session_without_a_token() {
     let world = World::start().await;
     let by_name = policy(Decision::NonIdentity, Selector::CommonName("device-7".to_owned()));
     let application = world.application("1h", vec![by_name]).await;
-    let certificate = facts::Certificate { common_name: "device-7".to_owned() };
+    let certificate = facts::Certificate { common_name: "device-7".to_owned(), sha256: vec![7; 32] };
     let facts = Facts { certificate: Some(certificate), ..Facts::default() };
     let answer = world.exchange_with(&application, None, Some(facts)).await.unwrap();
     let session = answer.session.unwrap();
     assert_eq!((session.token_id.as_str(), session.client_id.as_str()), ("", ""));
-    assert_eq!(session.client_secret_version, 0);
+    assert_eq!((session.client_secret_version, session.certificate_sha256), (0, vec![7; 32]));
     assert_eq!(world.why_inactive(&answer.session_jwt).await, "");
     let key = VerificationKey::from_json(&world.key_set().await[0].jwk_json, world.account).unwrap();
     let verified = verify(&answer.session_jwt, |_| Some((&key, ISSUER)), NOW).unwrap();
     assert_eq!((verified.claims.common_name.as_str(), verified.claims.token), ("device-7", None));
+    assert_eq!(verified.claims.certificate, Some(session_token::Thumbprint([7; 32])));
 }
 
 #[tokio::test]

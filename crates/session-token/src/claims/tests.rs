@@ -18,7 +18,8 @@ fn the_claims_are_written_as_the_contract_has_them() {
 fn what_is_written_is_read() {
     let with_certificate =
         Claims { token: None, secret_version: 0, common_name: "CN \"ü\"\n".into(), ..fixture::claims() };
-    for claims in [fixture::claims(), with_certificate] {
+    let bound = Claims { certificate: Some(Thumbprint([7; 32])), ..fixture::claims() };
+    for claims in [fixture::claims(), with_certificate, bound] {
         let json = serde_json::to_string(&claims).unwrap();
         assert_eq!(json.contains(r#""token":"#), claims.token.is_some());
         assert_eq!(Claims::parse(&json), Ok(claims));
@@ -28,9 +29,23 @@ fn what_is_written_is_read() {
 #[test]
 fn a_claim_of_a_newer_issuer_is_skipped() {
     let json = fixture::payload()
-        .replace(r#""sub""#, r#""cnf":{"x":[null]},"sub""#)
+        .replace(r#""sub""#, r#""act":{"x":[null]},"sub""#)
         .replace(r#""version""#, r#""later":1,"version""#);
     assert_eq!(Claims::parse(&json), Ok(fixture::claims()));
+}
+
+#[test]
+fn d6_what_a_session_is_bound_to_is_understood_or_it_is_none() {
+    let with =
+        |cnf: &str| Claims::parse(&fixture::payload().replace(r#""sub""#, &format!(r#""cnf":{cnf},"sub""#)));
+    let good = "A".repeat(43);
+    let read = with(&format!(r#"{{"x5t#S256":"{good}"}}"#)).map(|claims| claims.certificate);
+    assert_eq!(read, Ok(Some(Thumbprint([0; 32]))));
+    for cnf in [r#"{"jkt":"x"}"#, "{}", "null", "[]", r#"{"x5t#S256":null}"#, r#"{"x5t#S256":"AA"}"#] {
+        assert_eq!(with(cnf), Err(Rejection::Malformed), "{cnf}");
+    }
+    // The last character has two bits to spare: they are zero.
+    assert_eq!(with(&format!(r#"{{"x5t#S256":"{}B"}}"#, "A".repeat(42))), Err(Rejection::Malformed));
 }
 
 #[test]

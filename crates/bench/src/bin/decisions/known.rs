@@ -4,10 +4,14 @@ use anyhow::{Context as _, Result};
 use edge_gateway::bench::{Decisions, Feeds};
 use http::header::{ACCEPT, COOKIE, HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, HeaderName, Uri};
-use model::{AccountId, ApplicationId, Clock as _, PolicyId, SessionId, SystemClock, TokenId};
+use model::{
+    AccountId, ApplicationId, BootTime, Clock, ManualClock, PolicyId, SessionId, SystemClock, Timestamp,
+    TokenId,
+};
 use proto::change_feed::Entry;
 use proto::{policy_evaluator as policies, session_issuer as issuer};
 use session_token::{AsOf, Claims, KeyId, SigningKey};
+use std::sync::Arc;
 use std::time::Duration;
 
 const HOST_NAME: &str = "app.example";
@@ -26,23 +30,50 @@ pub struct Known {
     application: ApplicationId,
     aud: String,
     kid: KeyId,
+    clock: Arc<dyn Clock>,
+}
+
+/// Read like the machine's clocks, and boot time stands still: no lease ends.
+struct Standing {
+    boot: BootTime,
+}
+
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn boot(&self) -> BootTime {
+        std::hint::black_box(SystemClock.boot());
+        self.boot
+    }
+}
+
+/// The machine's clocks, as far as a measurement of time wants them.
+pub fn standing() -> Arc<dyn Clock> {
+    Arc::new(Standing { boot: SystemClock.boot() })
+}
+
+/// None of the machine's clocks: valgrind has not all that reading them takes.
+pub fn stopped() -> Arc<dyn Clock> {
+    Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)))
 }
 
 impl Known {
-    pub async fn new(max_sessions: usize) -> Result<Self> {
+    pub async fn new(max_sessions: usize, clock: Arc<dyn Clock>) -> Result<Self> {
         let (account, application) = (AccountId::random(), ApplicationId::random());
         let (signer, aud) = (SigningKey::generate()?, "ab".repeat(32));
         let feeds = Feeds {
             policy_evaluator: vec![organization(account), protected(account, application, &aud)],
-            session_issuer: vec![key(account, &signer)?],
+            session_issuer: vec![key(account, &signer, clock.now())?],
             ..Feeds::default()
         };
-        let decisions = Decisions::new(feeds, max_sessions).await?;
-        Ok(Self { decisions, account, application, aud, kid: signer.kid() })
+        let decisions = Decisions::new(feeds, max_sessions, clock.clone()).await?;
+        Ok(Self { decisions, account, application, aud, kid: signer.kid(), clock })
     }
 
     fn claims(&self) -> Result<Claims> {
-        let now = SystemClock.now();
+        let now = self.clock.now();
         Ok(Claims {
             audience: self.aud.parse()?,
             expires_at_s: now.as_seconds() + 86_400,
@@ -53,6 +84,7 @@ impl Known {
             account: self.account,
             token: Some(TokenId::random()),
             secret_version: 1,
+            certificate: None,
             as_of: AsOf { token_registry: 1, policy_evaluator: 1, session_issuer: 1 },
         })
     }
@@ -165,8 +197,7 @@ fn organization(account: AccountId) -> Entry {
     entry(format!("organization/{account}"), &state)
 }
 
-fn key(account: AccountId, key: &SigningKey) -> Result<Entry> {
-    let now = SystemClock.now();
+fn key(account: AccountId, key: &SigningKey, now: Timestamp) -> Result<Entry> {
     let published = key.publish("team.example", now, now.after(Duration::from_hours(24)));
     let state = issuer::KeyState {
         account_id: account.to_string(),

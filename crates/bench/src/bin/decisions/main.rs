@@ -59,7 +59,7 @@ impl Case {
     pub async fn ready(self) -> Result<Decide> {
         let decide: Decide = match self {
             Self::Cookie | Self::Pair => {
-                let known = Known::new(1_000).await?;
+                let known = Known::new(1_000, known::stopped()).await?;
                 known.remember_sessions(1)?;
                 known.remember_pairs(1)?;
                 let headers =

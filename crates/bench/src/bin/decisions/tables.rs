@@ -36,7 +36,7 @@ pub async fn allocations() -> Result<()> {
 /// Bytes that a session takes for as long as it is remembered.
 pub async fn memory(sessions: u32) -> Result<()> {
     println!("\nBytes of a remembered session{:>34}{:>12}", "allocated", "resident");
-    let known = Known::new(usize::try_from(sessions)?).await?;
+    let known = Known::new(usize::try_from(sessions)?, known::standing()).await?;
     row(&format!("{sessions} sessions that came as a JWT"), sessions, || known.remember_sessions(sessions))?;
     let pairs = sessions / 10;
     row(&format!("{pairs} pairs"), pairs, || known.remember_pairs(pairs))
@@ -65,7 +65,10 @@ pub async fn rates(sessions: u32) -> Result<()> {
     println!("\nDecisions of known sessions, one core{:>26}{:>12}", "per second", "ns each");
     // A shard of the cache may be full before the whole is: room, so that every session is known.
     let room = |count: u32| usize::try_from(count + count / 10 + 10_000);
-    let [few, many] = [Known::new(room(FEW_SESSIONS)?).await?, Known::new(room(sessions)?).await?];
+    let [few, many] = [
+        Known::new(room(FEW_SESSIONS)?, known::standing()).await?,
+        Known::new(room(sessions)?, known::standing()).await?,
+    ];
     few.remember_sessions(FEW_SESSIONS)?;
     many.remember_sessions(sessions)?;
     let mut taken = [Vec::new(), Vec::new()];

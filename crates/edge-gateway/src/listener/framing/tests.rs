@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn read(bytes: &[u8]) -> Result<State, Broken> {
-    let mut framing = Framing::default();
+    let mut framing = Framing::new(64 * 1024);
     framing.read(bytes).map(|_| framing.state)
 }
 
@@ -61,7 +61,7 @@ fn what_could_be_framed_otherwise_is_refused() {
 /// A head with these lines; how much of what follows it is read, and whether it asks for another protocol.
 fn after(version: &str, lines: &str) -> (usize, Option<u64>) {
     let head = format!("GET / HTTP/{version}\r\nHost: a\r\n{lines}\r\n");
-    let mut framing = Framing::default();
+    let mut framing = Framing::new(64 * 1024);
     let taken = framing.read(format!("{head}GET / HTTP/1.1\r\n").as_bytes()).unwrap();
     (taken - head.len(), framing.asked())
 }
@@ -97,7 +97,7 @@ fn what_is_no_whole_request_for_another_protocol_is_a_request() {
     }
     assert_eq!(after("1.0", "Connection: upgrade\r\nUpgrade: websocket\r\n"), (16, None));
     let body = b"POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: a\r\nContent-Length: 5\r\n\r\nhelloGET";
-    let mut framing = Framing::default();
+    let mut framing = Framing::new(64 * 1024);
     assert_eq!((framing.read(body), framing.asked()), (Ok(body.len()), None));
 }
 
@@ -109,7 +109,7 @@ proptest! {
     ) {
         let bytes = parts.concat().into_bytes();
         let whole = read(&bytes).map_err(|_| ());
-        let mut framing = Framing::default();
+        let mut framing = Framing::new(64 * 1024);
         let (mut at, mut cut) = (0, cuts.iter().cycle());
         let mut outcome = Ok(());
         while at < bytes.len() && outcome.is_ok() {

@@ -121,6 +121,7 @@ fn session(account: AccountId, signer: &SigningKey, token: TokenId) -> Basis {
         account,
         token: Some(token),
         secret_version: 1,
+        certificate: None,
         as_of: AsOf::default(),
     };
     Basis::Session(Origins::default().session(Verified { claims, kid: signer.kid() }))
