@@ -23,7 +23,7 @@ pub fn read(fields: &mut Fields) -> Result<Asked, Error> {
     let facts = Facts {
         ip: fields.text("ip")?.unwrap_or_default(),
         country_code: fields.text("country_code")?.unwrap_or_default().to_ascii_uppercase(),
-        certificate: common_name.map(|common_name| Certificate { common_name }),
+        certificate: common_name.map(|common_name| Certificate { common_name, ..Certificate::default() }),
         ..Facts::default()
     };
     // A misspelt address would be judged as an unknown one.
