@@ -29,5 +29,5 @@ pub enum Command {
     /// Show every enforcement point: how far it has applied each change feed, and whether its lease is live.
     Fleet(fleet::Options),
     #[command(flatten)]
-    Manage(cli::Command),
+    Manage(Box<cli::Command>),
 }

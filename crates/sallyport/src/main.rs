@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(Arguments { command: Command::Dev(options) }) => dev(&options),
         Ok(Arguments { command: Command::Fleet(options) }) => sallyport::fleet::main(&options),
-        Ok(Arguments { command: Command::Manage(command) }) => sallyport::cli::main(command),
+        Ok(Arguments { command: Command::Manage(command) }) => sallyport::cli::main(*command),
         Err(error) => misunderstood(&error),
     }
 }

@@ -53,8 +53,8 @@ pub fn view(verdict: EvaluateResponse, token: Option<&Token>, now: Timestamp) ->
         "admitted": reason.is_none(),
         "reason": reason,
         "outcome": name,
-        "policy_id": text(policy_id),
-        "policy_name": text(policy_name),
+        "policy_id": text(&policy_id),
+        "policy_name": text(&policy_name),
         "session_duration_s": session_duration_s,
         "as_of": as_of,
         "explanation": explanation.into_iter().map(view_trace).collect::<Value>(),
@@ -71,7 +71,7 @@ fn unusable(token: &Token, now: Timestamp) -> Option<&'static str> {
     }
 }
 
-fn text(text: String) -> Value {
+fn text(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { json!(text) }
 }
 

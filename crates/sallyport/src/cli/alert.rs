@@ -1,7 +1,7 @@
 //! `sallyport alert`: who is told before a service token expires.
 
 use super::app::deleted_one;
-use super::client::Client;
+use super::client::{Client, set};
 use super::exit::{Failure, Outcome};
 use super::lookup::{self, ALERT, TOKEN, WEBHOOK, confirm};
 use super::output::{Column, Out, text, time};
@@ -123,7 +123,7 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
                 tokens.push(json!(lookup::id(&lookup::find(&client, &TOKEN, &token).await?)));
             }
             if !tokens.is_empty() {
-                body["filters"] = json!({"token_id": tokens});
+                set(&mut body, "filters", json!({"token_id": tokens}));
             }
             out.object(&client.post(ALERT.path, &body).await?.result, &MADE)
         }
@@ -138,7 +138,7 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
             }
             let mut body = json!({"name": name, "url": url});
             if let Some(file) = secret_file {
-                body["secret"] = json!(Secret::from_file(&file)?.expose());
+                set(&mut body, "secret", json!(Secret::from_file(&file)?.expose()));
             }
             out.object(&client.post(WEBHOOK.path, &body).await?.result, &MADE)
         }

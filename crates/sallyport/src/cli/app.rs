@@ -1,6 +1,6 @@
 //! `sallyport app`: protected applications.
 
-use super::client::{Change, Client};
+use super::client::{Change, Client, set};
 use super::exit::{Failure, Outcome};
 use super::lookup::{self, APP, POLICY, confirm};
 use super::output::{Column, Out, text, time};
@@ -102,13 +102,13 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
         Verb::Create { domain, name, session_duration, policy, file, change } => {
             let mut body = object_of(file.as_deref())?;
             if body.get("type").is_none() {
-                body["type"] = json!("self_hosted");
+                set(&mut body, "type", json!("self_hosted"));
             }
             for (member, value) in
                 [("domain", domain), ("name", name), ("session_duration", session_duration)]
             {
                 if let Some(value) = value {
-                    body[member] = json!(value);
+                    set(&mut body, member, json!(value));
                 }
             }
             let mut ids = Vec::new();
@@ -116,7 +116,7 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
                 ids.push(json!(lookup::id(&lookup::find(&client, &POLICY, &policy).await?)));
             }
             if !ids.is_empty() {
-                body["policies"] = Value::Array(ids);
+                set(&mut body, "policies", Value::Array(ids));
             }
             let created = client.change(Method::POST, APP.path, Some(&body), &change).await?;
             out.object(&created.result, &OBJECT)?;

@@ -262,10 +262,17 @@ pub fn body<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
     let mut body = json!({});
     for (name, value) in members {
         if let Some(value) = value {
-            body[name] = value;
+            set(&mut body, name, value);
         }
     }
     body
+}
+
+/// Puts one member into a body.
+pub fn set(body: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = body {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::target::{Common, environment, service_token};
 use clap::Args;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response, Url, redirect};
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -248,7 +249,7 @@ async fn show(out: Out, options: &Options, answer: Response) -> Outcome {
             let is_session = name == "set-cookie" && value.as_bytes().starts_with(COOKIE.as_bytes());
             let value =
                 if is_session { "CF_Authorization=(kept)" } else { value.to_str().unwrap_or("(not text)") };
-            head.push_str(&format!("{name}: {value}\n"));
+            let _ = writeln!(head, "{name}: {value}");
         }
         emit(&format!("{head}\n"))?;
     }

@@ -1,5 +1,6 @@
 //! How a command ends.
 
+use super::client::set;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -105,10 +106,10 @@ impl Failure {
     fn to_json(&self) -> Value {
         let mut error = json!({"code": self.code as u8, "kind": self.code.kind(), "message": self.message});
         if let Some(status) = self.status {
-            error["status"] = json!(status);
+            set(&mut error, "status", json!(status));
         }
         if !self.errors.is_empty() {
-            error["errors"] = json!(self.errors);
+            set(&mut error, "errors", json!(self.errors));
         }
         json!({"error": error})
     }

@@ -1,7 +1,7 @@
 //! `sallyport group`: rules under one name.
 
 use super::app::{deleted_one, object_of};
-use super::client::{Change, Client};
+use super::client::{Change, Client, set};
 use super::exit::Outcome;
 use super::lookup::{self, GROUP, confirm};
 use super::output::{Column, Out, text, time};
@@ -82,7 +82,7 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
         Verb::Show { group } => out.object(&lookup::find(&client, &GROUP, &group).await?, &OBJECT),
         Verb::Create { name, rules, file, change } => {
             let mut body = object_of(file.as_deref())?;
-            body["name"] = json!(name);
+            set(&mut body, "name", json!(name));
             rules.add_to(&mut body, &client).await?;
             let created = client.change(Method::POST, GROUP.path, Some(&body), &change).await?;
             out.object(&created.result, &OBJECT)?;

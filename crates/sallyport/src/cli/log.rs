@@ -79,7 +79,10 @@ pub async fn run(
         let skipped = new.len().saturating_sub(lines.into());
         show(out, new.get(skipped..).unwrap_or_default())?;
     }
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(LOOK).await;
         let since = shown.since();
         let mut more = vec![("direction", "asc"), ("per_page", "1000")];
@@ -101,7 +104,6 @@ pub async fn run(
             Err(failure) => return Err(failure),
         }
     }
-    Ok(())
 }
 
 async fn look(client: &Client, query: &[(&str, String)], more: &[(&str, &str)]) -> Outcome<Vec<Value>> {

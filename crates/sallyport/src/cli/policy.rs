@@ -1,7 +1,7 @@
 //! `sallyport policy`: who gets in, and what would happen.
 
 use super::app::{deleted_one, object_of};
-use super::client::{Change, Client, Root, body};
+use super::client::{Change, Client, Root, body, set};
 use super::exit::{Code, Failure, Outcome};
 use super::lookup::{self, APP, POLICY, TOKEN, confirm};
 use super::output::{Column, Out, emit, text, time};
@@ -156,12 +156,12 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
         }
         Verb::Create { name, within, decision, rules, precedence, file, change } => {
             let mut body = object_of(file.as_deref())?;
-            body["name"] = json!(name);
+            set(&mut body, "name", json!(name));
             if file.is_none() || body.get("decision").is_none() {
-                body["decision"] = json!(decision.on_the_wire());
+                set(&mut body, "decision", json!(decision.on_the_wire()));
             }
             if let Some(precedence) = precedence {
-                body["precedence"] = json!(precedence);
+                set(&mut body, "precedence", json!(precedence));
             }
             rules.add_to(&mut body, &client).await?;
             let path = within.path(&client).await?;

@@ -2,38 +2,44 @@
 
 use super::output::Out;
 use std::io::{IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Ends, and takes its line away, when dropped.
-pub struct Progress(Option<JoinHandle<()>>, Instant);
+pub struct Progress {
+    telling: Option<JoinHandle<()>>,
+    is_seen: Arc<AtomicBool>,
+}
 
-const QUIET: Duration = Duration::from_secs(1);
+const STEP: Duration = Duration::from_secs(1);
 
 impl Progress {
     pub fn start(out: &Out, what: &'static str) -> Self {
-        let is_seen = !out.is_json && std::io::stderr().is_terminal();
-        let begun = Instant::now();
-        let telling = is_seen.then(|| {
+        let is_seen = Arc::new(AtomicBool::new(false));
+        let seen = is_seen.clone();
+        let telling = (!out.is_json && std::io::stderr().is_terminal()).then(|| {
             tokio::spawn(async move {
-                loop {
-                    tokio::time::sleep(QUIET).await;
-                    eprint!("\r{what} … {} s", begun.elapsed().as_secs());
+                for seconds in 1_u32.. {
+                    tokio::time::sleep(STEP).await;
+                    seen.store(true, Ordering::Relaxed);
+                    eprint!("\r{what} … {seconds} s");
                     let _ = std::io::stderr().flush();
                 }
             })
         });
-        Self(telling, begun)
+        Self { telling, is_seen }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(telling) = self.0.take() {
+        if let Some(telling) = self.telling.take() {
             telling.abort();
-            if self.1.elapsed() >= QUIET {
-                eprint!("\r\x1b[K");
-            }
+        }
+        if self.is_seen.load(Ordering::Relaxed) {
+            eprint!("\r\x1b[K");
         }
     }
 }

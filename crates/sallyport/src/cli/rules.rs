@@ -1,6 +1,6 @@
 //! Rules of policies and groups, as they are typed: `service-token=deploy-bot`, `ip=10.0.0.0/8`.
 
-use super::client::Client;
+use super::client::{Client, set};
 use super::exit::{Failure, Outcome};
 use super::lookup::{self, GROUP, TOKEN};
 use clap::Args;
@@ -44,7 +44,7 @@ impl Rules {
                     }
                 });
             }
-            body[list] = json!(wire);
+            set(body, list, json!(wire));
         }
         Ok(())
     }

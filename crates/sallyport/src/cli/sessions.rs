@@ -57,7 +57,8 @@ impl Sessions {
         let mut nearest: Option<(usize, PathBuf, Kept)> = None;
         for file in entries.flatten().map(|entry| entry.path()) {
             let name = file.file_name().and_then(|it| it.to_str()).unwrap_or_default();
-            if !name.starts_with(&self.prefix) || !name.ends_with(".json") {
+            let is_whole = file.extension().is_some_and(|it| it == "json");
+            if !is_whole || !name.starts_with(&self.prefix) {
                 continue;
             }
             let Some(text) = private::read(&file)? else { continue };

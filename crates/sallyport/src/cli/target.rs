@@ -14,7 +14,7 @@ const DATA_DIR: &str = ".data";
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Connection and output")]
 pub struct Common {
-    /// A context that `sallyport login` has made [env: SALLYPORT_CONTEXT] [default: the current one].
+    /// A context that `sallyport login` has made [env: `SALLYPORT_CONTEXT`] [default: the current one].
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
     /// The management API: http://host:port [env: `SALLYPORT_ADMIN`].
@@ -185,7 +185,7 @@ pub fn url(admin: &str) -> Outcome<Url> {
 
 /// The process's environment; what is not UTF-8 is not there.
 pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var_os(name).and_then(|value| value.into_string().ok())
 }
 
 #[cfg(test)]

@@ -70,12 +70,8 @@ pub async fn doctor(Doctor { common }: Doctor) -> Outcome {
         emit(&format!("{}\n", Value::Array(rows)))?;
     } else {
         let mark = |it: &Finding| if it.fault.is_none() { "ok   " } else { "FAULT" };
-        emit(
-            &findings
-                .iter()
-                .map(|it| format!("{}  {:<7}  {}\n", mark(it), it.check, clean(&it.said)))
-                .collect::<String>(),
-        )?;
+        let line = |it: &Finding| format!("{}  {:<7}  {}\n", mark(it), it.check, clean(&it.said));
+        emit(&findings.iter().map(line).collect::<String>())?;
     }
     match findings.iter().find_map(|it| Some((it.fault?, it.check))) {
         None => Ok(()),
