@@ -31,6 +31,7 @@ enum Verb {
         after_help = "Example:\n  $ sallyport alert create expiring --email ops@example.com --webhook pager --token deploy-bot"
     )]
     Create {
+        /// What to call it.
         name: String,
         /// A mail address. May be given several times.
         #[arg(long, required_unless_present = "webhook")]
@@ -65,6 +66,7 @@ enum WebhookVerb {
         after_help = "Example:\n  $ sallyport alert webhook create pager --url https://hooks.example.com/sallyport --secret-file secret.txt"
     )]
     Create {
+        /// What to call it.
         name: String,
         #[arg(long)]
         url: String,

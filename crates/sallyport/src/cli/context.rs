@@ -34,6 +34,25 @@ pub fn path(environment: impl Fn(&str) -> Option<String>) -> Outcome<PathBuf> {
     Ok(private::folder("XDG_CONFIG_HOME", ".config", environment)?.join("contexts.toml"))
 }
 
+/// Address and API token of the current context, for commands that need no account.
+///
+/// # Errors
+/// The file is not readable, or others may read it.
+pub fn current(environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<(String, Secret)>> {
+    // Without a home there are no contexts.
+    if path(&environment).is_err() {
+        return Ok(None);
+    }
+    let told = |failure: Failure| anyhow::anyhow!(failure.message);
+    let contexts = Contexts::read(&environment).map_err(told)?;
+    let name = environment("SALLYPORT_CONTEXT");
+    if name.is_none() && contexts.current.is_none() {
+        return Ok(None);
+    }
+    let (_, context) = contexts.chosen(name.as_deref()).map_err(told)?;
+    Ok(Some((context.admin.clone(), context.api_token.clone())))
+}
+
 impl Contexts {
     /// None is the same as an empty file.
     ///

@@ -40,6 +40,7 @@ enum Verb {
         after_help = "Example:\n  $ sallyport group create offices --include ip=192.0.2.0/24 --include ip=198.51.100.0/24"
     )]
     Create {
+        /// What to call it.
         name: String,
         #[command(flatten)]
         rules: Rules,

@@ -108,14 +108,17 @@ impl Out {
     }
 }
 
-/// Milliseconds from now, in one unit.
+/// Milliseconds from now, in the nearest of one unit.
 fn relative(millis: i64) -> String {
     let seconds = millis.unsigned_abs() / 1000;
+    if seconds == 0 {
+        return "now".to_owned();
+    }
     let span = match seconds {
         0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
+        120..7_200 => format!("{} min", (seconds + 30) / 60),
+        7_200..172_800 => format!("{} h", (seconds + 1_800) / 3_600),
+        _ => format!("{} d", (seconds + 43_200) / 86_400),
     };
     if millis < 0 { format!("{span} ago") } else { format!("in {span}") }
 }
@@ -132,8 +135,21 @@ fn shown(value: &Value) -> String {
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
         Value::Object(members) => match members.get("name") {
             Some(Value::String(name)) => clean(name),
-            _ => clean(&value.to_string()),
+            _ => {
+                let member = |(name, value): (&String, &Value)| format!("{} {}", clean(name), flat(value));
+                members.iter().map(member).collect::<Vec<_>>().join("; ").trim_end().to_owned()
+            }
         },
+    }
+}
+
+/// A rule's value without the object around it: `{"ip": "10.0.0.0/8"}`.
+fn flat(value: &Value) -> String {
+    match value {
+        Value::Object(members) if members.is_empty() => String::new(),
+        Value::Object(members) => members.values().map(flat).collect::<Vec<_>>().join(" "),
+        Value::Array(items) => items.iter().map(flat).collect::<Vec<_>>().join(" "),
+        other => shown(other),
     }
 }
 
@@ -223,7 +239,7 @@ old         yes      never                  -
             json!({"name": "ci", "enabled": true, "expires_at": "2026-01-01T01:59:59.123Z", "tags": null});
         assert_eq!(
             out().render_object(&token, &COLUMNS),
-            "name     ci\nenabled  yes\nexpires  2026-01-01T01:59:59Z (in 119 min)\n"
+            "name     ci\nenabled  yes\nexpires  2026-01-01T01:59:59Z (in 120 min)\n"
         );
     }
 
@@ -235,9 +251,15 @@ old         yes      never                  -
     }
 
     #[test]
+    fn rules_are_shown_as_they_are_typed() {
+        let rules = json!([{"everyone": {}}, {"ip": {"ip": "10.0.0.0/8"}}, {"email": [{"id": "a@b"}, {"id": "c@d"}]}]);
+        assert_eq!(shown(&rules), "everyone, ip 10.0.0.0/8, email a@b c@d");
+    }
+
+    #[test]
     fn spans_have_one_unit() {
         for (millis, shown) in [
-            (0, "in 0 s"),
+            (-999, "now"),
             (-1_500, "1 s ago"),
             (119_000, "in 119 s"),
             (120_000, "in 2 min"),

@@ -40,6 +40,7 @@ enum Verb {
         after_help = "Example:\n  $ sallyport policy create robots --app billing --include service-token=deploy-bot --require ip=10.0.0.0/8"
     )]
     Create {
+        /// What to call it.
         name: String,
         #[command(flatten)]
         within: Within,

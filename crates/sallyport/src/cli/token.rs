@@ -26,6 +26,7 @@ enum Verb {
         after_help = "Example:\n  $ sallyport token create deploy-bot --duration 720h --output env > deploy-bot.env"
     )]
     Create {
+        /// What to call it.
         name: String,
         /// How long it lives: a Go duration, or forever [default: 8760h].
         #[arg(long)]
