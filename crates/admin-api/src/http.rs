@@ -31,6 +31,7 @@ pub mod observe;
 pub mod organizations;
 pub mod policies;
 pub mod policy_checks;
+pub mod policy_test;
 pub mod problem;
 pub mod request;
 pub mod service_tokens;
@@ -93,6 +94,7 @@ pub fn router(app: App) -> axum::Router {
         .merge(unsupported::routes());
     let ours =
         Router::new().merge(failure_mode::routes()).merge(keys::own_routes()).merge(access_log::own_routes());
+    let ours = ours.merge(policy_test::routes());
     let of_an_account = |routes: Router| {
         routes
             .method_not_allowed_fallback(async || Problem::wrong_method())

@@ -18,6 +18,7 @@ pub mod keys;
 pub mod organization;
 pub mod policy;
 pub mod policy_check;
+pub mod policy_test;
 pub mod rules;
 pub mod settings;
 pub mod token;

@@ -13,6 +13,8 @@ mod keys;
 #[cfg(test)]
 mod management;
 #[cfg(test)]
+mod policy_test;
+#[cfg(test)]
 mod world;
 #[cfg(test)]
 mod zones;
