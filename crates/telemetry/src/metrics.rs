@@ -53,6 +53,11 @@ const fn level(name: &'static str, labels: &'static [&'static str], meaning: &'s
     Metric { name, kind: Kind::Gauge, unit: Unit::Count, labels, meaning, buckets: &[] }
 }
 
+/// In seconds since 1970.
+const fn moment(name: &'static str, labels: &'static [&'static str], meaning: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, unit: Unit::Seconds, labels, meaning, buckets: &[] }
+}
+
 const fn seconds(
     name: &'static str,
     labels: &'static [&'static str],
@@ -181,8 +186,8 @@ pub const METRICS: &[Metric] = &[
         &["outcome"],
         "TLS files that had changed: outcome loaded, or failed (unusable: what there was stays).",
     ),
-    level(
-        "sallyport_tls_certificate_expires_seconds",
+    moment(
+        "sallyport_tls_certificate_expiration_timestamp_seconds",
         &["certificate"],
         "When a certificate of the gateway's own expires, in seconds since 1970, by its file.",
     ),

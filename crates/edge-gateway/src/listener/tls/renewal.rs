@@ -93,7 +93,7 @@ impl Tls {
             let name = place.certificate.display().to_string();
             // Seconds since 1970 are exact in a double.
             #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-            gauge!("sallyport_tls_certificate_expires_seconds", "certificate" => name)
+            gauge!("sallyport_tls_certificate_expiration_timestamp_seconds", "certificate" => name)
                 .set(site.pair.not_after as f64);
         }
     }
