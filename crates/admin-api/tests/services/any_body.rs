@@ -147,8 +147,11 @@ fn any_body_is_taken_or_refused_in_the_envelope() {
 fn a_name_comes_back_as_it_was_given_or_is_refused() {
     let runtime = runtime();
     let world = runtime.block_on(World::start());
-    let name =
-        prop_oneof![any::<String>(), "\\PC{1,40}", Just("\u{202e}\u{feff} \u{ad}é e\u{301} 名前 🚪".to_owned())];
+    let name = prop_oneof![
+        any::<String>(),
+        "\\PC{1,40}",
+        Just("\u{202e}\u{feff} \u{ad}é e\u{301} 名前 🚪".to_owned())
+    ];
     let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
     let everyone = json!([{"everyone": {}}]);
     let outcome = runner.run(&name, |name| {
