@@ -157,7 +157,7 @@ async fn what_is_revoked_in_a_zone_is_refused(world: &World) {
     let off = json!({"enabled": false});
     let reply = call(Method::PUT, &token.path()).json(&off).send().await;
     assert_eq!(reply.result(200)["enabled"], json!(false));
-    world.gateway().get(&app.domain).pair(&token).send().await.refused(403);
+    world.gateway().get(&app.domain).pair(&token).send().await.refused(401);
     call(Method::GET, "access/policies").send().await.failure(404);
 }
 
