@@ -133,13 +133,13 @@ fn shown(value: &Value) -> String {
         Value::String(text) => clean(text),
         Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
-        Value::Object(members) => match members.get("name") {
-            Some(Value::String(name)) => clean(name),
-            _ => {
-                let member = |(name, value): (&String, &Value)| format!("{} {}", clean(name), flat(value));
-                members.iter().map(member).collect::<Vec<_>>().join("; ").trim_end().to_owned()
+        Value::Object(members) => {
+            if let Some(Value::String(name)) = members.get("name") {
+                return clean(name);
             }
-        },
+            let member = |(name, value): (&String, &Value)| format!("{} {}", clean(name), flat(value));
+            members.iter().map(member).collect::<Vec<_>>().join("; ").trim_end().to_owned()
+        }
     }
 }
 
