@@ -207,17 +207,17 @@ async fn every_command_shows_an_example(_: &World) {
         let asked: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
         let help = shell.run(&asked).await.ended(0).stdout;
         let listed = help.split("Commands:\n").nth(1).map(|it| it.split("\n\n").next().unwrap());
-        if let Some(listed) = listed {
-            left.extend(listed.lines().filter_map(|line| {
-                let name = line.strip_prefix("  ")?.split_whitespace().next()?;
-                let is_name = !line.starts_with("   ") && name != "help";
-                is_name.then(|| words.iter().cloned().chain([name.to_owned()]).collect())
-            }));
-        } else {
+        let Some(listed) = listed else {
             leaves += 1;
             let example = format!("$ sallyport {}", words.join(" "));
             assert!(help.contains(&example), "{help}");
-        }
+            continue;
+        };
+        left.extend(listed.lines().filter_map(|line| {
+            let name = line.strip_prefix("  ")?.split_whitespace().next()?;
+            let is_name = !line.starts_with("   ") && name != "help";
+            is_name.then(|| words.iter().cloned().chain([name.to_owned()]).collect())
+        }));
     }
     assert!(leaves >= 40, "{leaves}");
     let script = shell.run(&["completion", "bash"]).await.ended(0).stdout;
