@@ -1,5 +1,6 @@
 //! The calls, one file each.
 
+mod api_tokens;
 mod authenticate;
 mod create;
 mod delete;
@@ -8,6 +9,8 @@ mod references;
 mod refresh;
 mod rotate;
 mod update;
+
+pub use api_tokens::ApiTokensRpc;
 
 use crate::failures::Failures;
 use crate::pepper::Peppers;

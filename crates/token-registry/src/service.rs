@@ -1,11 +1,12 @@
 use crate::deps::Deps;
 use crate::failures;
-use crate::rpc::Rpc;
+use crate::rpc::{ApiTokensRpc, Rpc};
 use crate::store::Store;
-use crate::usage::Usage;
+use crate::usage::{ApiTokenUsage, Usage};
 use crate::validated::{Changes, Validated};
 use change_feed::{Feed, Gate, Replica, Settings};
 use model::Error;
+use proto::token_registry::api_tokens_server::ApiTokensServer;
 use proto::token_registry::token_registry_server::TokenRegistryServer;
 use service_kit::status::to_status;
 use service_kit::{Assembly, Worker};
@@ -34,6 +35,13 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
     let usage = Arc::new(Usage::default());
     let (failures, log) = failures::new();
     let failures = Arc::new(failures);
+    let api_usage = Arc::new(ApiTokenUsage::default());
+    let api_tokens = ApiTokensRpc {
+        store: store.clone(),
+        peppers: peppers.clone(),
+        usage: api_usage.clone(),
+        clock: clock.clone(),
+    };
     let rpc = Rpc {
         store: store.clone(),
         feed: feed.clone(),
@@ -55,6 +63,7 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         staleness: change_feed::replica::never_stale(),
     };
     let routes = Routes::new(TokenRegistryServer::new(rpc))
+        .add_service(ApiTokensServer::new(api_tokens))
         .add_service(change_feed::rpc::server(feed.clone(), to_status));
     let workers = vec![
         Worker::new("token-registry replica", async move |stop| {
@@ -69,6 +78,13 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
             log.keep_writing(&failures, stop).await;
             Ok(())
         }),
+        {
+            let store = store.clone();
+            Worker::new("token-registry usage of API tokens", async move |stop| {
+                api_usage.keep_flushing(store, stop).await;
+                Ok(())
+            })
+        },
         Worker::new("token-registry usage", async move |stop| {
             usage.keep_flushing(store, stop).await;
             Ok(())

@@ -72,6 +72,7 @@ macro_rules! expiring_statement {
     };
 }
 
+pub mod api_tokens;
 mod changes;
 #[cfg(test)]
 pub mod conformance;
