@@ -3,6 +3,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`authenticate`] | the API token, and which account it may manage |
+//! | [`scopes`] | which permission a call needs |
 //! | [`body`] | a JSON object of at most 1 MiB |
 //! | [`request`] | ids in the path, query, paging, whether to wait |
 //! | [`answer`] | the envelope of success |
@@ -13,6 +14,7 @@
 pub mod access_log;
 pub mod alerting;
 pub mod answer;
+pub mod api_tokens;
 pub mod apps;
 pub mod authenticate;
 pub mod body;
@@ -26,6 +28,7 @@ pub mod organizations;
 pub mod policies;
 pub mod problem;
 pub mod request;
+pub mod scopes;
 pub mod service_tokens;
 
 #[cfg(test)]
@@ -41,6 +44,7 @@ use proto::access_log::access_log_client::AccessLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
+use proto::token_registry::api_tokens_client::ApiTokensClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
 use service_kit::GrpcChannel;
 use std::sync::Arc;
@@ -49,6 +53,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct App {
     pub token_registry: TokenRegistryClient<GrpcChannel>,
+    pub api_tokens: ApiTokensClient<GrpcChannel>,
     pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
     pub session_issuer: SessionIssuerClient<GrpcChannel>,
     pub notifier: NotifierClient<GrpcChannel>,
@@ -72,6 +77,7 @@ pub fn router(app: App) -> axum::Router {
         .merge(organizations::routes())
         .merge(keys::routes())
         .merge(alerting::routes())
+        .merge(api_tokens::routes())
         .merge(access_log::routes());
     let ours =
         Router::new().merge(failure_mode::routes()).merge(keys::own_routes()).merge(access_log::own_routes());
@@ -80,13 +86,16 @@ pub fn router(app: App) -> axum::Router {
             .method_not_allowed_fallback(async || Problem::wrong_method())
             .layer(from_fn_with_state(app.clone(), authenticate::check))
     };
-    let of_no_account = fleet::routes()
-        .method_not_allowed_fallback(async || Problem::wrong_method())
-        .layer(from_fn_with_state(app.clone(), authenticate::check_any));
+    let of_no_account = |routes: Router| {
+        routes
+            .method_not_allowed_fallback(async || Problem::wrong_method())
+            .layer(from_fn_with_state(app.clone(), authenticate::check_any))
+    };
     Router::new()
         .nest("/client/v4/accounts/{account_id}", of_an_account(contract))
         .nest("/sallyport/v1/accounts/{account_id}", of_an_account(ours))
-        .nest("/sallyport/v1", of_no_account)
+        .nest("/client/v4", of_no_account(api_tokens::routes_of_the_caller()))
+        .nest("/sallyport/v1", of_no_account(fleet::routes()))
         .fallback(async || Problem::no_route())
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .layer(map_request(observe::name))

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::deps::Deps;
 use crate::http::{self, App, listen};
 use model::Error;
+use proto::token_registry::api_tokens_client::ApiTokensClient;
 use service_kit::{Assembly, Worker};
 
 /// A page of a thousand applications with all their policies passes.
@@ -30,8 +31,18 @@ pub fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
     } = deps;
     let policy_evaluator = policy_evaluator.max_decoding_message_size(LARGEST_ANSWER);
     let keys = http::authenticate::Keys::new(&config.api_tokens);
-    let app =
-        App { token_registry, policy_evaluator, session_issuer, notifier, access_log, feeds, clock, keys };
+    let api_tokens = ApiTokensClient::new(feeds.token_registry.clone());
+    let app = App {
+        token_registry,
+        api_tokens,
+        policy_evaluator,
+        session_issuer,
+        notifier,
+        access_log,
+        feeds,
+        clock,
+        keys,
+    };
     let router = http::router(app);
     let server = Worker::new("REST API", move |stop| listen::serve(listener, router, stop));
     Ok(Assembly { workers: vec![server], ..Assembly::default() })

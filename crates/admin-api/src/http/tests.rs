@@ -12,6 +12,7 @@ use proto::access_log::access_log_client::AccessLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
+use proto::token_registry::api_tokens_client::ApiTokensClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
 use serde_json::Value;
 use service_kit::{Callers, GrpcChannel};
@@ -32,6 +33,7 @@ fn app() -> App {
     };
     App {
         token_registry: TokenRegistryClient::new(nowhere()),
+        api_tokens: ApiTokensClient::new(nowhere()),
         policy_evaluator: PolicyEvaluatorClient::new(nowhere()),
         session_issuer: SessionIssuerClient::new(nowhere()),
         notifier: NotifierClient::new(nowhere()),
