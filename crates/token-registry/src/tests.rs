@@ -1,6 +1,7 @@
 //! What the registry promises, on SQLite and on real PostgreSQL: each fact is a function over a new [`World`].
 
 mod alike;
+pub mod api_tokens;
 pub mod authenticate;
 pub mod cached;
 pub mod delete;
@@ -52,11 +53,20 @@ macro_rules! facts {
 
 /// Where the facts are.
 mod facts {
-    pub use super::{authenticate, cached, delete, lifecycle, list, races, rotate, secrets, usage};
+    pub use super::{
+        api_tokens, authenticate, cached, delete, lifecycle, list, races, rotate, secrets, usage,
+    };
     pub use crate::store::conformance as store;
 }
 
 facts! {
+    api_tokens:
+        an_api_token_expires_by_the_second,
+        no_row_holds_the_value_of_an_api_token,
+        api_tokens_outlive_a_new_pepper_while_the_old_is_listed,
+        an_api_token_gives_no_more_than_it_has,
+        the_last_use_of_an_api_token_is_written_apart,
+        only_the_management_api_speaks_of_api_tokens;
     lifecycle:
         a_new_token_has_the_defaults_and_its_secret_works,
         what_was_given_at_creation_is_kept,

@@ -176,12 +176,11 @@ async fn let_in(actor: Actor, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let refused = actor.scopes.check(scopes::needed(request.method(), route));
     let name = TokenName(actor.name.clone());
-    let mut response = match refused {
-        Err(problem) => problem.into_response(),
-        Ok(()) => {
-            request.extensions_mut().insert(actor);
-            next.run(request).await
-        }
+    let mut response = if let Err(problem) = refused {
+        problem.into_response()
+    } else {
+        request.extensions_mut().insert(actor);
+        next.run(request).await
     };
     response.extensions_mut().insert(name);
     response

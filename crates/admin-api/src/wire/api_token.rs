@@ -32,11 +32,10 @@ pub fn permission_groups(name: Option<&str>, scope: Option<&str>) -> Vec<Value> 
 }
 
 pub fn verified(id: &str, expires_at_ms: Option<i64>) -> Value {
-    let mut shown = json!({"id": id, "status": "active"});
-    if let Some(at) = expires_at_ms {
-        shown["expires_on"] = json!(time(at));
+    match expires_at_ms {
+        None => json!({"id": id, "status": "active"}),
+        Some(at) => json!({"id": id, "status": "active", "expires_on": time(at)}),
     }
-    shown
 }
 
 pub fn read_create(
@@ -202,8 +201,8 @@ mod tests {
         read_create(MINE.into(), String::new(), &mut Fields::body(body)).map_err(|it| it.message().to_owned())
     }
 
-    fn with(policy: Value) -> Result<Vec<i32>, String> {
-        read(json!({"name": "ci", "policies": [policy]})).map(|it| it.scopes)
+    fn with(policy: impl Into<Value>) -> Result<Vec<i32>, String> {
+        read(json!({"name": "ci", "policies": [policy.into()]})).map(|it| it.scopes)
     }
 
     #[test]

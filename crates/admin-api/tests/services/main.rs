@@ -1,6 +1,8 @@
 //! The REST API in front of the real services.
 
 #[cfg(test)]
+mod api_tokens;
+#[cfg(test)]
 mod boundaries;
 #[cfg(test)]
 mod failure_modes;
