@@ -28,9 +28,9 @@ impl Answer {
 
     /// The session that the edge gave.
     pub fn session(&self) -> Option<&str> {
-        let lines = self.headers.iter().filter(|(name, _)| name == "set-cookie");
+        let mut lines = self.headers.iter().filter(|(name, _)| name == "set-cookie");
         let (value, _) =
-            lines.filter_map(|(_, line)| line.strip_prefix("CF_Authorization=")?.split_once(';')).next()?;
+            lines.find_map(|(_, line)| line.strip_prefix("CF_Authorization=")?.split_once(';'))?;
         Some(value)
     }
 
@@ -69,8 +69,9 @@ pub async fn send(to: SocketAddr, bytes: &[u8], linger: bool) -> Result<Answer, 
 /// # Errors
 /// Nothing was answered in time.
 pub async fn get(to: SocketAddr, host: &str, path: &str, lines: &[String]) -> Result<Answer, String> {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-    send(to, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n").as_bytes(), false).await
+    let first = [format!("GET {path} HTTP/1.1"), format!("Host: {host}")];
+    let head = [&first, lines].concat().join("\r\n") + "\r\n\r\n";
+    send(to, head.as_bytes(), false).await
 }
 
 async fn answer(stream: &mut TcpStream, is_head: bool) -> Answer {
@@ -105,7 +106,7 @@ async fn head_end(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<usize>
 }
 
 async fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-    let mut part = [0; 16 * 1024];
+    let mut part = vec![0; 16 * 1024];
     let length = stream.read(&mut part).await.ok().filter(|length| *length > 0)?;
     buffer.extend_from_slice(&part[..length]);
     Some(())

@@ -9,13 +9,16 @@ use harness::{Place, Token, Topology, World, policy, service_auth};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OnceCell};
 
+/// One user at a time.
+type Started = OnceCell<Result<Mutex<Edge>, String>>;
+
 pub struct Ground {
     place: Place,
     pub world: World,
     pub words: Words,
     /// Allowed nowhere.
     pub stranger: Token,
-    edges: Vec<(At, OnceCell<Result<Mutex<Edge>, String>>)>,
+    edges: Vec<(At, Started)>,
 }
 
 impl Ground {

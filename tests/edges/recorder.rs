@@ -146,7 +146,7 @@ async fn until(stream: &mut TcpStream, buffer: &mut Vec<u8>, ends: &[&[u8]]) -> 
 }
 
 async fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-    let mut part = [0; 16 * 1024];
+    let mut part = vec![0; 16 * 1024];
     let length = stream.read(&mut part).await.ok().filter(|length| *length > 0)?;
     buffer.extend_from_slice(&part[..length]);
     Some(())
