@@ -10,8 +10,9 @@ pub const DIGEST: usize = 32;
 
 /// The pepper in use, and the one before it while secrets hashed with that are still about.
 pub struct Peppers {
-    current: Pepper,
-    previous: Option<Pepper>,
+    // Boxed: keys are large, and these are moved about.
+    current: Box<Pepper>,
+    previous: Option<Box<Pepper>>,
 }
 
 struct Pepper {
@@ -48,7 +49,10 @@ impl Pepper {
 impl Peppers {
     /// Keys of 32 random bytes.
     pub fn new(current: &[u8], previous: Option<&[u8]>) -> Self {
-        Self { current: Pepper::new(current), previous: previous.map(Pepper::new) }
+        Self {
+            current: Box::new(Pepper::new(current)),
+            previous: previous.map(|key| Box::new(Pepper::new(key))),
+        }
     }
 
     /// Which pepper hashes now.
