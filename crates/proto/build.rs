@@ -3,13 +3,14 @@
 use prost::Message as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "sallyport/change_feed/v1/change_feed.proto",
     "sallyport/token_registry/v1/token_registry.proto",
     "sallyport/token_registry/v1/api_tokens.proto",
     "sallyport/policy_evaluator/v1/policy_evaluator.proto",
     "sallyport/session_issuer/v1/session_issuer.proto",
     "sallyport/notifier/v1/notifier.proto",
+    "sallyport/audit/v1/audit.proto",
     "sallyport/access_log/v1/access_log.proto",
 ];
 

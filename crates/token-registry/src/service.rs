@@ -18,10 +18,12 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
     let Deps { database, cache, bus, clock, peppers, name } = deps;
     database.migrate(&database::migrations::CHANGE_FEED).await?;
     database.migrate(&database::migrations::TOKEN_REGISTRY).await?;
+    database.migrate(&database::migrations::AUDIT).await?;
     let feed =
         Feed::open("token-registry", database.clone(), bus.clone(), clock.clone(), Settings::default())
             .await?;
     let feed = Arc::new(feed);
+    let (records, audit_clock) = (database.clone(), clock.clone());
     let store = Arc::new(Store::new(database, feed.clone(), clock.clone()));
     let (changes, gate) = (Arc::new(Changes::default()), Arc::new(Gate::default()));
     let peppers = Arc::new(peppers);
@@ -64,10 +66,15 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
     };
     let routes = Routes::new(TokenRegistryServer::new(rpc))
         .add_service(ApiTokensServer::new(api_tokens))
+        .add_service(audit::rpc::server(records.clone()))
         .add_service(change_feed::rpc::server(feed.clone(), to_status));
     let workers = vec![
         Worker::new("token-registry replica", async move |stop| {
             replica.follow(stop).await;
+            Ok(())
+        }),
+        Worker::new("token-registry audit", async move |stop| {
+            audit::log::keep_forgetting(records, audit_clock, stop).await;
             Ok(())
         }),
         Worker::new("token-registry feed", async move |stop| {

@@ -14,6 +14,7 @@ impl Service for TokenRegistry {
     const GRPC_SERVICES: &'static [&'static str] = &[
         "sallyport.token_registry.v1.TokenRegistry",
         "sallyport.token_registry.v1.ApiTokens",
+        "sallyport.audit.v1.AuditLog",
         "sallyport.change_feed.v1.ChangeFeed",
     ];
     type Config = Config;

@@ -2,6 +2,7 @@
 
 mod alike;
 pub mod api_tokens;
+pub mod audited;
 pub mod authenticate;
 pub mod cached;
 pub mod delete;
@@ -54,7 +55,7 @@ macro_rules! facts {
 /// Where the facts are.
 mod facts {
     pub use super::{
-        api_tokens, authenticate, cached, delete, lifecycle, list, races, rotate, secrets, usage,
+        api_tokens, audited, authenticate, cached, delete, lifecycle, list, races, rotate, secrets, usage,
     };
     pub use crate::store::conformance as store;
 }
@@ -90,6 +91,10 @@ facts! {
         a_named_token_is_not_deleted_until_it_is_named_no_more,
         references_to_what_is_not_there_are_refused_as_a_whole,
         malformed_referrers_are_refused;
+    audited:
+        every_change_has_one_record_and_nothing_else_has,
+        a_record_names_who_asked_and_holds_no_secret,
+        a_change_whose_record_cannot_be_written_does_not_happen;
     authenticate:
         an_unknown_id_and_a_wrong_secret_answer_alike,
         junk_is_told_from_secrets,

@@ -10,6 +10,7 @@ use model::{AccountId, ApiTokenId, ApiTokenValue, Clock, Error};
 use proto::token_registry as wire;
 use proto::token_registry::api_tokens_server::ApiTokens;
 use proto::token_registry::verify_api_token_response::Standing;
+use service_kit::actor;
 use service_kit::status::to_status;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -85,7 +86,7 @@ impl ApiTokensRpc {
         checked_ids(&request.account_id, &request.id)?;
         let acting = Acting { account_id: &request.account_id, id: &request.acting_id };
         let update = |token: &mut ApiToken, now| token.update(&request, now);
-        let ((), token) = self.store.modify_api_token(acting, &request.id, update).await?;
+        let ((), token) = self.store.modify_api_token("update", acting, &request.id, update).await?;
         tracing::info!(
             api_token_id = token.id,
             scopes = token.scopes,
@@ -99,7 +100,7 @@ impl ApiTokensRpc {
         checked_ids(&request.account_id, &request.id)?;
         let acting = Acting { account_id: &request.account_id, id: &request.acting_id };
         let roll = |token: &mut ApiToken, now| token.roll(&self.peppers, now);
-        let (value, token) = self.store.modify_api_token(acting, &request.id, roll).await?;
+        let (value, token) = self.store.modify_api_token("roll", acting, &request.id, roll).await?;
         tracing::info!(api_token_id = token.id, "API token has a new value");
         Ok(wire::RollApiTokenResponse { token: Some(token.into()), value: value.expose().to_owned() })
     }
@@ -121,7 +122,9 @@ macro_rules! calls {
         #[tonic::async_trait]
         impl ApiTokens for ApiTokensRpc {$(
             async fn $call(&self, request: Request<wire::$request>) -> Result<Response<wire::$response>, Status> {
-                self.$name(request.into_inner()).await.map(Response::new).map_err(to_status)
+                let actor = actor::of(&request);
+                let answer = actor::scope(actor, self.$name(request.into_inner())).await;
+                answer.map(Response::new).map_err(to_status)
             }
         )+}
     };

@@ -2,7 +2,9 @@
 //! good when it is written.
 
 use super::Store;
+use super::audited::of_api_token;
 use crate::api_token::{ApiToken, MOST, Scopes};
+use audit::AuditConnection as _;
 use change_feed::FeedConnection as _;
 use database::{failed, sqlx};
 use model::{Error, ErrorKind, Timestamp};
@@ -99,6 +101,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
+            tx.audit(of_api_token("create", None, Some(token)), now).await?;
         });
         Ok(())
     }
@@ -155,6 +158,7 @@ impl Store {
 
     pub async fn modify_api_token<T>(
         &self,
+        operation: &'static str,
         acting: Acting<'_>,
         id: &str,
         change: impl FnOnce(&mut ApiToken, Timestamp) -> Result<T, Error>,
@@ -163,6 +167,7 @@ impl Store {
         let changed = database::transaction!(&self.database, |tx| {
             tx.next_position().await?;
             let mut token = one!(tx, acting.account_id, id).ok_or_else(no_such_token)?;
+            let before = token.clone();
             let value = change(&mut token, now)?;
             check_acting!(tx, acting, &Scopes::stored(&token.scopes), now);
             sqlx::query(
@@ -181,6 +186,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
+            tx.audit(of_api_token(operation, Some(&before), Some(&token)), now).await?;
             (value, token)
         });
         Ok(changed)
@@ -197,6 +203,7 @@ impl Store {
             {
                 sqlx::query(statement).bind(id).execute(&mut *tx).await.map_err(failed)?;
             }
+            tx.audit(of_api_token("delete", Some(&token), None), now).await?;
             token
         });
         Ok(token)
