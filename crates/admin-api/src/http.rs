@@ -16,6 +16,7 @@ pub mod alerting;
 pub mod answer;
 pub mod api_tokens;
 pub mod apps;
+pub mod audit_logs;
 pub mod authenticate;
 pub mod body;
 pub mod failure_mode;
@@ -41,6 +42,7 @@ use axum::middleware::{from_fn_with_state, map_request};
 use model::Clock;
 use problem::Problem;
 use proto::access_log::access_log_client::AccessLogClient;
+use proto::audit::audit_log_client::AuditLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -58,6 +60,7 @@ pub struct App {
     pub session_issuer: SessionIssuerClient<GrpcChannel>,
     pub notifier: NotifierClient<GrpcChannel>,
     pub access_log: AccessLogClient<GrpcChannel>,
+    pub audit_log: AuditLogClient<GrpcChannel>,
     pub feeds: Feeds,
     pub clock: Arc<dyn Clock>,
     pub keys: Keys,
@@ -78,6 +81,7 @@ pub fn router(app: App) -> axum::Router {
         .merge(keys::routes())
         .merge(alerting::routes())
         .merge(api_tokens::routes())
+        .merge(audit_logs::routes())
         .merge(access_log::routes());
     let ours =
         Router::new().merge(failure_mode::routes()).merge(keys::own_routes()).merge(access_log::own_routes());

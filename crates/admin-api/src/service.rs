@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::deps::Deps;
 use crate::http::{self, App, listen};
 use model::Error;
+use proto::audit::audit_log_client::AuditLogClient;
 use proto::token_registry::api_tokens_client::ApiTokensClient;
 use service_kit::{Assembly, Worker};
 
@@ -31,6 +32,8 @@ pub fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
     } = deps;
     let policy_evaluator = policy_evaluator.max_decoding_message_size(LARGEST_ANSWER);
     let keys = http::authenticate::Keys::new(&config.api_tokens);
+    let audit_log =
+        AuditLogClient::new(feeds.token_registry.clone()).max_decoding_message_size(LARGEST_ANSWER);
     let api_tokens = ApiTokensClient::new(feeds.token_registry.clone());
     let app = App {
         token_registry,
@@ -39,6 +42,7 @@ pub fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
         session_issuer,
         notifier,
         access_log,
+        audit_log,
         feeds,
         clock,
         keys,

@@ -8,6 +8,7 @@ pub mod access_log;
 pub mod alert;
 pub mod api_token;
 pub mod application;
+pub mod audit;
 pub mod destinations;
 pub mod failure_mode;
 pub mod fields;

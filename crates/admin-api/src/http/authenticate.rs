@@ -4,6 +4,8 @@
 //! every call: what is revoked there is refused here at once.
 
 use super::App;
+use super::listen::Peer;
+use super::observe::RequestId;
 use super::problem::Problem;
 use super::request::Target;
 use super::scopes::{self, Scopes};
@@ -13,13 +15,16 @@ use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use model::{ApiTokenValue, Error};
 use proto::token_registry::VerifyApiTokenRequest;
 use proto::token_registry::verify_api_token_response::Standing;
 use std::sync::Arc;
+
+/// Of a user agent, as it is recorded.
+const LONGEST_AGENT: usize = 64;
 
 /// The account that the request may manage: the one in its path.
 #[derive(Debug, Clone)]
@@ -179,11 +184,28 @@ async fn let_in(actor: Actor, mut request: Request, next: Next) -> Response {
     let mut response = if let Err(problem) = refused {
         problem.into_response()
     } else {
+        let asking = asking(&actor, &request);
         request.extensions_mut().insert(actor);
-        next.run(request).await
+        service_kit::actor::scope(asking, next.run(request)).await
     };
     response.extensions_mut().insert(name);
     response
+}
+
+/// What the records of changes say of the caller.
+fn asking(actor: &Actor, request: &Request) -> proto::audit::Actor {
+    let kind = if actor.is_configured { "configured_api_token" } else { "api_token" };
+    let agent = request.headers().get(USER_AGENT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let product = agent.split_whitespace().next().unwrap_or_default();
+    let extensions = request.extensions();
+    proto::audit::Actor {
+        kind: kind.to_owned(),
+        id: actor.id.clone(),
+        name: actor.name.to_string(),
+        address: extensions.get::<Peer>().map(|Peer(ip)| ip.to_string()).unwrap_or_default(),
+        agent: product.chars().take(LONGEST_AGENT).collect(),
+        request_id: extensions.get::<RequestId>().map(|RequestId(id)| id.clone()).unwrap_or_default(),
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Actor {

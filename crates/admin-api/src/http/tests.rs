@@ -9,6 +9,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use model::SystemClock;
 use proto::access_log::access_log_client::AccessLogClient;
+use proto::audit::audit_log_client::AuditLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -38,6 +39,7 @@ fn app() -> App {
         session_issuer: SessionIssuerClient::new(nowhere()),
         notifier: NotifierClient::new(nowhere()),
         access_log: AccessLogClient::new(nowhere()),
+        audit_log: AuditLogClient::new(nowhere()),
         feeds: Feeds { token_registry: nowhere(), policy_evaluator: nowhere(), session_issuer: nowhere() },
         clock: Arc::new(SystemClock),
         keys: Keys::new(&[key(ACCOUNT, "mine"), key(&"f".repeat(32), "theirs")]),

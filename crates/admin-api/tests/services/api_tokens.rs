@@ -167,3 +167,44 @@ async fn what_makes_no_sense_is_refused_by_field() {
     assert_eq!(world.get("tokens").await.result(), &json!([]));
     world.end().await;
 }
+
+/// I10, O5.
+#[tokio::test]
+async fn who_changed_what_is_told_to_administrators() {
+    let world = World::start().await;
+    let (id, value) = make(&world, "ci", &["Access: Service Tokens Write"]).await;
+    let created = with(&world, &value, "POST", "access/service_tokens", &json!({"name": "x"})).await;
+    let path = format!("access/service_tokens/{}", created.id());
+    with(&world, &value, "DELETE", &path, &Value::Null).await;
+    with(&world, &value, "GET", "access/service_tokens", &Value::Null).await;
+
+    let query = format!("audit_logs?actor.id={id}");
+    let mut seen = Vec::new();
+    let mut page = world.get(&format!("{query}&per_page=1")).await;
+    while let Some(record) = page.result().get(0).cloned() {
+        seen.push(record);
+        let cursor = page.envelope["result_info"]["cursor"].as_str().unwrap().to_owned();
+        page = world.get(&format!("{query}&per_page=1&cursor={cursor}")).await;
+    }
+    let mut operations: Vec<_> = seen.iter().map(|it| it["action"]["type"].as_str().unwrap()).collect();
+    operations.sort_unstable();
+    assert_eq!(operations, ["create", "delete"]);
+    for record in &seen {
+        assert_eq!((&record["actor"]["name"], &record["actor"]["ip"]), (&json!("ci"), &json!("127.0.0.1")));
+        assert_eq!(
+            (&record["resource"]["id"], &record["owner"]["id"]),
+            (&json!(created.id()), &json!(ACCOUNT))
+        );
+        assert_eq!(record["metadata"]["request_id"].as_str().unwrap().len(), 32);
+    }
+    let all = world.get("audit_logs").await;
+    assert_eq!(all.result().as_array().unwrap().len(), 3);
+    for secret in [value.as_str(), created.result()["client_secret"].as_str().unwrap()] {
+        assert!(!all.envelope.to_string().contains(&secret[5..]));
+    }
+    // M1, and no one else.
+    assert_eq!(world.ask(OTHER, "GET", "audit_logs", &Value::Null).await.result(), &json!([]));
+    assert_eq!(refusal(&with(&world, &value, "GET", "audit_logs", &Value::Null).await), (403, 10_000));
+    assert_eq!(world.get("audit_logs?cursor=x").await.refusal().2, "/cursor");
+    world.end().await;
+}
