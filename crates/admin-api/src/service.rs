@@ -46,6 +46,8 @@ pub fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
         feeds,
         clock,
         keys,
+        zones: http::zones::Zones::new(config.zones.clone()),
+        limiter: http::limit::Limiter::new(config.requests_per_five_minutes),
     };
     let router = http::router(app);
     let server = Worker::new("REST API", move |stop| listen::serve(listener, router, stop));

@@ -9,6 +9,7 @@ pub mod alert;
 pub mod api_token;
 pub mod application;
 pub mod audit;
+pub mod certificate;
 pub mod destinations;
 pub mod failure_mode;
 pub mod fields;
@@ -18,6 +19,8 @@ pub mod json;
 pub mod keys;
 pub mod organization;
 pub mod policy;
+pub mod policy_check;
+pub mod policy_test;
 pub mod rules;
 pub mod settings;
 pub mod token;
@@ -29,6 +32,6 @@ mod any_json;
 use model::Timestamp;
 
 /// RFC 3339 with `Z`.
-fn time(millis: i64) -> String {
+pub fn time(millis: i64) -> String {
     Timestamp::from_millis(millis).to_string()
 }

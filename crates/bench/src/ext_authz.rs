@@ -1,6 +1,6 @@
 //! Envoy's question at the gateway's second front, beside servers that give the same answer without a thought.
 
-mod idle;
+pub mod idle;
 
 use crate::report::{Role, Row, Section};
 use crate::series::{Series, Turn, nanos, now};

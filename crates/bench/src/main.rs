@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `gateway` | a session and a header pair, warm, against the same proxy with the checks off |
 //! | `ext_authz` | Envoy's question, warm, against servers that give one answer |
+//! | `through` | whole requests through Envoy and nginx that ask the gateway, against the same asking who always says the same |
 //! | `exchange` | a credential for a session, cold, against one signature and one read |
 //! | `evaluation` | the policy engine on one core |
 //! | `propagation` | a revocation until every replica has confirmed it, against a message and its answers |
@@ -40,6 +41,7 @@ mod series;
 mod size;
 mod snapshot;
 mod store;
+mod through;
 mod upstream;
 mod world;
 
@@ -78,6 +80,7 @@ pub fn many() -> String {
         cargo run --release -p bench -- --json | tail -n 1             for a program\n\n\
         Build in release mode, and close what else is busy: a debug build measures the compiler's patience.\n\
         `propagation`, `snapshot` and `store` start real servers: make servers.\n\
+        `through` wants Envoy and nginx: deploy/dev/install-servers --with-edges.\n\
         `size` starts the program `sallyport` that lies beside this one: cargo build --release -p sallyport."
 )]
 pub struct Arguments {
@@ -116,6 +119,8 @@ enum Name {
     HeaderPair,
     /// Envoy's question at the gateway's second front.
     ExtAuthz,
+    /// Whole requests through Envoy and nginx, which ask the gateway.
+    Through,
     /// A Client ID and Client Secret that nobody has seen, for a session.
     Exchange,
     /// Decisions of the policy engine.
@@ -199,6 +204,9 @@ fn run(arguments: &Arguments) -> Result<()> {
         let world = stage.server.block_on(World::open(world::Kind::Empty, stage.upstream))?;
         report.sections.extend(ext_authz::measure(arguments, &stage, &world)?);
         stage.server.block_on(world.close())?;
+    }
+    if arguments.wants(Name::Through) {
+        report.sections.extend(through::measure(arguments)?);
     }
     if arguments.wants(Name::Propagation) {
         report.sections.extend(propagation::measure(arguments)?);

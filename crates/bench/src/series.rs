@@ -29,11 +29,19 @@ pub struct Series {
     /// Server's processor time of each request, per round, in microseconds.
     cpu_us: Vec<f64>,
     latencies: Vec<u32>,
+    /// 99th percentile, per round, in nanoseconds.
+    tails: Vec<f64>,
 }
 
 impl Series {
     pub fn new(label: impl Into<String>) -> Self {
-        Self { label: label.into(), rates: Vec::new(), cpu_us: Vec::new(), latencies: Vec::new() }
+        Self {
+            label: label.into(),
+            rates: Vec::new(),
+            cpu_us: Vec::new(),
+            latencies: Vec::new(),
+            tails: Vec::new(),
+        }
     }
 
     /// Takes one turn. `each` latency stands for that many pieces of work.
@@ -44,6 +52,9 @@ impl Series {
         let count = f64::from(u32::try_from(latencies.len()).unwrap_or(u32::MAX)) * f64::from(each);
         self.rates.push(count / elapsed.as_secs_f64().max(1e-9));
         self.cpu_us.extend(spent.map(|spent| spent.as_secs_f64() * 1e6 / count.max(1.0)));
+        let mut sorted = latencies.clone();
+        sorted.sort_unstable();
+        self.tails.push(f64::from(percentile(&sorted, 99)) / f64::from(each));
         self.latencies.extend(latencies.iter().map(|latency| latency / each));
         Ok(())
     }
@@ -65,6 +76,13 @@ impl Series {
     pub fn ratio(&self, floor: &Self) -> f64 {
         let ratios: Vec<f64> =
             self.rates.iter().zip(&floor.rates).map(|(path, floor)| path / floor.max(1e-9)).collect();
+        median(&ratios)
+    }
+
+    /// Median over the rounds of the floor's 99th percentile by this one in the same round: 1 is as good, less is worse.
+    pub fn tail_ratio(&self, floor: &Self) -> f64 {
+        let ratios: Vec<f64> =
+            self.tails.iter().zip(&floor.tails).map(|(path, floor)| floor / path.max(1e-9)).collect();
         median(&ratios)
     }
 
@@ -125,6 +143,7 @@ mod tests {
         let path = series(&[(1000, 80), (1000, 8), (1000, 80)]);
         assert!((path.ratio(&floor) - 0.8).abs() < 1e-9);
         assert!((path.per_second() - 80.0).abs() < 1e-9);
+        assert!((path.tail_ratio(&floor) - 1.0).abs() < 1e-9);
         assert_eq!(path.percentiles_us().map(|us| us.to_string()), ["2", "2", "2"]);
     }
 

@@ -5,6 +5,8 @@ use crate::registry;
 use admin_api::config::ApiToken;
 use anyhow::{Context as _, Result};
 use edge_gateway::config::Proxy;
+use edge_gateway::forward_auth::Front;
+use ipnet::IpNet;
 use model::{AccountId, SystemClock};
 use proto::policy_evaluator::rule::Selector;
 use proto::policy_evaluator::{
@@ -14,7 +16,7 @@ use proto::policy_evaluator::{
 use proto::token_registry::CreateTokenRequest;
 use sallyport::embedded::{self, Embedded, Keys, Operator};
 use service_kit::assembly;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +51,8 @@ pub struct World {
     pub gateway: SocketAddr,
     /// The gateway's second front.
     pub ext_authz: SocketAddr,
+    /// Where proxies ask by HTTP.
+    pub forward_auth: SocketAddr,
     pub operator: Operator,
     pub account: AccountId,
     /// Its one policy admits any service token.
@@ -73,12 +77,18 @@ impl World {
         let gateway = listener.local_addr()?;
         let asked = TcpListener::bind("127.0.0.1:0").await?;
         let ext_authz = asked.local_addr()?;
+        let front = Front {
+            listener: TcpListener::bind("127.0.0.1:0").await?,
+            trusted_proxies: vec![IpNet::from(IpAddr::from(Ipv4Addr::LOCALHOST))],
+            country_header: None,
+        };
+        let forward_auth = front.listener.local_addr()?;
         let key = |byte| Zeroizing::new(vec![byte; 32]);
         let Embedded { workers, ready, operator } = embedded::assemble(embedded::Options {
             data_dir: databases.clone(),
             gateway: listener,
             ext_authz: Some(asked),
-            forward_auth: None,
+            forward_auth: Some(front),
             admin,
             proxy: Proxy {
                 upstream: Some(format!("http://{upstream}")),
@@ -107,6 +117,7 @@ impl World {
         let mut world = Self {
             gateway,
             ext_authz,
+            forward_auth,
             operator,
             account,
             application: String::new(),

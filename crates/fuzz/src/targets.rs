@@ -15,6 +15,7 @@ mod headers;
 mod identifier;
 mod jwt;
 mod policy;
+mod proxy_protocol;
 mod time;
 mod usage;
 
@@ -34,7 +35,7 @@ const fn target(name: &'static str, run: fn(&[u8]), tries: u32) -> Target {
 }
 
 /// All of them, by name.
-pub const ALL: [Target; 17] = [
+pub const ALL: [Target; 18] = [
     target("body", body::run, 4_000),
     target("broadcast", broadcast::run, 20_000),
     target("canonical", canonical::run, 40_000),
@@ -50,6 +51,7 @@ pub const ALL: [Target; 17] = [
     target("identifier", identifier::run, 40_000),
     target("jwt", jwt::run, 2_000),
     target("policy", policy::run, 5_000),
+    target("proxy_protocol", proxy_protocol::run, 20_000),
     target("time", time::run, 40_000),
     target("usage", usage::run, 20_000),
 ];

@@ -44,5 +44,5 @@ macro_rules! targets {
 
 targets! {
     body broadcast canonical check_request client_address cookie credential domain duration
-    entries framing headers identifier jwt policy time usage
+    entries framing headers identifier jwt policy proxy_protocol time usage
 }

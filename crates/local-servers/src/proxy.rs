@@ -43,6 +43,11 @@ impl Kind {
         }
     }
 
+    /// Whether there is a program to start.
+    pub fn is_installed(self, search: &Search) -> bool {
+        self.program(search).is_ok()
+    }
+
     fn program(self, search: &Search) -> Result<PathBuf> {
         match self {
             Self::Caddy => search.caddy(),

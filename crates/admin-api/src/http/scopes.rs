@@ -46,11 +46,12 @@ const fn writing(scope: Scope) -> Option<Scope> {
 }
 
 /// By the beginning of what follows the account: what reading and what changing needs.
-const NEEDED: [(&str, Scope, Scope); 9] = [
+const NEEDED: [(&str, Scope, Scope); 10] = [
     ("access/service_tokens", Scope::ServiceTokensRead, Scope::ServiceTokensWrite),
     ("access/apps", Scope::AppsAndPoliciesRead, Scope::AppsAndPoliciesWrite),
     ("access/policies", Scope::AppsAndPoliciesRead, Scope::AppsAndPoliciesWrite),
     ("access/groups", Scope::AppsAndPoliciesRead, Scope::AppsAndPoliciesWrite),
+    ("access/tags", Scope::AppsAndPoliciesRead, Scope::AppsAndPoliciesWrite),
     ("apps", Scope::AppsAndPoliciesRead, Scope::AppsAndPoliciesWrite),
     ("alerting/v3", Scope::NotificationsRead, Scope::NotificationsWrite),
     ("access/logs/access_requests", Scope::AuditLogsRead, Scope::AccountAdmin),
