@@ -3,12 +3,14 @@
 use prost::Message as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "sallyport/change_feed/v1/change_feed.proto",
     "sallyport/token_registry/v1/token_registry.proto",
+    "sallyport/token_registry/v1/api_tokens.proto",
     "sallyport/policy_evaluator/v1/policy_evaluator.proto",
     "sallyport/session_issuer/v1/session_issuer.proto",
     "sallyport/notifier/v1/notifier.proto",
+    "sallyport/audit/v1/audit.proto",
     "sallyport/access_log/v1/access_log.proto",
 ];
 
@@ -17,12 +19,15 @@ const FILES: [&str; 6] = [
 const FOREIGN: [&str; 1] = ["envoy/service/auth/v3/external_auth.proto"];
 
 /// Messages that carry a secret: their `Debug` is written by hand, so that none reaches a log.
-const SECRET_BEARING: [&str; 9] = [
+const SECRET_BEARING: [&str; 12] = [
     "sallyport.change_feed.v1.HeartbeatResponse",
     "sallyport.token_registry.v1.CreateTokenResponse",
     "sallyport.token_registry.v1.AuthenticateTokenRequest",
     "sallyport.token_registry.v1.UpdateTokenResponse",
     "sallyport.token_registry.v1.RotateTokenResponse",
+    "sallyport.token_registry.v1.CreateApiTokenResponse",
+    "sallyport.token_registry.v1.VerifyApiTokenRequest",
+    "sallyport.token_registry.v1.RollApiTokenResponse",
     "sallyport.session_issuer.v1.ExchangeResponse",
     "sallyport.session_issuer.v1.IntrospectSessionRequest",
     "sallyport.session_issuer.v1.ExchangeRequest.ServiceTokenCredential",

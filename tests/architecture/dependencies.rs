@@ -17,10 +17,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bus", &["model", "telemetry"]),
     ("telemetry", &["model"]),
     ("change-feed", &["model", "proto", "database", "bus", "telemetry"]),
+    ("audit", &["model", "proto", "database", "service-kit"]),
     ("directory", &["model", "policy", "proto", "change-feed"]),
     ("revocation", &["model", "proto", "change-feed", "session-token"]),
     ("service-kit", &["model", "proto", "telemetry"]),
-    ("token-registry", BACKEND),
+    (
+        "token-registry",
+        &["service-kit", "model", "proto", "database", "cache", "bus", "change-feed", "audit"],
+    ),
     (
         "policy-evaluator",
         &["service-kit", "model", "proto", "database", "bus", "change-feed", "policy", "directory"],

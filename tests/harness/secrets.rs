@@ -27,7 +27,7 @@ impl Secrets {
         }
     }
 
-    /// Every `client_secret` in an answer.
+    /// Every `client_secret` and every API token in an answer.
     pub fn note_all(&self, answer: &Value) {
         match answer {
             Value::Object(members) => {
@@ -37,6 +37,7 @@ impl Secrets {
                 members.values().for_each(|value| self.note_all(value));
             }
             Value::Array(items) => items.iter().for_each(|value| self.note_all(value)),
+            Value::String(token) if token.starts_with("spat_") => self.note(token),
             _ => {}
         }
     }

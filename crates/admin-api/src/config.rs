@@ -13,7 +13,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where `/healthz`, `/readyz` and `/metrics` are answered. Unset: nowhere.
     pub operations: Option<SocketAddr>,
-    /// Who may manage which account. The same token may be listed for several accounts.
+    /// Who may do everything in which account, and cannot be revoked over the API: the way in to make API tokens, which the
+    /// token registry keeps. The same token may be listed for several accounts.
     pub api_tokens: Vec<ApiToken>,
     /// The account of each zone id that clients name in place of an account. A zone that is not listed is taken for an
     /// account's id.

@@ -2,7 +2,8 @@
 
 use crate::wire::fields::Fields;
 use crate::wire::{
-    alert, application, certificate, failure_mode, group, json, keys, organization, policy, token, webhook,
+    alert, api_token, application, certificate, failure_mode, group, json, keys, organization, policy, token,
+    webhook,
 };
 use model::Error;
 use proto::change_feed::Wait;
@@ -13,10 +14,14 @@ use serde_json::{Map, Value};
 pub type Reader = fn(Map<String, Value>) -> Result<(), Error>;
 
 /// Every kind of body that the API reads.
-pub const READERS: [Reader; 18] = [
+pub const READERS: [Reader; 20] = [
     |body| token::read_create(String::new(), &mut Fields::body(body)).map(drop),
     |body| token::read_update(String::new(), String::new(), Wait::None, &mut Fields::body(body)).map(drop),
     |body| token::read_rotate(String::new(), String::new(), Wait::None, &mut Fields::body(body)).map(drop),
+    |body| api_token::read_create(String::new(), String::new(), &mut Fields::body(body)).map(drop),
+    |body| {
+        api_token::read_update(String::new(), String::new(), String::new(), &mut Fields::body(body)).map(drop)
+    },
     |body| application::read(&mut Fields::body(body)).map(drop),
     |body| policy::read(&mut Fields::body(body), &mut Vec::new()).map(drop),
     |body| policy::read_links(&mut Fields::body(body), &mut Vec::new()).map(drop),

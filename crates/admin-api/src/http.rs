@@ -3,6 +3,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`authenticate`] | the API token, and which account it may manage |
+//! | [`scopes`] | which permission a call needs |
 //! | [`body`] | a JSON object of at most 1 MiB |
 //! | [`request`] | ids in the path, query, paging, whether to wait |
 //! | [`answer`] | the envelope of success |
@@ -16,8 +17,10 @@
 pub mod access_log;
 pub mod alerting;
 pub mod answer;
+pub mod api_tokens;
 pub mod app_settings;
 pub mod apps;
+pub mod audit_logs;
 pub mod authenticate;
 pub mod body;
 pub mod certificates;
@@ -34,6 +37,7 @@ pub mod policy_checks;
 pub mod policy_test;
 pub mod problem;
 pub mod request;
+pub mod scopes;
 pub mod service_tokens;
 pub mod tags;
 pub mod unsupported;
@@ -49,9 +53,11 @@ use axum::middleware::{from_fn_with_state, map_request, map_request_with_state};
 use model::Clock;
 use problem::Problem;
 use proto::access_log::access_log_client::AccessLogClient;
+use proto::audit::audit_log_client::AuditLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
+use proto::token_registry::api_tokens_client::ApiTokensClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
 use service_kit::GrpcChannel;
 use std::sync::Arc;
@@ -61,10 +67,12 @@ use tower_layer::Layer as _;
 #[derive(Clone)]
 pub struct App {
     pub token_registry: TokenRegistryClient<GrpcChannel>,
+    pub api_tokens: ApiTokensClient<GrpcChannel>,
     pub policy_evaluator: PolicyEvaluatorClient<GrpcChannel>,
     pub session_issuer: SessionIssuerClient<GrpcChannel>,
     pub notifier: NotifierClient<GrpcChannel>,
     pub access_log: AccessLogClient<GrpcChannel>,
+    pub audit_log: AuditLogClient<GrpcChannel>,
     pub feeds: Feeds,
     pub clock: Arc<dyn Clock>,
     pub keys: Keys,
@@ -90,6 +98,8 @@ pub fn router(app: App) -> axum::Router {
         .merge(organizations::routes())
         .merge(keys::routes())
         .merge(alerting::routes())
+        .merge(api_tokens::routes())
+        .merge(audit_logs::routes())
         .merge(access_log::routes())
         .merge(unsupported::routes());
     let ours =
@@ -101,14 +111,17 @@ pub fn router(app: App) -> axum::Router {
             .layer(from_fn_with_state(app.clone(), limit::check))
             .layer(from_fn_with_state(app.clone(), authenticate::check))
     };
-    let of_no_account = fleet::routes()
-        .method_not_allowed_fallback(async || Problem::wrong_method())
-        .layer(from_fn_with_state(app.clone(), limit::check))
-        .layer(from_fn_with_state(app.clone(), authenticate::check_any));
+    let of_no_account = |routes: Router| {
+        routes
+            .method_not_allowed_fallback(async || Problem::wrong_method())
+            .layer(from_fn_with_state(app.clone(), limit::check))
+            .layer(from_fn_with_state(app.clone(), authenticate::check_any))
+    };
     let routed = Router::new()
         .nest("/client/v4/accounts/{account_id}", of_an_account(contract))
         .nest("/sallyport/v1/accounts/{account_id}", of_an_account(ours))
-        .nest("/sallyport/v1", of_no_account)
+        .nest("/client/v4", of_no_account(api_tokens::routes_of_the_caller()))
+        .nest("/sallyport/v1", of_no_account(fleet::routes()))
         .fallback(async || Problem::no_route())
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .layer(map_request(observe::name))

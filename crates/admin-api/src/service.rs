@@ -4,6 +4,8 @@ use crate::config::Config;
 use crate::deps::Deps;
 use crate::http::{self, App, listen};
 use model::Error;
+use proto::audit::audit_log_client::AuditLogClient;
+use proto::token_registry::api_tokens_client::ApiTokensClient;
 use service_kit::{Assembly, Worker};
 
 /// A page of a thousand applications with all their policies passes.
@@ -30,12 +32,17 @@ pub fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
     } = deps;
     let policy_evaluator = policy_evaluator.max_decoding_message_size(LARGEST_ANSWER);
     let keys = http::authenticate::Keys::new(&config.api_tokens);
+    let audit_log =
+        AuditLogClient::new(feeds.token_registry.clone()).max_decoding_message_size(LARGEST_ANSWER);
+    let api_tokens = ApiTokensClient::new(feeds.token_registry.clone());
     let app = App {
         token_registry,
+        api_tokens,
         policy_evaluator,
         session_issuer,
         notifier,
         access_log,
+        audit_log,
         feeds,
         clock,
         keys,

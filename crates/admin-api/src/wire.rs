@@ -6,7 +6,9 @@
 
 pub mod access_log;
 pub mod alert;
+pub mod api_token;
 pub mod application;
+pub mod audit;
 pub mod certificate;
 pub mod destinations;
 pub mod failure_mode;

@@ -52,6 +52,14 @@ migrations!(
     "../../migrations/change-feed/sqlite"
 );
 migrations!(
+    /// Who changed what, in every owning service's database.
+    AUDIT,
+    "audit",
+    "_migrations_audit",
+    "../../migrations/audit/postgres",
+    "../../migrations/audit/sqlite"
+);
+migrations!(
     /// Service tokens.
     TOKEN_REGISTRY,
     "token-registry",

@@ -1,7 +1,8 @@
 //! What a machine presents: a Client ID, which may be shown, and a Client Secret, which may not.
 
+use crate::checked;
 use crate::error::{Error, ErrorKind};
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -55,24 +56,9 @@ pub struct ClientSecret(Zeroizing<String>);
 
 impl ClientSecret {
     pub const PREFIX: &'static str = "spst_";
-    const BODY: usize = 40;
-    const ALPHABET: &'static [u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
     pub fn generate() -> Result<Self, Error> {
-        let random = SystemRandom::new();
-        let mut text = Zeroizing::new(String::with_capacity(53));
-        text.push_str(Self::PREFIX);
-        let mut bytes = Zeroizing::new([0_u8; 64]);
-        while text.len() < Self::PREFIX.len() + Self::BODY {
-            random.fill(bytes.as_mut()).map_err(|_| Error::internal("no randomness"))?;
-            let unbiased = bytes.iter().filter(|byte| **byte < 248);
-            let characters = unbiased.filter_map(|byte| Self::ALPHABET.get(usize::from(byte % 62)));
-            let missing = Self::PREFIX.len() + Self::BODY - text.len();
-            text.extend(characters.take(missing).map(|byte| char::from(*byte)));
-        }
-        let checksum = crc32fast::hash(text.as_bytes());
-        text.push_str(&hex::encode(checksum.to_be_bytes()));
-        Ok(Self(text))
+        checked::generate(Self::PREFIX).map(Self)
     }
 
     /// Judges shape and checksum, without I/O.
@@ -82,22 +68,12 @@ impl ClientSecret {
 
     /// Judges shape and checksum without keeping the text.
     pub fn check(text: &str) -> Result<(), Error> {
-        if Self::is_own_shape(text) || Self::is_imported_shape(text) {
+        if checked::is_one(Self::PREFIX, text) || Self::is_imported_shape(text) {
             return Ok(());
         }
         let message =
             format!("the Client Secret is malformed: {} bytes, not a secret's shape or checksum", text.len());
         Err(Error::new(ErrorKind::Unauthenticated, "TOKEN_SECRET_MALFORMED", message))
-    }
-
-    fn is_own_shape(text: &str) -> bool {
-        let Some(rest) = text.strip_prefix(Self::PREFIX) else { return false };
-        let Some((body, checksum)) = rest.split_at_checked(Self::BODY) else { return false };
-        let Some(covered) = text.get(..Self::PREFIX.len() + Self::BODY) else { return false };
-        body.bytes().all(|b| b.is_ascii_alphanumeric())
-            && checksum.len() == 8
-            && checksum.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-            && u32::from_str_radix(checksum, 16) == Ok(crc32fast::hash(covered.as_bytes()))
     }
 
     fn is_imported_shape(text: &str) -> bool {

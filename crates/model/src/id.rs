@@ -62,6 +62,10 @@ id!(
     TokenId, hyphenated, "token_id", "must be a service token's id (a UUID), not its name or Client ID"
 );
 id!(
+    /// An API token.
+    ApiTokenId, simple, "api_token_id", "must be 32 lowercase hex digits"
+);
+id!(
     /// An application.
     ApplicationId, hyphenated, "app_id", "must be an application's id (a UUID)"
 );

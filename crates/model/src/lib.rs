@@ -7,15 +7,19 @@
 //! | [`duration`] | durations as the wire contract writes them |
 //! | [`id`] | identifiers that cannot be swapped |
 //! | [`credential`] | Client ID and Client Secret |
+//! | [`api_token`] | what the management API is asked with |
 
+pub mod api_token;
+mod checked;
 pub mod credential;
 pub mod duration;
 pub mod error;
 pub mod id;
 pub mod time;
 
+pub use api_token::ApiTokenValue;
 pub use credential::{ClientId, ClientSecret};
 pub use duration::{SessionDuration, TokenDuration};
 pub use error::{Error, ErrorKind, Result, Violation};
-pub use id::{AccountId, ApplicationId, Audience, GroupId, PolicyId, SessionId, TokenId};
+pub use id::{AccountId, ApiTokenId, ApplicationId, Audience, GroupId, PolicyId, SessionId, TokenId};
 pub use time::{BootTime, Clock, ManualClock, SystemClock, Timestamp};

@@ -33,6 +33,11 @@ mod sallyport {
             tonic::include_proto!("sallyport.notifier.v1");
         }
     }
+    pub mod audit {
+        pub mod v1 {
+            tonic::include_proto!("sallyport.audit.v1");
+        }
+    }
     pub mod access_log {
         pub mod v1 {
             tonic::include_proto!("sallyport.access_log.v1");
@@ -77,6 +82,7 @@ pub mod ext_authz {
     pub use crate::google::rpc::Status;
 }
 
+pub use sallyport::audit::v1 as audit;
 pub use sallyport::change_feed::v1 as change_feed;
 pub use sallyport::notifier::v1 as notifier;
 pub use sallyport::policy_evaluator::v1 as policy_evaluator;

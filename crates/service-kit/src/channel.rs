@@ -84,6 +84,7 @@ impl Service<http::Request<Body>> for GrpcChannel {
         let span = Span::child(Kind::Client, || measure::span_name(path));
         measure::describe(&span, path);
         span.carrier().put(request.headers_mut());
+        crate::actor::put(request.headers_mut());
         let answer: Answer = match &mut self.route {
             Route::Local { routes, caller } => {
                 request.extensions_mut().insert(caller.clone());

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`actor`] | in whose name a call is made |
 //! | [`assembly`] | [`Assembly`]: what a built service is: routes and workers |
 //! | [`caller`] | who calls, and which callers may call what |
 //! | [`channel`] | [`GrpcChannel`]: to a service in this process or over mutual TLS |
@@ -12,6 +13,7 @@
 //! | [`standalone`] | the `main` of a service that is its own process |
 //! | [`status`] | [`model::Error`] to and from [`tonic::Status`]: the only map |
 
+pub mod actor;
 pub mod assembly;
 pub mod caller;
 pub mod channel;

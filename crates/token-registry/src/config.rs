@@ -50,6 +50,8 @@ pub fn default_callers() -> Callers {
         "DeleteToken",
     ]);
     admin.push(format!("{feed}ListReplicas"));
+    admin.push("/sallyport.token_registry.v1.ApiTokens/*".to_owned());
+    admin.push("/sallyport.audit.v1.AuditLog/ListAudit".to_owned());
     Callers::of([
         ("admin-api", admin),
         ("session-issuer", of(&["AuthenticateToken", "GetToken"])),

@@ -1,8 +1,9 @@
-//! Service tokens: who holds one, whether it is good now, and what has changed about it.
+//! Service tokens and API tokens: who holds one, whether it is good now, and what has changed about it.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`token`] | a token and everything that may happen to it; pure |
+//! | [`api_token`] | the same of what the management API is asked with |
 //! | [`pepper`] | the keyed hash of secrets |
 //! | `store` | the SQL |
 //! | `validated` | the cache of validated tokens, and the rule that keeps it from reviving anything |
@@ -11,6 +12,7 @@
 //! | `rpc` | one file a call |
 //! | [`config`], [`deps`], [`service`] | built, connected, run |
 
+pub mod api_token;
 pub mod config;
 pub mod deps;
 mod failures;

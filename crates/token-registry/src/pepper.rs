@@ -3,21 +3,23 @@
 //! Not a password hash: a secret has 238 bits of entropy, and this runs on the request path.
 
 use aws_lc_rs::{constant_time, digest, hmac};
-use model::ClientSecret;
+use model::{ApiTokenValue, ClientSecret};
 
 /// Length of a digest in bytes.
 pub const DIGEST: usize = 32;
 
 /// The pepper in use, and the one before it while secrets hashed with that are still about.
 pub struct Peppers {
-    current: Pepper,
-    previous: Option<Pepper>,
+    // Boxed: keys are large, and these are moved about.
+    current: Box<Pepper>,
+    previous: Option<Box<Pepper>>,
 }
 
 struct Pepper {
     /// First eight bytes of the key's SHA-256, hex.
     id: String,
     secrets: hmac::Key,
+    api_tokens: hmac::Key,
     cache: hmac::Key,
 }
 
@@ -29,14 +31,28 @@ impl Pepper {
         };
         let fingerprint = digest::digest(&digest::SHA256, key);
         let id = fingerprint.as_ref().get(..8).map(hex::encode).unwrap_or_default();
-        Self { id, secrets: derive(b"client secrets"), cache: derive(b"validated tokens") }
+        Self {
+            id,
+            secrets: derive(b"client secrets"),
+            api_tokens: derive(b"api tokens"),
+            cache: derive(b"validated tokens"),
+        }
+    }
+}
+
+impl Pepper {
+    fn digest_of_api_token(&self, value: &ApiTokenValue) -> Vec<u8> {
+        hmac::sign(&self.api_tokens, value.expose().as_bytes()).as_ref().to_vec()
     }
 }
 
 impl Peppers {
     /// Keys of 32 random bytes.
     pub fn new(current: &[u8], previous: Option<&[u8]>) -> Self {
-        Self { current: Pepper::new(current), previous: previous.map(Pepper::new) }
+        Self {
+            current: Box::new(Pepper::new(current)),
+            previous: previous.map(|key| Box::new(Pepper::new(key))),
+        }
     }
 
     /// Which pepper hashes now.
@@ -58,6 +74,18 @@ impl Peppers {
         #[cfg(test)]
         tests::HASHES.set(tests::HASHES.get() + 1);
         constant_time::verify_slices_are_equal(computed.as_ref(), digest).is_ok() && pepper.is_some()
+    }
+
+    /// The digest to store, and to look up by.
+    pub fn digest_of_api_token(&self, value: &ApiTokenValue) -> Vec<u8> {
+        self.current.digest_of_api_token(value)
+    }
+
+    /// What a value may be stored as: under the current pepper, and under the one before it.
+    pub fn digests_of_api_token(&self, value: &ApiTokenValue) -> [Vec<u8>; 2] {
+        let current = self.current.digest_of_api_token(value);
+        let previous = self.previous.as_ref().map(|pepper| pepper.digest_of_api_token(value));
+        [current.clone(), previous.unwrap_or(current)]
     }
 
     /// Keyed digest of length-prefixed parts: no two lists of parts share one. Depends on both peppers: what was

@@ -1,5 +1,6 @@
 //! The calls, one file each.
 
+mod api_tokens;
 mod authenticate;
 mod create;
 mod delete;
@@ -8,6 +9,8 @@ mod references;
 mod refresh;
 mod rotate;
 mod update;
+
+pub use api_tokens::ApiTokensRpc;
 
 use crate::failures::Failures;
 use crate::pepper::Peppers;
@@ -18,6 +21,7 @@ use change_feed::{Feed, Wait};
 use model::{AccountId, Clock, Error, TokenId};
 use proto::token_registry as wire;
 use proto::token_registry::token_registry_server::TokenRegistry;
+use service_kit::actor;
 use service_kit::status::to_status;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -48,7 +52,9 @@ macro_rules! calls {
         #[tonic::async_trait]
         impl TokenRegistry for Rpc {$(
             async fn $name(&self, request: Request<wire::$request>) -> Result<Response<wire::$response>, Status> {
-                self.$name(request.into_inner()).await.map(Response::new).map_err(to_status)
+                let actor = actor::of(&request);
+                let answer = actor::scope(actor, self.$name(request.into_inner())).await;
+                answer.map(Response::new).map_err(to_status)
             }
         )+}
     };

@@ -11,8 +11,12 @@ pub struct TokenRegistry;
 
 impl Service for TokenRegistry {
     const NAME: &'static str = "token-registry";
-    const GRPC_SERVICES: &'static [&'static str] =
-        &["sallyport.token_registry.v1.TokenRegistry", "sallyport.change_feed.v1.ChangeFeed"];
+    const GRPC_SERVICES: &'static [&'static str] = &[
+        "sallyport.token_registry.v1.TokenRegistry",
+        "sallyport.token_registry.v1.ApiTokens",
+        "sallyport.audit.v1.AuditLog",
+        "sallyport.change_feed.v1.ChangeFeed",
+    ];
     type Config = Config;
 
     fn problems(config: &Config) -> Vec<String> {

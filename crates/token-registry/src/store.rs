@@ -2,6 +2,8 @@
 
 use crate::pepper::DIGEST;
 use crate::token::Token;
+use audit::AuditConnection as _;
+use audited::of_token;
 use change_feed::Feed;
 use database::sqlx::{self, FromRow as _, Row as _};
 use database::{Database, failed};
@@ -72,6 +74,8 @@ macro_rules! expiring_statement {
     };
 }
 
+pub mod api_tokens;
+mod audited;
 mod changes;
 #[cfg(test)]
 pub mod conformance;
@@ -123,7 +127,8 @@ impl Store {
     }
 
     pub async fn insert(&self, token: &Token) -> Result<(), Error> {
-        let inserted = database::with!(&self.database, |pool| {
+        let now = self.clock.now();
+        database::transaction!(&self.database, |tx| {
             let outcome = sqlx::query(concat!(
                 "INSERT INTO tokens (",
                 credential_columns!(),
@@ -149,15 +154,15 @@ impl Store {
             .bind(token.previous_expires_at_ms)
             .bind(token.revoked_as_of)
             .bind(token.changed_at_position)
-            .execute(pool)
+            .execute(&mut *tx)
             .await
             .map_err(failed)?;
-            outcome.rows_affected()
+            if outcome.rows_affected() == 0 {
+                let message = "a service token with this id existed before; ids are never used again";
+                return Err(Error::new(ErrorKind::AlreadyExists, "ALREADY_EXISTS", message));
+            }
+            tx.audit(of_token("create", None, Some(token)), now).await?;
         });
-        if inserted == 0 {
-            let message = "a service token with this id existed before; ids are never used again";
-            return Err(Error::new(ErrorKind::AlreadyExists, "ALREADY_EXISTS", message));
-        }
         Ok(())
     }
 

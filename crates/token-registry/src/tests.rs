@@ -1,6 +1,8 @@
 //! What the registry promises, on SQLite and on real PostgreSQL: each fact is a function over a new [`World`].
 
 mod alike;
+pub mod api_tokens;
+pub mod audited;
 pub mod authenticate;
 pub mod cached;
 pub mod delete;
@@ -52,11 +54,20 @@ macro_rules! facts {
 
 /// Where the facts are.
 mod facts {
-    pub use super::{authenticate, cached, delete, lifecycle, list, races, rotate, secrets, usage};
+    pub use super::{
+        api_tokens, audited, authenticate, cached, delete, lifecycle, list, races, rotate, secrets, usage,
+    };
     pub use crate::store::conformance as store;
 }
 
 facts! {
+    api_tokens:
+        an_api_token_expires_by_the_second,
+        no_row_holds_the_value_of_an_api_token,
+        api_tokens_outlive_a_new_pepper_while_the_old_is_listed,
+        an_api_token_gives_no_more_than_it_has,
+        the_last_use_of_an_api_token_is_written_apart,
+        only_the_management_api_speaks_of_api_tokens;
     lifecycle:
         a_new_token_has_the_defaults_and_its_secret_works,
         what_was_given_at_creation_is_kept,
@@ -80,6 +91,10 @@ facts! {
         a_named_token_is_not_deleted_until_it_is_named_no_more,
         references_to_what_is_not_there_are_refused_as_a_whole,
         malformed_referrers_are_refused;
+    audited:
+        every_change_has_one_record_and_nothing_else_has,
+        a_record_names_who_asked_and_holds_no_secret,
+        a_change_whose_record_cannot_be_written_does_not_happen;
     authenticate:
         an_unknown_id_and_a_wrong_secret_answer_alike,
         junk_is_told_from_secrets,

@@ -1,6 +1,9 @@
 //! When each secret was last used: counted in memory, written in batches, apart from the credentials.
 
+mod api_tokens;
 mod reports;
+
+pub use api_tokens::ApiTokenUsage;
 
 use crate::store::{Store, Use};
 use model::{Clock, Timestamp};

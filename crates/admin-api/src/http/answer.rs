@@ -52,6 +52,12 @@ impl Answer {
         Self { info: Some(info), ..Self::ok(Value::Array(result)) }
     }
 
+    /// One page of a list that goes on after `cursor`; an empty one ends it.
+    pub fn cursor_page(result: Vec<Value>, size: u32, cursor: &str) -> Self {
+        let info = json!({"count": result.len(), "per_page": size, "cursor": cursor});
+        Self { info: Some(info), ..Self::ok(Value::Array(result)) }
+    }
+
     /// Says how the change has reached the enforcement points.
     pub fn propagated(mut self, propagation: Option<Propagation>) -> Self {
         let Some(Propagation { position, confirmed, fenced, not_confirmed, elapsed_ms, may_be_stale }) =

@@ -1,19 +1,30 @@
 //! `Authorization: Bearer <API token>`, and the one account in the path where there is one.
+//!
+//! A token is of the configuration, and may do everything in its accounts, or the token registry's, which is asked on
+//! every call: what is revoked there is refused here at once.
 
 use super::App;
+use super::listen::Peer;
+use super::observe::RequestId;
 use super::problem::Problem;
 use super::request::Target;
+use super::scopes::{self, Scopes};
 use crate::config::ApiToken;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
-use http::header::AUTHORIZATION;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
-use model::Error;
+use model::{ApiTokenValue, Error};
+use proto::token_registry::VerifyApiTokenRequest;
+use proto::token_registry::verify_api_token_response::Standing;
 use std::sync::Arc;
+
+/// Of a user agent, as it is recorded.
+const LONGEST_AGENT: usize = 64;
 
 /// The account that the request may manage: the one in its path.
 #[derive(Debug, Clone)]
@@ -22,6 +33,25 @@ pub struct Account(pub String);
 /// The API token's name, for the log.
 #[derive(Debug, Clone)]
 pub struct TokenName(pub Arc<str>);
+
+/// The API token that asks.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// 32 lowercase hex digits. A configured token's comes from its name.
+    pub id: String,
+    pub name: Arc<str>,
+    pub scopes: Scopes,
+    pub is_configured: bool,
+    /// Milliseconds since 1970. Unset: never.
+    pub expires_at_ms: Option<i64>,
+}
+
+impl Actor {
+    /// As the token registry knows it; empty: of the configuration.
+    pub fn acting_id(&self) -> String {
+        if self.is_configured { String::new() } else { self.id.clone() }
+    }
+}
 
 /// The configured API tokens, by digest.
 #[derive(Clone)]
@@ -50,19 +80,54 @@ impl Keys {
         self.0.iter().filter(equal).collect()
     }
 
-    fn judge(&self, headers: &HeaderMap, account_id: &str) -> Result<Arc<str>, Problem> {
-        let matching = self.matching(bearer(headers)?);
-        match matching.iter().find(|key| key.account_id == account_id) {
-            Some(key) => Ok(key.name.clone()),
-            None if matching.is_empty() => Err(Problem::invalid_token()),
-            None => Err(Problem::wrong_account()),
-        }
+    /// `None`: not a configured one. `account_id` unset: any account.
+    fn judge(&self, token: &str, account_id: Option<&str>) -> Option<Result<Actor, Problem>> {
+        let matching = self.matching(token);
+        let any = matching.first()?;
+        let found = match account_id {
+            None => Some(any),
+            Some(account_id) => matching.iter().find(|key| key.account_id == account_id),
+        };
+        Some(found.map(|key| key.actor()).ok_or_else(Problem::wrong_account))
     }
+}
 
-    /// Any configured token, whatever its account.
-    fn judge_any(&self, headers: &HeaderMap) -> Result<Arc<str>, Problem> {
-        let matching = self.matching(bearer(headers)?);
-        matching.first().map(|key| key.name.clone()).ok_or_else(Problem::invalid_token)
+impl Key {
+    fn actor(&self) -> Actor {
+        // Says nothing of the token's value.
+        let id = digest(&SHA256, format!("configured API token/{}", self.name).as_bytes());
+        let id = id.as_ref().get(..16).map(hex::encode).unwrap_or_default();
+        let (name, scopes) = (self.name.clone(), Scopes::all());
+        Actor { id, name, scopes, is_configured: true, expires_at_ms: None }
+    }
+}
+
+/// Who asks. Closed on doubt: a token that cannot be looked up is not let in.
+async fn identify(app: &App, headers: &HeaderMap, account_id: Option<&str>) -> Result<Actor, Problem> {
+    let value = bearer(headers)?;
+    if let Some(judged) = app.keys.judge(value, account_id) {
+        return judged;
+    }
+    // By shape and checksum: junk costs nobody anything.
+    if ApiTokenValue::parse(value).is_none() {
+        return Err(Problem::invalid_token());
+    }
+    let request = VerifyApiTokenRequest { value: value.to_owned() };
+    let verified = super::answered(app.api_tokens.clone().verify_api_token(request).await)?;
+    match (verified.standing(), verified.token) {
+        (Standing::Active, Some(token)) if account_id.is_some_and(|it| it != token.account_id) => {
+            Err(Problem::wrong_account())
+        }
+        (Standing::Active, Some(token)) => Ok(Actor {
+            id: token.id,
+            name: token.name.into(),
+            scopes: Scopes::of(&token.scopes),
+            is_configured: false,
+            expires_at_ms: token.expires_at_ms,
+        }),
+        (Standing::Disabled, _) => Err(Problem::dead_token("it is disabled")),
+        (Standing::Expired, _) => Err(Problem::dead_token("it has expired")),
+        _ => Err(Problem::invalid_token()),
     }
 }
 
@@ -98,19 +163,57 @@ pub async fn check(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let name = app.keys.judge(request.headers(), &target.account_id)?;
+    let actor = identify(&app, request.headers(), Some(&target.account_id)).await?;
     request.extensions_mut().insert(Account(target.account_id));
-    let mut response = next.run(request).await;
-    response.extensions_mut().insert(TokenName(name));
-    Ok(response)
+    Ok(let_in(actor, request, next).await)
 }
 
 /// In front of the routes that belong to no account.
 pub async fn check_any(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
-    let name = app.keys.judge_any(request.headers())?;
-    let mut response = next.run(request).await;
-    response.extensions_mut().insert(TokenName(name));
-    Ok(response)
+    let actor = identify(&app, request.headers(), None).await?;
+    Ok(let_in(actor, request, next).await)
+}
+
+/// A good token with the permission that the route needs.
+async fn let_in(actor: Actor, mut request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let refused = actor.scopes.check(scopes::needed(request.method(), route));
+    let name = TokenName(actor.name.clone());
+    let mut response = if let Err(problem) = refused {
+        problem.into_response()
+    } else {
+        let asking = asking(&actor, &request);
+        request.extensions_mut().insert(actor);
+        service_kit::actor::scope(asking, next.run(request)).await
+    };
+    response.extensions_mut().insert(name);
+    response
+}
+
+/// What the records of changes say of the caller.
+fn asking(actor: &Actor, request: &Request) -> proto::audit::Actor {
+    let kind = if actor.is_configured { "configured_api_token" } else { "api_token" };
+    let agent = request.headers().get(USER_AGENT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let product = agent.split_whitespace().next().unwrap_or_default();
+    let extensions = request.extensions();
+    proto::audit::Actor {
+        kind: kind.to_owned(),
+        id: actor.id.clone(),
+        name: actor.name.to_string(),
+        address: extensions.get::<Peer>().map(|Peer(ip)| ip.to_string()).unwrap_or_default(),
+        agent: product.chars().take(LONGEST_AGENT).collect(),
+        request_id: extensions.get::<RequestId>().map(|RequestId(id)| id.clone()).unwrap_or_default(),
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Actor {
+    type Rejection = Problem;
+
+    /// Only behind [`check`] and [`check_any`].
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let actor = parts.extensions.get::<Self>().cloned();
+        actor.ok_or_else(|| Error::internal("a route without authentication").into())
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Account {

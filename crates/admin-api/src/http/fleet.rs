@@ -1,5 +1,5 @@
 //! `/sallyport/v1/fleet`: who enforces, and how far each has come. Our own, outside the public contract, and of no
-//! account: every API token may read it.
+//! account: configured API tokens and administrators of an account may read it.
 
 use super::answer::Answer;
 use super::{App, Outcome, Router};

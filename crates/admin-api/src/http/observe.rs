@@ -18,7 +18,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Always our own: a client's would let it forge the log.
 #[derive(Clone)]
-pub struct RequestId(String);
+pub struct RequestId(pub String);
 
 /// Gives the request its id.
 pub async fn name(mut request: Request) -> Request {

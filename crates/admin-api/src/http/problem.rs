@@ -5,9 +5,9 @@
 //! | kind | status | code | retried by SDKs |
 //! |---|---|---|---|
 //! | Invalid | 400 | 12130, 11018 (precedence) | no |
-//! | Unauthenticated | 401 | 10000, 1000 (unknown API token) | no |
+//! | Unauthenticated | 401 | 10000, 1000 (unknown, disabled or expired API token) | no |
 //! | an API key in place of a token | 400 | 6003 | no |
-//! | Denied | 403 | 9109 | no |
+//! | Denied | 403 | 9109 (another account), 10000 (a permission is missing) | no |
 //! | `NotFound` | 404 | 12135, 7003 (no route) | no |
 //! | `AlreadyExists` | 409 | 11010 (application), 12190 | no |
 //! | Conflict | 409 | 12191 | yes |
@@ -84,6 +84,18 @@ impl Problem {
     pub fn invalid_token() -> Self {
         let problem = Self::new(StatusCode::UNAUTHORIZED, 1000, "Invalid API Token");
         problem.with(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")
+    }
+
+    /// A token that was good, and why it is not now.
+    pub fn dead_token(why: &str) -> Self {
+        let problem = Self::new(StatusCode::UNAUTHORIZED, 1000, &format!("Invalid API Token: {why}"));
+        problem.with(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")
+    }
+
+    /// A good token that may not do this.
+    pub fn missing_permission(name: &str) -> Self {
+        let message = format!("Authentication error: this API token lacks the permission \"{name}\"");
+        Self::new(StatusCode::FORBIDDEN, 10_000, &message)
     }
 
     /// A token of another account.

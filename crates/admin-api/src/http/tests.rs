@@ -11,9 +11,11 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use model::SystemClock;
 use proto::access_log::access_log_client::AccessLogClient;
+use proto::audit::audit_log_client::AuditLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
+use proto::token_registry::api_tokens_client::ApiTokensClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
 use serde_json::Value;
 use service_kit::{Callers, GrpcChannel};
@@ -34,10 +36,12 @@ fn app() -> App {
     };
     App {
         token_registry: TokenRegistryClient::new(nowhere()),
+        api_tokens: ApiTokensClient::new(nowhere()),
         policy_evaluator: PolicyEvaluatorClient::new(nowhere()),
         session_issuer: SessionIssuerClient::new(nowhere()),
         notifier: NotifierClient::new(nowhere()),
         access_log: AccessLogClient::new(nowhere()),
+        audit_log: AuditLogClient::new(nowhere()),
         feeds: Feeds { token_registry: nowhere(), policy_evaluator: nowhere(), session_issuer: nowhere() },
         clock: Arc::new(SystemClock),
         keys: Keys::new(&[key(ACCOUNT, "mine"), key(&"f".repeat(32), "theirs")]),

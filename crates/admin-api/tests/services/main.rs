@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod any_body;
 #[cfg(test)]
+mod api_tokens;
+#[cfg(test)]
 mod boundaries;
 #[cfg(test)]
 mod failure_modes;

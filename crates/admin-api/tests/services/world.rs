@@ -146,8 +146,22 @@ impl World {
         self.send(account, method, url, body).await
     }
 
+    /// What the configured token of the account says of itself.
+    pub async fn verify_configured(&self) -> Answer {
+        self.ask_with(&api_token(ACCOUNT), "GET", "client/v4/user/tokens/verify", &Value::Null).await
+    }
+
+    /// With any API token, on any path.
+    pub async fn ask_with(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
+        self.send_with(token, method, format!("{}/{path}", self.admin), body).await
+    }
+
     async fn send(&self, account: &str, method: &str, url: String, body: &Value) -> Answer {
-        let mut request = self.http.request(method.parse().unwrap(), &url).bearer_auth(api_token(account));
+        self.send_with(&api_token(account), method, url, body).await
+    }
+
+    async fn send_with(&self, token: &str, method: &str, url: String, body: &Value) -> Answer {
+        let mut request = self.http.request(method.parse().unwrap(), &url).bearer_auth(token);
         if !body.is_null() {
             request = request.body(body.to_string());
         }

@@ -13,7 +13,8 @@ impl Rpc {
             token.refresh(now);
             Ok(())
         };
-        let ((), token, appended) = self.store.modify(&request.account_id, &request.id, refresh).await?;
+        let ((), token, appended) =
+            self.store.modify("refresh", &request.account_id, &request.id, refresh).await?;
         let propagation = self.feed.announce(appended, wait(request.wait)).await;
         Ok(RefreshTokenResponse { token: Some(token.into()), propagation: Some(propagation) })
     }

@@ -13,7 +13,8 @@ impl Rpc {
         let rotate = |token: &mut crate::token::Token, _| {
             token.rotate(token.secret_version + 1, overlap_until, &self.peppers, now)
         };
-        let (secret, token, appended) = self.store.modify(&request.account_id, &request.id, rotate).await?;
+        let (secret, token, appended) =
+            self.store.modify("rotate", &request.account_id, &request.id, rotate).await?;
         let propagation = self.feed.announce(appended, wait(request.wait)).await;
         let client_secret = secret.expose().to_owned();
         Ok(RotateTokenResponse { token: Some(token.into()), client_secret, propagation: Some(propagation) })

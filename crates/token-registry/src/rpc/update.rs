@@ -12,7 +12,8 @@ impl Rpc {
         checked_ids(&request.account_id, &request.id)?;
         let now = self.clock.now();
         let change = |token: &mut Token, position| update(token, &request, position, &self.peppers, now);
-        let (secret, token, appended) = self.store.modify(&request.account_id, &request.id, change).await?;
+        let (secret, token, appended) =
+            self.store.modify("update", &request.account_id, &request.id, change).await?;
         let propagation = self.feed.announce(appended, wait(request.wait)).await;
         Ok(UpdateTokenResponse {
             token: Some(token.into()),

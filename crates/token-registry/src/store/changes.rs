@@ -1,7 +1,9 @@
 //! What changes a token: each one transaction with its feed entry.
 
+use super::audited::of_token;
 use super::{Store, no_such_token, references};
 use crate::token::Token;
+use audit::AuditConnection as _;
 use change_feed::{Appended, Change, FeedConnection as _};
 use database::{failed, sqlx};
 use model::Error;
@@ -9,9 +11,11 @@ use prost::Message as _;
 use proto::token_registry as wire;
 
 impl Store {
-    /// Changes one token and tells the feed. `change` also gets the position that the change will have.
+    /// Changes one token, records it as `operation` and tells the feed. `change` also gets the position that the change
+    /// will have.
     pub async fn modify<T>(
         &self,
+        operation: &'static str,
         account_id: &str,
         id: &str,
         change: impl FnOnce(&mut Token, i64) -> Result<T, Error>,
@@ -28,7 +32,7 @@ impl Store {
                 .await
                 .map_err(failed)?
                 .ok_or_else(no_such_token)?;
-            let version = token.secret_version;
+            let (version, before) = (token.secret_version, token.clone());
             let value = change(&mut token, position)?;
             token.changed_at_position = position;
             sqlx::query(
@@ -77,6 +81,7 @@ impl Store {
                 .map_err(failed)?;
             }
             tx.record(&mut appended, self.change(id, &token.state()), now).await?;
+            tx.audit(of_token(operation, Some(&before), Some(&token)), now).await?;
             (value, token)
         });
         let (value, token) = changed;
@@ -117,6 +122,7 @@ impl Store {
                 sqlx::query(statement).bind(id).execute(&mut *tx).await.map_err(failed)?;
             }
             tx.record(&mut appended, self.change(id, &token.state_when_deleted()), now).await?;
+            tx.audit(of_token("delete", Some(&token), None), now).await?;
             token
         });
         Ok((token, appended))

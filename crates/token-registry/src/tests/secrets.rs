@@ -34,7 +34,7 @@ pub async fn no_credential_is_stored_with_an_empty_digest(world: World) {
     empty.secret_digest.clear();
     assert_eq!(store.insert(&empty).await.unwrap_err().kind(), ErrorKind::Internal);
     // A change that would empty it is refused as a whole.
-    let emptied = store.modify(&made.account, &made.id, |token, _| {
+    let emptied = store.modify("test", &made.account, &made.id, |token, _| {
         token.secret_digest.clear();
         token.secret_version += 1;
         Ok(())
@@ -42,7 +42,7 @@ pub async fn no_credential_is_stored_with_an_empty_digest(world: World) {
     assert_eq!(emptied.await.map(drop).unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!(registry.refusal(&made, &made.secret).await, "");
     // One that forgets to count the version leaves the secrets alone.
-    let uncounted = store.modify(&made.account, &made.id, |token, _| {
+    let uncounted = store.modify("test", &made.account, &made.id, |token, _| {
         token.secret_digest.clear();
         Ok(())
     });

@@ -7,7 +7,7 @@ use crate::{Deps, build};
 use bus::Bus;
 use change_feed::{Feed, Settings};
 use database::Database;
-use database::migrations::{CHANGE_FEED, TOKEN_REGISTRY};
+use database::migrations::{AUDIT, CHANGE_FEED, TOKEN_REGISTRY};
 use model::{AccountId, Clock, Error, ManualClock, Timestamp};
 use proto::change_feed::Wait;
 use proto::token_registry as wire;
@@ -45,6 +45,7 @@ impl World {
         let database = Box::pin(Database::connect(&url, 8)).await.unwrap();
         database.migrate(&CHANGE_FEED).await.unwrap();
         database.migrate(&TOKEN_REGISTRY).await.unwrap();
+        database.migrate(&AUDIT).await.unwrap();
         let memory = cache::Memory::new(1_000, clock.clone());
         let cache = Arc::new(Watched::new(memory));
         Self { url, database, clock, bus: bus::connect("memory:").await.unwrap(), cache }

@@ -1,0 +1,73 @@
+//! Audit records.
+
+use super::time;
+use model::Error;
+use proto::audit::AuditRecord;
+use serde_json::{Value, json};
+
+/// `<milliseconds>.<id>` of the last record of a page.
+pub fn cursor(record: &AuditRecord) -> String {
+    format!("{}.{}", record.recorded_at_ms, record.id)
+}
+
+pub fn read_cursor(cursor: Option<&str>) -> Result<(i64, String), Error> {
+    let Some(cursor) = cursor else { return Ok((0, String::new())) };
+    let wrong = || Error::invalid("cursor", "must be the cursor of an answer");
+    let (at, id) = cursor.split_once('.').ok_or_else(wrong)?;
+    let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let at = at.parse().ok().filter(|_| is_id).ok_or_else(wrong)?;
+    Ok((at, id.to_owned()))
+}
+
+pub fn view(record: AuditRecord) -> Value {
+    let AuditRecord {
+        id,
+        recorded_at_ms,
+        account_id,
+        actor,
+        operation,
+        object_kind,
+        object_id,
+        before,
+        after,
+    } = record;
+    let actor = actor.unwrap_or_default();
+    let state = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
+    json!({
+        "id": id,
+        "when": time(recorded_at_ms),
+        "action": {"type": operation, "result": true},
+        "actor": {"id": actor.id, "name": actor.name, "type": actor.kind, "ip": actor.address},
+        "interface": "API",
+        "metadata": {"request_id": actor.request_id, "user_agent": actor.agent},
+        "resource": {"id": object_id, "type": object_kind},
+        "owner": {"id": account_id},
+        "oldValue": before,
+        "newValue": after,
+        "oldValueJson": state(&before),
+        "newValueJson": state(&after),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let record = AuditRecord { id: "a1".repeat(16), recorded_at_ms: 7, ..AuditRecord::default() };
+        assert_eq!(read_cursor(Some(&cursor(&record))).unwrap(), (7, record.id));
+        assert_eq!(read_cursor(None).unwrap(), (0, String::new()));
+        for wrong in ["7", "7.", ".a1", "x.a1", "7.' OR 1", "9e9.00"] {
+            assert!(read_cursor(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_there_is_null() {
+        let record = AuditRecord { after: r#"{"name":"ci"}"#.into(), ..AuditRecord::default() };
+        let shown = view(record);
+        assert_eq!(shown["oldValueJson"], Value::Null);
+        assert_eq!(shown["newValueJson"]["name"], "ci");
+    }
+}
