@@ -75,7 +75,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tonic-health", &["service-kit"]),
     ("tonic-reflection", &["service-kit"]),
     ("tonic-types", &["service-kit"]),
-    ("x509-parser", &["service-kit", "edge-gateway"]),
+    ("x509-parser", &["service-kit", "edge-gateway", "policy-evaluator"]),
     ("rustls-native-certs", &["edge-gateway"]),
     ("rcgen", &["session-token", ROOT]),
     ("anyhow", &["local-servers", "bench", "prove", ROOT]),

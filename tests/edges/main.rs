@@ -41,6 +41,7 @@ mod words;
 use edge::At;
 use ground::Ground;
 use libtest_mimic::{Arguments, Failed, Trial};
+use local_servers::proxy::Kind;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -121,7 +122,10 @@ fn at_each(shared: &Arc<Shared>, at: At) -> Vec<Trial> {
         let four = shared.clone();
         let outage = move || four.run(async |ground| outage::is_closed(ground, recipe).await);
         trials.push(Trial::test(name("it_is_closed_when_nobody_can_decide"), outage));
-        trials.push(Trial::test(name("the_recipe_is_valid"), move || Ok(recipe.validate()?)));
+        // Traefik can only be started: the main job shows that it reads its rules.
+        if recipe.kind != Kind::Traefik {
+            trials.push(Trial::test(name("the_recipe_is_valid"), move || Ok(recipe.validate()?)));
+        }
     }
     trials
 }

@@ -114,7 +114,7 @@ impl Recipe {
         self.files.iter().map(read).collect()
     }
 
-    /// By the proxy's own judgement; by starting it where it has none.
+    /// By the proxy's own judgement, where it has one.
     pub fn validate(&self) -> Result<(), String> {
         let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
         let fronts = Fronts::at(nobody, nobody);

@@ -118,7 +118,10 @@ async fn left_behind(
 }
 
 /// `SALLYPORT_BIN`, or the one that was built beside this test.
-fn program() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// It was not built.
+pub fn program() -> Result<PathBuf, String> {
     if let Some(given) = std::env::var_os("SALLYPORT_BIN") {
         return Ok(given.into());
     }

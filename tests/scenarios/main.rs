@@ -15,6 +15,7 @@
 
 mod alerts;
 mod bad_input;
+mod cli;
 mod credentials;
 mod forgery;
 mod grpc;
@@ -58,6 +59,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("bad_input", bad_input::all()),
         ("grpc", grpc::all()),
         ("telling", telling::all()),
+        ("cli", cli::all()),
     ]
 }
 

@@ -13,6 +13,9 @@ pub fn all() -> Vec<Scenario> {
         an_update_replaces_an_application_and_keeps_its_policies,
         what_is_stored_is_echoed,
         every_answer_names_its_request,
+        a_policy_made_reusable_goes_on_admitting_and_serves_a_second_application,
+        what_is_revoked_in_a_zone_is_refused,
+        two_settings_change_and_the_door_stays_as_it_was,
     ]
 }
 
@@ -121,4 +124,51 @@ async fn every_answer_names_its_request(world: &World) {
     let bad = world.rest.call(Method::GET, "access/no_such_thing").send().await;
     let ids = [&good, &bad].map(|reply| reply.header("x-request-id").unwrap_or_else(|| panic!("{reply:?}")));
     assert_ne!(ids[0], ids[1]);
+}
+
+async fn a_policy_made_reusable_goes_on_admitting_and_serves_a_second_application(world: &World) {
+    let (app, token) = world.opened().await;
+    let made = world.rest.put(&format!("{}/make_reusable", app.policy(0)), &json!({})).await.result(200);
+    assert_eq!(made["reusable"], json!(true));
+    let id = made["id"].as_str().unwrap();
+    world.gateway().get(&app.domain).pair(&token).send().await.admitted();
+    let second = world.app_with(json!({"policies": [id]})).await;
+    world.gateway().get(&second.domain).pair(&token).send().await.admitted();
+    // One edit closes both.
+    let shut = policy("deny", &json!([token.rule()]));
+    world.rest.put(&format!("access/policies/{id}"), &shut).await.result(200);
+    for app in [&app, &second] {
+        world.gateway().get(&app.domain).pair(&token).send().await.refused(403);
+    }
+}
+
+async fn what_is_revoked_in_a_zone_is_refused(world: &World) {
+    let (app, token) = world.opened().await;
+    world.gateway().get(&app.domain).pair(&token).send().await.admitted();
+    let rest = &world.rest;
+    // A zone that is not configured is taken for an account.
+    let call = |method, path: &str| {
+        let path = format!("/client/v4/zones/{}/{path}", rest.account_id);
+        let bearer = format!("Bearer {}", rest.api_token);
+        rest.client.call(rest.address, method, &path).header("authorization", &bearer)
+    };
+    let shown = call(Method::GET, &app.path()).send().await.result(200);
+    assert_eq!(shown["aud"], json!(app.aud));
+    let off = json!({"enabled": false});
+    let reply = call(Method::PUT, &token.path()).json(&off).send().await;
+    assert_eq!(reply.result(200)["enabled"], json!(false));
+    world.gateway().get(&app.domain).pair(&token).send().await.refused(403);
+    call(Method::GET, "access/policies").send().await.failure(404);
+}
+
+async fn two_settings_change_and_the_door_stays_as_it_was(world: &World) {
+    let (app, token) = world.opened_with(json!({"session_duration": "2h"})).await;
+    let path = format!("{}/settings", app.path());
+    let set = world.rest.patch(&path, &json!({"skip_interstitial": true})).await.result(200);
+    assert_eq!(set, json!({"allow_iframe": false, "skip_interstitial": true}));
+    let shown = world.rest.get(&app.path()).await.result(200);
+    for field in ["session_duration", "policies", "aud"] {
+        assert_eq!(shown[field], app.shown[field], "{field}");
+    }
+    world.gateway().get(&app.domain).pair(&token).send().await.admitted();
 }

@@ -2,7 +2,7 @@
 
 use model::AccountId;
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// Table `[admin_api]`.
@@ -15,6 +15,11 @@ pub struct Config {
     pub operations: Option<SocketAddr>,
     /// Who may manage which account. The same token may be listed for several accounts.
     pub api_tokens: Vec<ApiToken>,
+    /// The account of each zone id that clients name in place of an account. A zone that is not listed is taken for an
+    /// account's id.
+    pub zones: BTreeMap<String, String>,
+    /// Most requests of one API token in five minutes; further ones are answered 429. 0: any number.
+    pub requests_per_five_minutes: u32,
 }
 
 /// One API token, by digest: the token itself is written nowhere.
@@ -31,7 +36,13 @@ pub struct ApiToken {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8788)), operations: None, api_tokens: Vec::new() }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8788)),
+            operations: None,
+            api_tokens: Vec::new(),
+            zones: BTreeMap::new(),
+            requests_per_five_minutes: 1200,
+        }
     }
 }
 
@@ -66,6 +77,11 @@ impl Config {
                 problems.push(format!("api_tokens.{index}: is listed twice for the same account"));
             }
         }
+        for (zone, account) in &self.zones {
+            if [zone, account].into_iter().any(|id| id.parse::<AccountId>().is_err()) {
+                problems.push(format!("zones.{zone}: zone and account must be 32 lowercase hex digits"));
+            }
+        }
         problems
     }
 }
@@ -91,5 +107,7 @@ mod tests {
             token(&account, "ab".repeat(32)),
         ];
         assert_eq!(Config { api_tokens: bad, ..Config::default() }.problems().len(), 3);
+        let zones = [("b".repeat(32), account), ("c".repeat(32), "acme".to_owned())].into();
+        assert_eq!(Config { zones, ..good }.problems().len(), 1);
     }
 }

@@ -7,26 +7,37 @@
 //! | [`request`] | ids in the path, query, paging, whether to wait |
 //! | [`answer`] | the envelope of success |
 //! | [`problem`] | [`model::Error`] as HTTP: the only map |
+//! | [`zones`] | a zone's path is its account's |
+//! | [`limit`] | how much one API token may ask |
+//! | [`unsupported`] | what the contract has for people |
 //! | [`observe`] | request ids, the log line, headers of every response |
 //! | [`listen`] | connections |
 
 pub mod access_log;
 pub mod alerting;
 pub mod answer;
+pub mod app_settings;
 pub mod apps;
 pub mod authenticate;
 pub mod body;
+pub mod certificates;
 pub mod failure_mode;
 pub mod fleet;
 pub mod groups;
 pub mod keys;
+pub mod limit;
 pub mod listen;
 pub mod observe;
 pub mod organizations;
 pub mod policies;
+pub mod policy_checks;
+pub mod policy_test;
 pub mod problem;
 pub mod request;
 pub mod service_tokens;
+pub mod tags;
+pub mod unsupported;
+pub mod zones;
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +45,7 @@ mod tests;
 use crate::deps::Feeds;
 use answer::Answer;
 use authenticate::Keys;
-use axum::middleware::{from_fn_with_state, map_request};
+use axum::middleware::{from_fn_with_state, map_request, map_request_with_state};
 use model::Clock;
 use problem::Problem;
 use proto::access_log::access_log_client::AccessLogClient;
@@ -44,6 +55,7 @@ use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
 use service_kit::GrpcChannel;
 use std::sync::Arc;
+use tower_layer::Layer as _;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +68,8 @@ pub struct App {
     pub feeds: Feeds,
     pub clock: Arc<dyn Clock>,
     pub keys: Keys,
+    pub zones: zones::Zones,
+    pub limiter: limit::Limiter,
 }
 
 type Router = axum::Router<App>;
@@ -67,30 +81,39 @@ pub fn router(app: App) -> axum::Router {
     let contract = Router::new()
         .merge(service_tokens::routes())
         .merge(apps::routes())
+        .merge(app_settings::routes())
+        .merge(policy_checks::routes())
+        .merge(tags::routes())
+        .merge(certificates::routes())
         .merge(policies::routes())
         .merge(groups::routes())
         .merge(organizations::routes())
         .merge(keys::routes())
         .merge(alerting::routes())
-        .merge(access_log::routes());
+        .merge(access_log::routes())
+        .merge(unsupported::routes());
     let ours =
         Router::new().merge(failure_mode::routes()).merge(keys::own_routes()).merge(access_log::own_routes());
+    let ours = ours.merge(policy_test::routes());
     let of_an_account = |routes: Router| {
         routes
             .method_not_allowed_fallback(async || Problem::wrong_method())
+            .layer(from_fn_with_state(app.clone(), limit::check))
             .layer(from_fn_with_state(app.clone(), authenticate::check))
     };
     let of_no_account = fleet::routes()
         .method_not_allowed_fallback(async || Problem::wrong_method())
+        .layer(from_fn_with_state(app.clone(), limit::check))
         .layer(from_fn_with_state(app.clone(), authenticate::check_any));
-    Router::new()
+    let routed = Router::new()
         .nest("/client/v4/accounts/{account_id}", of_an_account(contract))
         .nest("/sallyport/v1/accounts/{account_id}", of_an_account(ours))
         .nest("/sallyport/v1", of_no_account)
         .fallback(async || Problem::no_route())
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .layer(map_request(observe::name))
-        .with_state(app)
+        .with_state(app.clone());
+    axum::Router::new().fallback_service(map_request_with_state(app, zones::resolve).layer(routed))
 }
 
 /// What a service answered.

@@ -30,8 +30,18 @@ pub fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
     } = deps;
     let policy_evaluator = policy_evaluator.max_decoding_message_size(LARGEST_ANSWER);
     let keys = http::authenticate::Keys::new(&config.api_tokens);
-    let app =
-        App { token_registry, policy_evaluator, session_issuer, notifier, access_log, feeds, clock, keys };
+    let app = App {
+        token_registry,
+        policy_evaluator,
+        session_issuer,
+        notifier,
+        access_log,
+        feeds,
+        clock,
+        keys,
+        zones: http::zones::Zones::new(config.zones.clone()),
+        limiter: http::limit::Limiter::new(config.requests_per_five_minutes),
+    };
     let router = http::router(app);
     let server = Worker::new("REST API", move |stop| listen::serve(listener, router, stop));
     Ok(Assembly { workers: vec![server], ..Assembly::default() })

@@ -7,6 +7,7 @@
 pub mod access_log;
 pub mod alert;
 pub mod application;
+pub mod certificate;
 pub mod destinations;
 pub mod failure_mode;
 pub mod fields;
@@ -16,6 +17,8 @@ pub mod json;
 pub mod keys;
 pub mod organization;
 pub mod policy;
+pub mod policy_check;
+pub mod policy_test;
 pub mod rules;
 pub mod settings;
 pub mod token;
@@ -27,6 +30,6 @@ mod any_json;
 use model::Timestamp;
 
 /// RFC 3339 with `Z`.
-fn time(millis: i64) -> String {
+pub fn time(millis: i64) -> String {
     Timestamp::from_millis(millis).to_string()
 }

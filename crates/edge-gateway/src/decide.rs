@@ -4,9 +4,11 @@
 mod again;
 mod footing;
 mod judge;
+mod outcome;
 
 pub use again::{Basis, Grounds};
 pub use footing::Fallback;
+pub use outcome::{ANONYMOUS, Admission, Refused, Seen};
 
 use crate::decisions::{Decisions, Made, Ray};
 use crate::exchange::{Exchange, Exchanged, Question};
@@ -20,48 +22,13 @@ use crate::session::{Key, Obtained, Origins, Remembered, Session};
 use crate::usage::Usage;
 use directory::{Application, Snapshot};
 use footing::Footing;
-use http::header::{HeaderName, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
-use model::{BootTime, Clock, PolicyId};
+use http::StatusCode;
+use http::header::HeaderName;
+use model::{BootTime, Clock};
+use outcome::UNJUDGED;
 use policy::{Certificate, CountryCode, Decision, Facts, Outcome};
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// What is seen of a request.
-pub struct Seen<'a> {
-    pub target: &'a Target<'a>,
-    pub method: &'a Method,
-    pub headers: &'a HeaderMap,
-    pub address: Option<IpAddr>,
-    pub country: Option<CountryCode>,
-    /// The client's, verified.
-    pub certificate: Option<&'a Arc<ClientCertificate>>,
-    /// Others may read along: a credential is refused.
-    pub is_in_clear: bool,
-}
-
-/// Let through.
-pub struct Admission {
-    pub basis: Basis,
-    /// The session JWT, as the application gets it.
-    pub assertion: Option<HeaderValue>,
-    /// `Set-Cookie` for the client.
-    pub cookie: Option<HeaderValue>,
-    /// The application's header for both credentials: it does not reach the application.
-    pub credential_header: Option<HeaderName>,
-    /// Without live leases, as the application's failure mode says.
-    pub fallback: Option<Fallback>,
-    /// Where.
-    pub application: Option<Arc<Application>>,
-    /// The policy that decided, where one is known here.
-    pub policy: Option<PolicyId>,
-}
-
-/// Not let through, and at which application.
-pub struct Refused {
-    pub refusal: Refusal,
-    pub application: Option<Arc<Application>>,
-}
 
 /// Decides.
 pub struct Gatekeeper {
@@ -96,17 +63,6 @@ enum Now<'a> {
     Decided(Result<Admission, Refusal>),
     Exchange(Option<Pair<'a>>),
 }
-
-pub const ANONYMOUS: Admission = Admission {
-    basis: Basis::Open,
-    assertion: None,
-    cookie: None,
-    credential_header: None,
-    fallback: None,
-    application: None,
-    policy: None,
-};
-const UNJUDGED: Admission = Admission { basis: Basis::Unjudged, fallback: Some(Fallback::Open), ..ANONYMOUS };
 
 impl Gatekeeper {
     /// The decision, which leaves its event.

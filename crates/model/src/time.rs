@@ -36,6 +36,12 @@ impl Timestamp {
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
     }
+
+    /// As HTTP writes it, RFC 9110 section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`. Empty if out of range.
+    pub fn http_date(self) -> String {
+        let time = jiff::Timestamp::from_millisecond(self.0);
+        time.map(|t| t.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -130,6 +136,12 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_written_as_http_writes_them() {
+        assert_eq!(Timestamp::from_millis(784_111_777_123).http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(Timestamp::from_millis(0).http_date(), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
 
     #[test]
     fn rfc3339_is_read_in_every_form_the_sdks_send() {

@@ -1,10 +1,12 @@
 //! The calls: one folder a noun, one file a call.
 
 mod application;
+mod certificate;
 mod evaluate;
 mod group;
 mod organization;
 mod policy;
+mod tag;
 
 pub use evaluate::Local;
 
@@ -90,4 +92,18 @@ calls! {
     delete_group(DeleteGroupRequest) -> DeleteGroupResponse,
     get_organization(GetOrganizationRequest) -> GetOrganizationResponse,
     put_organization(PutOrganizationRequest) -> PutOrganizationResponse,
+    merge_application_settings(MergeApplicationSettingsRequest) -> MergeApplicationSettingsResponse,
+    make_policy_reusable(MakePolicyReusableRequest) -> MakePolicyReusableResponse,
+    create_tag(CreateTagRequest) -> CreateTagResponse,
+    get_tag(GetTagRequest) -> GetTagResponse,
+    list_tags(ListTagsRequest) -> ListTagsResponse,
+    update_tag(UpdateTagRequest) -> UpdateTagResponse,
+    delete_tag(DeleteTagRequest) -> DeleteTagResponse,
+    create_certificate(CreateCertificateRequest) -> CreateCertificateResponse,
+    get_certificate(GetCertificateRequest) -> GetCertificateResponse,
+    list_certificates(ListCertificatesRequest) -> ListCertificatesResponse,
+    update_certificate(UpdateCertificateRequest) -> UpdateCertificateResponse,
+    delete_certificate(DeleteCertificateRequest) -> DeleteCertificateResponse,
+    get_certificate_settings(GetCertificateSettingsRequest) -> GetCertificateSettingsResponse,
+    put_certificate_settings(PutCertificateSettingsRequest) -> PutCertificateSettingsResponse,
 }

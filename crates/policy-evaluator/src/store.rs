@@ -3,21 +3,28 @@
 //! Every change takes the feed's head first, so the reads of a change see all that was committed and nothing moves
 //! beneath them: uniqueness and existence are checked in plain code, and the constraints are a second line.
 
+mod label_writes;
+mod labels;
 mod reads;
 mod rows;
 mod writes;
 
+pub use label_writes::Label;
+pub use labels::Labels;
 pub use reads::{ApplicationFilter, GroupFilter, Page, Reads};
-pub use rows::{ApplicationRow, GroupRow, OrganizationRow, PolicyRow, ReferrerRow};
+pub use rows::{
+    ApplicationRow, CertificateRow, GroupRow, HostnameSettingRow, OrganizationRow, PolicyRow, ReferrerRow,
+    TagRow,
+};
 pub use writes::{Write, Writes};
 
 use model::Error;
 use proto::policy_evaluator as wire;
 
 /// A connection, in a transaction or not.
-pub trait Tables: Reads + Writes {}
+pub trait Tables: Reads + Labels + Writes {}
 
-impl<T: Reads + Writes> Tables for T {}
+impl<T: Reads + Labels + Writes> Tables for T {}
 
 /// An application with its policies, in order. `account` empty: whichever.
 pub async fn find_application(

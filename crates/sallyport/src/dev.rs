@@ -46,7 +46,7 @@ pub const KEY_SET_CACHE_LIFETIME: Duration = Duration::ZERO;
 /// `sallyport dev`.
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Example: sallyport dev --data-dir ./try --gateway 127.0.0.1:0 --upstream http://127.0.0.1:3000"
+    after_help = "Example:\n  $ sallyport dev --data-dir ./try --gateway 127.0.0.1:0 --upstream http://127.0.0.1:3000"
 )]
 pub struct Options {
     /// Where everything is kept; made if it is not there.

@@ -29,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// `sallyport fleet`.
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "\
-Address and API token: the flags; else SALLYPORT_ADMIN, and SALLYPORT_API_TOKEN or SALLYPORT_API_TOKEN_FILE; else what
-`sallyport dev` keeps in .data. A token is never an argument: arguments are seen by every user of the machine.
+Address and API token: the flags; else SALLYPORT_ADMIN, and SALLYPORT_API_TOKEN or SALLYPORT_API_TOKEN_FILE; else the
+context of `sallyport login`; else what `sallyport dev` keeps in .data. A token is never an argument: arguments are seen by every user of the machine.
 
 Exit codes:
   0  every replica is live and has applied everything

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 const NOT_CONFIRMED: u32 = 12_201;
 const NO_EFFECT: u32 = 12_202;
 const MAY_BE_STALE: u32 = 12_203;
+const NOTHING_DONE: u32 = 12_204;
 
 /// What a call succeeded with.
 #[derive(Debug)]
@@ -84,6 +85,12 @@ impl Answer {
                 "message": format!("{replica} is cut off and may admit on what it knew, {until}"),
             }));
         }
+        self
+    }
+
+    /// Says why nothing was done.
+    pub fn saying(mut self, why: &str) -> Self {
+        self.messages.push(json!({"code": NOTHING_DONE, "message": why}));
         self
     }
 

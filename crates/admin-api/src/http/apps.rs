@@ -103,7 +103,8 @@ async fn revoke_tokens(
     Ok(Answer::accepted(json!({})).propagated(revoked.propagation))
 }
 
-async fn find(app: &mut App, account_id: String, id: String) -> Result<Application, Problem> {
+/// An application of the account.
+pub async fn find(app: &mut App, account_id: String, id: String) -> Result<Application, Problem> {
     let found =
         answered(app.policy_evaluator.get_application(GetApplicationRequest { account_id, id }).await)?;
     present(found.application)

@@ -76,9 +76,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let refused = |why: &str| Err(Problem::unauthenticated(why));
     match (values.next(), values.next()) {
-        (None, _) if OTHER_STYLES.iter().any(|style| headers.contains_key(style)) => {
-            refused("API keys are not supported: send an API token as `Authorization: Bearer <token>`")
-        }
+        (None, _) if OTHER_STYLES.iter().any(|style| headers.contains_key(style)) => Err(Problem::api_key()),
         (None, _) => refused("send an API token as `Authorization: Bearer <token>`"),
         (Some(_), Some(_)) => refused("more than one Authorization header"),
         (Some(value), None) => {

@@ -8,13 +8,15 @@ use super::request::WaitFor;
 use super::{App, Outcome, Router, answered, present};
 use crate::wire::organization::{self, Changes};
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, post};
 use proto::change_feed::Wait;
 use proto::policy_evaluator::{GetOrganizationRequest, Organization};
 use tonic::Code;
 
 pub fn routes() -> Router {
-    Router::new().route("/access/organizations", get(read).post(create).put(update).patch(update))
+    Router::new()
+        .route("/access/organizations", get(read).post(create).put(update).patch(update))
+        .route("/access/organizations/revoke_user", post(revoke_user))
 }
 
 async fn read(State(mut app): State<App>, Account(account_id): Account) -> Outcome {
@@ -41,6 +43,14 @@ async fn update(
 ) -> Outcome {
     let changes = organization::read(&mut fields)?;
     merge(app, account_id, wait, changes, Answer::ok).await
+}
+
+/// People have no sessions here: there is nothing to end, and the answer says so. `false` is the contract's word for it.
+async fn revoke_user(Account(_): Account, Body(mut fields): Body) -> Outcome {
+    fields.required_text("email")?;
+    let why = "nothing was revoked: people have no sessions here. The sessions of a service token end with the token, those of \
+               an application with POST access/apps/{app_id}/revoke_tokens";
+    Ok(Answer::ok(false.into()).saying(why))
 }
 
 async fn merge(

@@ -2,14 +2,15 @@
 
 use super::answer::Answer;
 use super::authenticate::Account;
-use super::body::Body;
-use super::request::{Page, Target, WaitFor};
+use super::body::{Body, OptionalBody};
+use super::request::{Page, Query, Target, WaitFor};
 use super::{App, Outcome, Router, answered, present};
 use crate::wire::policy;
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, put};
 use proto::policy_evaluator::{
-    CreatePolicyRequest, DeletePolicyRequest, GetPolicyRequest, ListPoliciesRequest, UpdatePolicyRequest,
+    CreatePolicyRequest, DeletePolicyRequest, GetPolicyRequest, ListPoliciesRequest,
+    MakePolicyReusableRequest, UpdatePolicyRequest,
 };
 use serde_json::json;
 
@@ -19,6 +20,7 @@ pub fn routes() -> Router {
         .route("/access/policies/{id}", get(read).put(update).delete(delete))
         .route("/access/apps/{app_id}/policies", get(list).post(create))
         .route("/access/apps/{app_id}/policies/{id}", get(read).put(update).delete(delete))
+        .route("/access/apps/{app_id}/policies/{id}/make_reusable", put(make_reusable))
 }
 
 impl Target {
@@ -32,11 +34,17 @@ async fn list(
     Account(account_id): Account,
     target: Target,
     page: Page,
+    query: Query,
 ) -> Outcome {
     let within = target.is_within_application();
-    let (page_number, per_page) = (page.number, page.size);
-    let request =
-        ListPoliciesRequest { account_id, application_id: target.app_id, page: page_number, per_page };
+    let request = ListPoliciesRequest {
+        account_id,
+        application_id: target.app_id,
+        page: page.number,
+        per_page: page.size,
+        name: query.text("name"),
+        search: query.text("search"),
+    };
     let found = answered(app.policy_evaluator.list_policies(request).await)?;
     let policies = found.policies.into_iter().map(|it| policy::view(it, within)).collect();
     Ok(Answer::page(policies, page, found.total_count))
@@ -102,4 +110,18 @@ async fn delete(
     let request = DeletePolicyRequest { account_id, application_id, id: id.clone(), wait: wait.into() };
     let deleted = answered(app.policy_evaluator.delete_policy(request).await)?;
     Ok(Answer::accepted(json!({"id": id})).propagated(deleted.propagation))
+}
+
+/// The application goes on linking it, under the same id.
+async fn make_reusable(
+    State(mut app): State<App>,
+    Account(account_id): Account,
+    target: Target,
+    WaitFor(wait): WaitFor,
+    OptionalBody(_): OptionalBody,
+) -> Outcome {
+    let Target { app_id: application_id, id, .. } = target;
+    let request = MakePolicyReusableRequest { account_id, application_id, id, wait: wait.into() };
+    let made = answered(app.policy_evaluator.make_policy_reusable(request).await)?;
+    Ok(Answer::ok(policy::view(present(made.policy)?, true)).propagated(made.propagation))
 }

@@ -6,6 +6,7 @@
 //! |---|---|---|---|
 //! | Invalid | 400 | 12130, 11018 (precedence) | no |
 //! | Unauthenticated | 401 | 10000, 1000 (unknown API token) | no |
+//! | an API key in place of a token | 400 | 6003 | no |
 //! | Denied | 403 | 9109 | no |
 //! | `NotFound` | 404 | 12135, 7003 (no route) | no |
 //! | `AlreadyExists` | 409 | 11010 (application), 12190 | no |
@@ -44,6 +45,14 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, 7003, "No route for the URI")
     }
 
+    /// A part of the contract that is not there, and will not be.
+    pub fn not_supported(what: &str) -> Self {
+        let message = format!(
+            "No route for the URI: {what} are not supported: Sallyport authenticates services, not people"
+        );
+        Self::new(StatusCode::NOT_FOUND, 7003, &message)
+    }
+
     /// The path exists, the method does not.
     pub fn wrong_method() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, 7001, "Method not available for that URI")
@@ -53,6 +62,22 @@ impl Problem {
     pub fn unauthenticated(why: &str) -> Self {
         let problem = Self::new(StatusCode::UNAUTHORIZED, 10_000, &format!("Authentication error: {why}"));
         problem.with(WWW_AUTHENTICATE, "Bearer")
+    }
+
+    /// Credentials of a kind that there is none of.
+    pub fn api_key() -> Self {
+        let why = "Invalid request headers: API keys are not supported (X-Auth-Key, X-Auth-Email, X-Auth-User-Service-Key): \
+                   send an API token as `Authorization: Bearer <token>`";
+        Self::new(StatusCode::BAD_REQUEST, 6003, why)
+    }
+
+    /// One API token has asked too much. When to come again is its headers' to say.
+    pub fn too_many_requests() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            971,
+            "Please wait and consider throttling your request speed",
+        )
     }
 
     /// A token that is not configured.
@@ -161,10 +186,7 @@ impl From<Error> for Problem {
                 let name = if error.reason().ends_with("_IN_USE") { "in_use" } else { "not_ready" };
                 new(StatusCode::CONFLICT, 12_192, name).with(SHOULD_RETRY, "false")
             }
-            ErrorKind::RateLimited => {
-                let text = "Please wait and consider throttling your request speed";
-                Self::new(StatusCode::TOO_MANY_REQUESTS, 971, text).with(RETRY_AFTER, "1")
-            }
+            ErrorKind::RateLimited => Self::too_many_requests().with(RETRY_AFTER, "1"),
             // The caller's own destination, which retrying by itself does not mend.
             ErrorKind::Unavailable if error.reason() == "WEBHOOK_TEST_FAILED" => {
                 invalid(&Error::invalid("url", error.message()))
@@ -193,15 +215,19 @@ impl From<Error> for Problem {
 fn invalid(error: &Error) -> Problem {
     let errors = error.violations().iter().map(violated).collect::<Vec<_>>();
     if errors.is_empty() {
-        let message = format!("access.api.error.invalid_request: {}", error.message());
-        return Problem::new(StatusCode::BAD_REQUEST, 12_130, &message);
+        let whole = Violation { field: String::new(), rule: error.message().to_owned() };
+        return Problem {
+            errors: vec![violated(&whole)],
+            ..Problem::new(StatusCode::BAD_REQUEST, 12_130, "")
+        };
     }
     Problem { errors, ..Problem::new(StatusCode::BAD_REQUEST, 12_130, "") }
 }
 
 fn violated(Violation { field, rule }: &Violation) -> Value {
     if field.is_empty() {
-        return json!({"code": 12_130, "message": format!("access.api.error.invalid_request: {rule}")});
+        let message = format!("access.api.error.invalid_request: {rule}");
+        return json!({"code": 12_130, "message": message, "source": {"pointer": ""}});
     }
     let is_precedence = field == "precedence" || field.ends_with("/precedence");
     let (code, name) =
@@ -213,6 +239,7 @@ fn violated(Violation { field, rule }: &Violation) -> Value {
     })
 }
 
+/// RFC 6901; empty is the whole body.
 fn pointer(field: &str) -> Value {
     json!({"pointer": format!("/{field}")})
 }

@@ -1,6 +1,8 @@
 //! What every route has in common, asked of the router itself. No service is reachable behind it.
 
 use super::authenticate::Keys;
+use super::limit::Limiter;
+use super::zones::Zones;
 use super::{App, listen, router};
 use crate::config::ApiToken;
 use crate::deps::Feeds;
@@ -39,6 +41,8 @@ fn app() -> App {
         feeds: Feeds { token_registry: nowhere(), policy_evaluator: nowhere(), session_issuer: nowhere() },
         clock: Arc::new(SystemClock),
         keys: Keys::new(&[key(ACCOUNT, "mine"), key(&"f".repeat(32), "theirs")]),
+        zones: Zones::new([("e".repeat(32), ACCOUNT.to_owned())].into()),
+        limiter: Limiter::new(0),
     }
 }
 
@@ -84,7 +88,8 @@ async fn only_the_accounts_own_token_is_let_in() {
     }
     let twice = [("authorization", "Bearer mine"), ("authorization", "Bearer mine")];
     assert_eq!(status(with(&twice).await), (401, 10_000));
-    let (_, _, message) = with(&[("x-auth-key", "k"), ("x-auth-email", "a@b.test")]).await;
+    let (code, number, message) = with(&[("x-auth-key", "k"), ("x-auth-email", "a@b.test")]).await;
+    assert_eq!((code, number), (400, 6003));
     assert!(message.contains("API keys are not supported"), "{message}");
     // Let in: only then is there a service to miss. Several styles at once are what SDKs send.
     assert_eq!(status(with(&[("authorization", "bearer mine"), ("x-auth-key", "k")]).await), (500, 12_195));
@@ -100,6 +105,78 @@ async fn what_is_not_there_is_said_in_the_envelope() {
     assert_eq!((response.status().as_u16(), &envelope["errors"][0]["code"]), (405, &7001.into()));
     let allowed = response.headers()["allow"].to_str().unwrap();
     assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
+}
+
+#[tokio::test]
+async fn what_is_for_people_is_empty_or_refused_in_words() {
+    let access = format!("/client/v4/accounts/{ACCOUNT}/access");
+    for noun in ["identity_providers", "users", "bookmarks", "custom_pages"] {
+        let (response, envelope) = ask(request(Method::GET, &format!("{access}/{noun}?page=2"), "")).await;
+        assert_eq!((response.status(), &envelope["result"]), (StatusCode::OK, &serde_json::json!([])));
+        assert_eq!(envelope["result_info"]["page"], 2);
+        let one = refused(request(Method::GET, &format!("{access}/{noun}/x"), "")).await;
+        assert_eq!((one.0, one.1), (404, 12_135), "{noun}");
+        let (status, code, message) = refused(request(Method::POST, &format!("{access}/{noun}"), "{}")).await;
+        assert_eq!((status, code), (404, 7003), "{noun}");
+        assert!(message.contains("not supported"), "{message}");
+    }
+    for (method, path) in [
+        (Method::POST, "access/policy-tests"),
+        (Method::GET, "access/policy-tests/x/users"),
+        (Method::GET, "access/apps/ca"),
+        (Method::PATCH, "access/seats"),
+        (Method::PUT, "access/organizations/doh"),
+        (Method::GET, "devices/settings"),
+    ] {
+        let uri = format!("/client/v4/accounts/{ACCOUNT}/{path}");
+        let (status, code, message) = refused(request(method, &uri, "{}")).await;
+        assert!((status, code) == (404, 7003) && message.contains("not supported"), "{path}: {message}");
+        // Strangers are not told what there is.
+        assert_eq!(refused(Request::get(uri).body(Body::empty()).unwrap()).await.0, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_zones_routes_are_its_accounts() {
+    let zone = |zone: &str, rest: &str| format!("/client/v4/zones/{zone}/{rest}");
+    let configured = "e".repeat(32);
+    for noun in ["apps", "groups", "service_tokens", "organizations"] {
+        let uri = zone(&configured, &format!("access/{noun}"));
+        assert_eq!(refused(request(Method::GET, &uri, "")).await.0, 500, "reaches for the service");
+    }
+    assert_eq!(refused(request(Method::GET, &zone(ACCOUNT, "access/apps"), "")).await.0, 500);
+    assert_eq!(refused(request(Method::GET, &zone(&"f".repeat(32), "access/apps"), "")).await.0, 403);
+    assert_eq!(refused(request(Method::GET, &zone("..", "access/apps"), "")).await.0, 403);
+    for rest in ["access/policies", "access/tags", "alerting/v3/policies", "access", ""] {
+        let (status, code, _) = refused(request(Method::GET, &zone(&configured, rest), "")).await;
+        assert_eq!((status, code), (404, 7003), "{rest}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_token_that_asks_too_much_is_told_when_to_come_again() {
+    let router = router(App { limiter: Limiter::new(2), ..app() });
+    let ask = async |token: &str| {
+        let request = Request::get(format!("/client/v4/accounts/{ACCOUNT}/alerting/v3/available_alerts"))
+            .header("authorization", format!("Bearer {token}"));
+        router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    for remaining in ["1", "0"] {
+        let response = ask("mine").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["x-ratelimit-limit"], "2");
+        assert_eq!(response.headers()["x-ratelimit-remaining"], remaining);
+    }
+    // Strangers are not counted.
+    assert_eq!(ask("nobody").await.status(), StatusCode::UNAUTHORIZED);
+    let response = ask("mine").await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    let seconds: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=300).contains(&seconds), "{seconds}");
+    assert!(response.headers()["x-ratelimit-reset"].to_str().unwrap().ends_with(" GMT"));
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let envelope: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&envelope["success"], &envelope["errors"][0]["code"]), (&false.into(), &971.into()));
 }
 
 #[tokio::test]

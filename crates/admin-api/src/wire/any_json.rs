@@ -1,14 +1,16 @@
 //! Whatever is sent, a body is read or refused with the field named; nothing panics.
 
 use super::fields::Fields;
-use super::{alert, application, failure_mode, group, json, keys, organization, policy, token, webhook};
+use super::{
+    alert, application, certificate, failure_mode, group, json, keys, organization, policy, token, webhook,
+};
 use model::{Error, ErrorKind};
 use proptest::prelude::*;
 use proto::change_feed::Wait;
 use serde_json::{Map, Value};
 
 /// Names that mean something somewhere, so that the readers get past their first field.
-const NAMES: [&str; 37] = [
+const NAMES: [&str; 42] = [
     "name",
     "type",
     "domain",
@@ -46,6 +48,11 @@ const NAMES: [&str; 37] = [
     "mode",
     "max_staleness",
     "acknowledge",
+    "certificate",
+    "associated_hostnames",
+    "settings",
+    "hostname",
+    "tags",
 ];
 
 const TEXTS: [&str; 11] = [
@@ -108,6 +115,9 @@ proptest! {
         judge(application::read(&mut fields()))?;
         judge(policy::read(&mut fields(), &mut Vec::new()))?;
         judge(policy::read_links(&mut fields(), &mut Vec::new()))?;
+        judge(certificate::read_create(id(), &mut fields()))?;
+        judge(certificate::read_update(id(), id(), &mut fields()))?;
+        judge(certificate::read_settings(&mut fields()))?;
         judge(group::read(&mut fields()))?;
         judge(organization::read(&mut fields()))?;
         judge(organization::read_create(&mut fields()))?;

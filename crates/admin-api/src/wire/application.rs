@@ -3,7 +3,7 @@
 use super::destinations::{self, Destinations};
 use super::fields::Fields;
 use super::settings::{self, Absent, Setting};
-use super::{policy, time};
+use super::{json as text, policy, time};
 use model::{Error, SessionDuration};
 use proto::policy_evaluator::{Application, ApplicationSpec, PolicyLinks};
 use serde_json::{Map, Value, json};
@@ -50,19 +50,29 @@ pub fn read(fields: &mut Fields) -> Result<Description, Error> {
     let Destinations { domain, all } = destinations;
     let mut inert = Vec::new();
     let policies = policy::read_links(fields, &mut inert)?;
+    let mut kept = settings::read(SETTINGS, fields, &mut inert)?;
+    let mut text = |name: &str| match fields.text(name)? {
+        // Absent for all that acts on it, and yet shown as it was given.
+        Some(text) if text.is_empty() => {
+            kept.insert(name.to_owned(), json!(""));
+            Ok(String::new())
+        }
+        text => Ok::<_, Error>(text.unwrap_or_default()),
+    };
+    let (header, same_site) = (text("read_service_tokens_from_header")?, text("same_site_cookie_attribute")?);
     let spec = ApplicationSpec {
         name: fields.text("name")?.unwrap_or(name),
         r#type: kind,
         domain,
         destinations: all,
         session_duration: fields.text("session_duration")?,
-        read_service_tokens_from_header: fields.text("read_service_tokens_from_header")?.unwrap_or_default(),
+        read_service_tokens_from_header: header,
         service_auth_401_redirect: fields.flag("service_auth_401_redirect")?.unwrap_or_default(),
         options_preflight_bypass: fields.flag("options_preflight_bypass")?.unwrap_or_default(),
         http_only_cookie_attribute: fields.flag("http_only_cookie_attribute")?,
-        same_site_cookie_attribute: fields.text("same_site_cookie_attribute")?.unwrap_or_default(),
+        same_site_cookie_attribute: same_site,
         path_cookie_attribute: fields.flag("path_cookie_attribute")?.unwrap_or_default(),
-        settings_json: Value::Object(settings::read(SETTINGS, fields, &mut inert)?).to_string(),
+        settings_json: Value::Object(kept).to_string(),
     };
     Ok(Description { spec, policies, inert })
 }
@@ -112,11 +122,14 @@ fn view_spec(spec: ApplicationSpec, shown: &mut Map<String, Value>) {
     show("options_preflight_bypass", json!(options_preflight_bypass));
     show("http_only_cookie_attribute", json!(http_only_cookie_attribute.unwrap_or(true)));
     show("path_cookie_attribute", json!(path_cookie_attribute));
-    if !read_service_tokens_from_header.is_empty() {
-        show("read_service_tokens_from_header", json!(read_service_tokens_from_header));
-    }
-    if !same_site_cookie_attribute.is_empty() {
-        show("same_site_cookie_attribute", json!(same_site_cookie_attribute));
+    let stored = text::stored(&settings_json);
+    for (field, value) in [
+        ("read_service_tokens_from_header", read_service_tokens_from_header),
+        ("same_site_cookie_attribute", same_site_cookie_attribute),
+    ] {
+        if !value.is_empty() || stored.contains_key(field) {
+            show(field, json!(value));
+        }
     }
     settings::view(SETTINGS, &settings_json, shown);
     sort_tags(shown);
@@ -182,6 +195,38 @@ mod tests {
         assert_eq!(shown["tags"], json!(["a", "b"]));
         assert_eq!(shown["http_only_cookie_attribute"], false);
         assert_eq!((&shown["aud"], shown.get("unknown")), (&json!(""), None));
+    }
+
+    #[test]
+    fn every_field_is_shown_as_it_was_given() {
+        let shown =
+            |body: Value| view(Application { spec: Some(of(body).unwrap().spec), ..Application::default() });
+        let given = json!({
+            "name": "Ünïcode – 名前 🚪", "session_duration": "", "custom_deny_message": "", "custom_deny_url": "https://x.test/?a=%20",
+            "custom_non_identity_deny_url": "", "logo_url": "", "read_service_tokens_from_header": "",
+            "same_site_cookie_attribute": "", "custom_pages": [], "allowed_idps": ["b", "a"],
+            "allow_authenticate_via_warp": true, "allow_iframe": true, "app_launcher_visible": false,
+            "auto_redirect_to_identity": true, "eager_redirect_cookie_setting": false, "enable_binding_cookie": true,
+            "http_only_cookie_attribute": false, "options_preflight_bypass": true, "path_cookie_attribute": true,
+            "service_auth_401_redirect": true, "skip_interstitial": true, "use_clientless_isolation_app_launcher_url": true,
+            "cors_headers": {"allowed_methods": [], "max_age": null, "allow_all_origins": false},
+            "mfa_config": {"allowed_authenticators": ["totp"], "mfa_disabled": null, "session_duration": ""},
+            "oauth_configuration": {"enabled": false, "grant": {}, "dynamic_client_registration": {"allowed_uris": []}},
+            "scim_config": {}, "tags": ["a", "b"],
+        });
+        let mut body = given.clone();
+        (body["type"], body["domain"]) = (json!("self_hosted"), json!("app.test"));
+        let echoed = shown(body.clone());
+        for (field, value) in given.as_object().unwrap() {
+            assert_eq!(echoed.get(field), Some(value), "{field}");
+        }
+        // And what is shown may be sent back.
+        assert_eq!(shown(echoed.clone()), echoed);
+        // `null` is absent: each shows its default, or nothing.
+        let nulls = given.as_object().unwrap().keys().map(|field| (field.clone(), Value::Null));
+        let mut empty: Map<String, Value> = nulls.collect();
+        empty.extend([("type".to_owned(), json!("self_hosted")), ("domain".to_owned(), json!("app.test"))]);
+        assert_eq!(shown(Value::Object(empty)), shown(json!({"type": "self_hosted", "domain": "app.test"})));
     }
 
     #[test]

@@ -80,14 +80,18 @@ fn read_link(item: Item, inert: &mut Vec<String>) -> Result<PolicyLink, Error> {
     }
 }
 
+/// How the contract calls it.
+pub fn decision_name(decision: i32) -> Option<&'static str> {
+    DECISIONS.into_iter().find(|(_, known)| i32::from(*known) == decision).map(|(name, _)| name)
+}
+
 /// As part of an application it has a precedence.
 pub fn view(policy: Policy, is_within_application: bool) -> Value {
     let Policy { id, account_id, spec, precedence, reusable, app_count, created_at_ms, updated_at_ms } =
         policy;
     let PolicySpec { name, decision, include, require, exclude, session_duration, settings_json } =
         spec.unwrap_or_default();
-    let decision =
-        DECISIONS.into_iter().find(|(_, known)| i32::from(*known) == decision).map(|(name, _)| name);
+    let decision = decision_name(decision);
     let mut shown = json!({
         "id": id,
         "account_id": account_id,

@@ -1,6 +1,8 @@
 //! The REST API in front of the real services.
 
 #[cfg(test)]
+mod any_body;
+#[cfg(test)]
 mod boundaries;
 #[cfg(test)]
 mod failure_modes;
@@ -9,7 +11,13 @@ mod fleet;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod management;
+#[cfg(test)]
+mod policy_test;
+#[cfg(test)]
 mod world;
+#[cfg(test)]
+mod zones;
 
 use serde_json::{Value, json};
 use world::World;
@@ -75,6 +83,9 @@ async fn a_token_lives_and_dies() {
 async fn an_application_and_its_policies() {
     let world = World::start().await;
     let token = world.post("access/service_tokens", json!({"name": "ci"})).await.id();
+    for tag in ["a", "b"] {
+        world.post("access/tags", json!({"name": tag})).await;
+    }
     let rules = json!([{"service_token": {"token_id": token}}, {"ip": {"ip": "10.0.0.1"}}]);
     let mut body = app("app.example.com", json!([policy("machines", rules.clone())]));
     body["cors_headers"] = json!({"allowed_origins": ["https://x.example.com"]});

@@ -19,6 +19,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
+/// Of [`ACCOUNT`].
+pub const ZONE: &str = "abababababababababababababababab";
 pub const OTHER: &str = "ffffffffffffffffffffffffffffffff";
 
 pub struct World {
@@ -120,6 +122,19 @@ impl World {
         self.ask_of("sallyport/v1", account, method, path, body).await
     }
 
+    /// As a client that names a zone.
+    pub async fn ask_zone(
+        &self,
+        account: &str,
+        zone: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Answer {
+        let url = format!("{}/client/v4/zones/{zone}/{path}", self.admin);
+        self.send(account, method, url, body).await
+    }
+
     /// The fleet, which is of no account.
     pub async fn fleet(&self) -> Answer {
         let url = format!("{}/sallyport/v1/fleet", self.admin);
@@ -181,7 +196,13 @@ fn config() -> Config {
         name: "test".to_owned(),
         sha256: hex::encode(digest(&SHA256, api_token(account).as_bytes())),
     };
-    Config { api_tokens: vec![token(ACCOUNT), token(OTHER)], ..Config::default() }
+    let zones = [(ZONE.to_owned(), ACCOUNT.to_owned())].into();
+    Config {
+        api_tokens: vec![token(ACCOUNT), token(OTHER)],
+        zones,
+        requests_per_five_minutes: 0,
+        ..Config::default()
+    }
 }
 
 /// Callee first.

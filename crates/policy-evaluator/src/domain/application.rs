@@ -1,10 +1,10 @@
 use super::Broken;
-use super::text::{check_name, check_session_duration, check_settings};
+use super::text::{check_name, check_session_duration, check_settings, check_tag};
 use model::Error;
 use policy::DomainPattern;
 use proto::policy_evaluator::ApplicationSpec;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Most destinations of one application.
 const MAX_DESTINATIONS: usize = 100;
@@ -18,6 +18,8 @@ pub struct CheckedApplication {
     pub spec: ApplicationSpec,
     /// Each of its domains once, and the field that gave it.
     pub domains: Vec<(DomainPattern, String)>,
+    /// Each of its tags once.
+    pub tags: BTreeSet<String>,
 }
 
 pub fn check_application(spec: &ApplicationSpec) -> Result<CheckedApplication, Error> {
@@ -30,8 +32,10 @@ pub fn check_application(spec: &ApplicationSpec) -> Result<CheckedApplication, E
     broken.check(check_session_duration(spec.session_duration.as_deref()));
     broken.check(check_header(&spec.read_service_tokens_from_header));
     broken.check(directory::SameSite::parse(&spec.same_site_cookie_attribute));
+    let mut tags = BTreeSet::new();
     if let Some(settings) = broken.check(check_settings(&spec.settings_json)) {
         broken.check(check_preflight(spec.options_preflight_bypass, &settings));
+        tags = broken.check(tags_of(&settings)).unwrap_or_default();
     }
     broken.refuse()?;
     let mut spec = spec.clone();
@@ -40,7 +44,7 @@ pub fn check_application(spec: &ApplicationSpec) -> Result<CheckedApplication, E
     } else if spec.domain.is_empty() {
         spec.domain = spec.destinations.first().cloned().unwrap_or_default();
     }
-    Ok(CheckedApplication { spec, domains })
+    Ok(CheckedApplication { spec, domains, tags })
 }
 
 /// `domain` and `destinations` are two views of one thing: with both given, the first is one of the second.
@@ -85,6 +89,15 @@ fn check_header(name: &str) -> Result<(), Error> {
     }
     let rule = format!("must be a header name of at most {MAX_HEADER} characters");
     Err(Error::invalid("read_service_tokens_from_header", rule))
+}
+
+fn tags_of(settings: &Map<String, Value>) -> Result<BTreeSet<String>, Error> {
+    let given = settings.get("tags").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let text = |(index, tag): (usize, &Value)| match tag.as_str() {
+        Some(tag) => check_tag(tag, &format!("tags/{index}")).map(|()| tag.to_owned()),
+        None => Err(Error::invalid(format!("tags/{index}"), "must be a tag's name")),
+    };
+    given.iter().enumerate().map(text).collect()
 }
 
 fn check_preflight(is_bypassed: bool, settings: &Map<String, Value>) -> Result<(), Error> {
@@ -165,7 +178,7 @@ mod tests {
             session_duration: Some("721h".into()),
             read_service_tokens_from_header: "not a header".into(),
             same_site_cookie_attribute: "Lax".into(),
-            settings_json: "{\"cors_headers\": {\"max_age\": 1}}".into(),
+            settings_json: "{\"cors_headers\": {\"max_age\": 1}, \"tags\": [\"a\", 5]}".into(),
             options_preflight_bypass: true,
             ..spec("a.example.com", &[])
         };
@@ -176,6 +189,7 @@ mod tests {
             "read_service_tokens_from_header",
             "same_site_cookie_attribute",
             "options_preflight_bypass",
+            "tags/1",
         ];
         assert_eq!(fields(&wrong), expected);
     }

@@ -3,6 +3,8 @@ use serde_json::{Map, Value};
 
 /// Most characters of a name.
 const MAX_NAME: usize = 350;
+/// Most characters of a tag.
+const MAX_TAG: usize = 100;
 /// Most bytes of the further fields of the wire contract.
 const MAX_SETTINGS: usize = 64 * 1024;
 
@@ -12,6 +14,14 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     }
     if name.chars().any(char::is_control) {
         return Err(Error::invalid("name", "must not have control characters"));
+    }
+    Ok(())
+}
+
+pub fn check_tag(name: &str, field: &str) -> Result<(), Error> {
+    if name.is_empty() || name.chars().count() > MAX_TAG || name.chars().any(char::is_control) {
+        let rule = format!("must have 1-{MAX_TAG} characters, none of them a control character");
+        return Err(Error::invalid(field, rule));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod free;
 mod read;
 mod update;
 

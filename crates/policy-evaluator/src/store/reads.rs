@@ -21,6 +21,14 @@ impl Page {
         Self { limit, offset: limit * (i64::from(page).max(1) - 1) }
     }
 
+    pub const fn limit(self) -> i64 {
+        self.limit
+    }
+
+    pub const fn offset(self) -> i64 {
+        self.offset
+    }
+
     /// This part of a list that is read whole.
     pub fn of<T>(self, whole: Vec<T>) -> Vec<T> {
         let bound = |number: i64| usize::try_from(number).unwrap_or_default();
@@ -74,6 +82,8 @@ pub trait Reads: Send {
     async fn policy(&mut self, account: &str, id: &str) -> Result<Option<PolicyRow>, Error>;
     /// One page of the reusable policies, oldest first, and how many there are in all.
     async fn reusable_policies(&mut self, account: &str, page: Page) -> Result<(Vec<PolicyRow>, i64), Error>;
+    /// All of them, oldest first.
+    async fn all_reusable_policies(&mut self, account: &str) -> Result<Vec<PolicyRow>, Error>;
     /// The applications that link a policy: id and name.
     async fn applications_linking(&mut self, policy: &str) -> Result<Vec<(String, String)>, Error>;
     async fn group(&mut self, account: &str, id: &str) -> Result<Option<GroupRow>, Error>;
@@ -237,6 +247,13 @@ macro_rules! reads {
                     "SELECT COUNT(*) FROM policies WHERE account_id = $1 AND application_id IS NULL",
                 );
                 Ok((rows, total.bind(account).fetch_one(self).await.map_err(failed)?))
+            }
+
+            async fn all_reusable_policies(&mut self, account: &str) -> Result<Vec<PolicyRow>, Error> {
+                let rows = sqlx::query_as(plain_policies!(
+                    "WHERE p.account_id = $1 AND p.application_id IS NULL ORDER BY p.created_at_ms, p.id"
+                ));
+                rows.bind(account).fetch_all(self).await.map_err(failed)
             }
 
             async fn applications_linking(&mut self, policy: &str) -> Result<Vec<(String, String)>, Error> {

@@ -62,6 +62,40 @@ database::row! {
     }
 }
 
+database::row! {
+    #[derive(Debug, Clone)]
+    pub struct TagRow {
+        name: String,
+        app_count: i64,
+        created_at_ms: i64,
+        updated_at_ms: i64,
+    }
+}
+
+database::row! {
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct CertificateRow {
+        id: String,
+        account_id: String,
+        name: String,
+        pem: String,
+        fingerprint: String,
+        expires_at_ms: i64,
+        hostnames: String,
+        created_at_ms: i64,
+        updated_at_ms: i64,
+    }
+}
+
+database::row! {
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct HostnameSettingRow {
+        hostname: String,
+        china_network: bool,
+        client_certificate_forwarding: bool,
+    }
+}
+
 fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Error> {
     M::decode(bytes).map_err(|error| Error::internal(format!("a stored message is damaged: {error}")))
 }
@@ -133,5 +167,43 @@ impl OrganizationRow {
     pub fn into_wire(self) -> Result<wire::Organization, Error> {
         let Self { account_id, team_host: _, spec, created_at_ms, updated_at_ms } = self;
         Ok(wire::Organization { account_id, created_at_ms, updated_at_ms, ..decode(&spec)? })
+    }
+}
+
+impl TagRow {
+    pub fn into_wire(self) -> wire::Tag {
+        let Self { name, app_count, created_at_ms, updated_at_ms } = self;
+        let app_count = u32::try_from(app_count).unwrap_or(u32::MAX);
+        wire::Tag { name, app_count, created_at_ms, updated_at_ms }
+    }
+}
+
+impl CertificateRow {
+    pub fn hostnames(&self) -> Result<Vec<String>, Error> {
+        serde_json::from_str(&self.hostnames)
+            .map_err(|error| Error::internal(format!("a stored list is damaged: {error}")))
+    }
+
+    pub fn into_wire(self) -> Result<wire::Certificate, Error> {
+        let associated_hostnames = self.hostnames()?;
+        let Self { id, account_id, name, fingerprint, expires_at_ms, created_at_ms, updated_at_ms, .. } =
+            self;
+        Ok(wire::Certificate {
+            id,
+            account_id,
+            name,
+            fingerprint,
+            expires_at_ms,
+            associated_hostnames,
+            created_at_ms,
+            updated_at_ms,
+        })
+    }
+}
+
+impl HostnameSettingRow {
+    pub fn into_wire(self) -> wire::HostnameSetting {
+        let Self { hostname, china_network, client_certificate_forwarding } = self;
+        wire::HostnameSetting { hostname, china_network, client_certificate_forwarding }
     }
 }

@@ -1,3 +1,4 @@
+use super::label_writes::{Label, LabelWrites as _};
 use async_trait::async_trait;
 use database::failed;
 use database::sqlx::{self, PgConnection, SqliteConnection};
@@ -26,6 +27,10 @@ pub enum Write {
     DeleteGroup { id: String },
     /// Replaces the groups that a policy or group names.
     SetGroupReferences { referrer: String, groups: Vec<String> },
+    /// What no enforcement point needs.
+    Label(Label),
+    /// No application's alone any more.
+    FreePolicy { id: String, at_ms: i64 },
     /// Creates or replaces.
     PutOrganization { account: String, team_host: String, spec: Vec<u8>, at_ms: i64 },
 }
@@ -52,6 +57,7 @@ macro_rules! execute {
         sqlx::query($sql)$(.bind($value))*.execute(&mut *$connection).await.map_err(failed)?
     };
 }
+pub(super) use execute;
 
 macro_rules! writes {
     ($connection:ty) => {
@@ -137,6 +143,14 @@ macro_rules! writes {
                                 group, referrer,
                             );
                         }
+                    }
+                    Write::Label(label) => self.write_label(label).await?,
+                    Write::FreePolicy { id, at_ms } => {
+                        execute!(
+                            self,
+                            "UPDATE policies SET application_id = NULL, updated_at_ms = $2 WHERE id = $1",
+                            id, at_ms,
+                        );
                     }
                     Write::PutOrganization { account, team_host, spec, at_ms } => {
                         execute!(

@@ -10,6 +10,7 @@ mod evaluation;
 mod failure_modes;
 mod groups;
 mod input;
+mod labels;
 mod organizations;
 mod policies;
 mod tokens;
@@ -61,6 +62,11 @@ facts! {
     policies::a_policy_in_use_is_not_deleted,
     policies::precedence_is_unique_and_orders,
     policies::an_own_policy_is_no_reusable_one,
+    labels::an_own_policy_becomes_reusable_under_its_id,
+    labels::policies_are_found_by_name,
+    labels::settings_are_merged_and_nothing_else_changes,
+    labels::a_tag_is_there_before_and_as_long_as_an_application_names_it,
+    labels::a_certificate_is_kept_until_it_has_no_host_names,
     groups::a_group_in_use_is_not_deleted,
     groups::a_group_edit_applies_to_the_next_judgement,
     groups::cycles_and_unknown_groups_are_refused,

@@ -1,6 +1,8 @@
-//! Whom to ask, and with which API token. Flags come first, then the environment, then what `sallyport dev` remembers.
+//! Whom to ask, and with which API token. Flags come first, then the environment, then the current context, then what
+//! `sallyport dev` remembers.
 
 use super::Options;
+use crate::cli::context;
 use anyhow::{Context as _, Result, bail};
 use reqwest::Url;
 use serde::Deserialize;
@@ -57,7 +59,11 @@ pub fn find(options: &Options, environment: impl Fn(&str) -> Option<String>) -> 
         (None, Some(named)) => Some(named.admin()?),
         (None, None) => environment("SALLYPORT_ADMIN"),
     };
+    // Its token goes to its own address alone, as that of the data directory.
     let admin = if let Some(admin) = admin {
+        admin
+    } else if let Some((admin, api_token)) = context::current(environment)? {
+        token.get_or_insert(Zeroizing::new(api_token.expose().to_owned()));
         admin
     } else {
         let nothing = "give --admin and --api-token-file, or run sallyport dev here";

@@ -22,21 +22,44 @@ impl Rpc {
         &self,
         request: ListPoliciesRequest,
     ) -> Result<ListPoliciesResponse, Error> {
-        let ListPoliciesRequest { account_id, application_id, page, per_page } = request;
+        let ListPoliciesRequest { account_id, application_id, page, per_page, name, search } = request;
         check_account(&account_id)?;
         let page = Page::new(page, per_page);
-        let (rows, total) = if application_id.is_empty() {
+        let is_filtered = !name.is_empty() || !search.is_empty();
+        let (rows, total) = if application_id.is_empty() && !is_filtered {
             read!(&self.database, |tables| tables.reusable_policies(&account_id, page).await?)
         } else {
-            check_id::<ApplicationId>(&application_id, "application")?;
-            let rows = read!(&self.database, |tables| {
-                tables.application(&account_id, &application_id).await?.ok_or_else(no_such_application)?;
-                tables.policies_of(&application_id).await?
-            });
+            let mut rows = if application_id.is_empty() {
+                read!(&self.database, |tables| tables.all_reusable_policies(&account_id).await?)
+            } else {
+                check_id::<ApplicationId>(&application_id, "application")?;
+                read!(&self.database, |tables| {
+                    tables
+                        .application(&account_id, &application_id)
+                        .await?
+                        .ok_or_else(no_such_application)?;
+                    tables.policies_of(&application_id).await?
+                })
+            };
+            if is_filtered {
+                rows = named(rows, &name, &search.to_lowercase())?;
+            }
             let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             (page.of(rows), total)
         };
         let policies = rows.into_iter().map(PolicyRow::into_wire).collect::<Result<_, _>>()?;
         Ok(ListPoliciesResponse { policies, total_count: count(total) })
     }
+}
+
+/// Those whose name is `name` and has `part`, both only if given.
+fn named(rows: Vec<PolicyRow>, name: &str, part: &str) -> Result<Vec<PolicyRow>, Error> {
+    let mut kept = Vec::new();
+    for row in rows {
+        let given = row.spec()?.name;
+        if (name.is_empty() || given == name) && given.to_lowercase().contains(part) {
+            kept.push(row);
+        }
+    }
+    Ok(kept)
 }

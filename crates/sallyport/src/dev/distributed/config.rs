@@ -124,6 +124,7 @@ impl Configs {
         token.insert("name".into(), "development".into());
         token.insert("sha256".into(), state.api_token_digest().into());
         table.insert("api_tokens".into(), Value::Array(vec![token.into()]));
+        table.insert("requests_per_five_minutes".into(), 0.into());
         self.write(service, &table)
     }
 
