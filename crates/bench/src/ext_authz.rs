@@ -55,16 +55,19 @@ pub fn measure(arguments: &Arguments, stage: &Stage, world: &World) -> Result<Ve
         let asked = framed(&question(&lines));
         let answer = stage.load.block_on(first_answer(world.ext_authz, &asked))?;
         let given = idle::serve(&stage.server, &answer)?;
+        // A framework writes the entries of a map in an order of its own.
+        let by_tonic = stage.load.block_on(first_answer(given.by_tonic, &asked))?;
+        ensure!(message(&by_tonic)? == message(&answer)?, "the framework's answer is another");
         for in_flight in IN_FLIGHT {
-            let subject = |role, label, address| Subject {
+            let subject = |role, label, address, answer: &Bytes| Subject {
                 role,
                 question: Question { address, asked: asked.clone(), answer: answer.clone() },
                 series: Series::new(label),
             };
             let mut subjects = [
-                subject(Role::Floor, "hyper, the same bytes always", given.by_hand),
-                subject(Role::Path, "the gateway", world.ext_authz),
-                subject(Role::Scale, "tonic, the same messages always", given.by_tonic),
+                subject(Role::Floor, "hyper, the same bytes always", given.by_hand, &answer),
+                subject(Role::Path, "the gateway", world.ext_authz, &answer),
+                subject(Role::Scale, "tonic, the same messages always", given.by_tonic, &by_tonic),
             ];
             for round in 0..arguments.rounds {
                 eprintln!("{name}, {in_flight} in flight: round {} of {} …", round + 1, arguments.rounds);
@@ -140,12 +143,16 @@ fn framed(message: &impl Message) -> Bytes {
     bytes.freeze()
 }
 
-/// The gateway's second answer, which is that of every further one; an error unless it lets through.
+fn message(framed: &Bytes) -> Result<CheckResponse> {
+    Ok(CheckResponse::decode(framed.get(5..).unwrap_or_default())?)
+}
+
+/// The server's second answer, which is that of every further one; an error unless it lets through.
 async fn first_answer(address: SocketAddr, asked: &Bytes) -> Result<Bytes> {
     let mut calls = connect(address).await?;
     ask(&mut calls, address, asked).await?;
     let answer = ask(&mut calls, address, asked).await?;
-    let message = CheckResponse::decode(answer.get(5..).unwrap_or_default())?;
+    let message = message(&answer)?;
     let is_allowed = message.status.is_none_or(|status| status.code == 0);
     ensure!(
         is_allowed && matches!(message.http_response, Some(HttpResponse::OkResponse(_))),

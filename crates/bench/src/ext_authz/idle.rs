@@ -1,6 +1,6 @@
 //! Servers that read a question and give one answer: calls written by hand, and a framework's.
 
-use super::{CHECK, first_answer};
+use super::{CHECK, first_answer, message};
 use anyhow::Result;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -9,7 +9,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use prost::Message as _;
 use proto::ext_authz::authorization_server::{Authorization, AuthorizationServer};
 use proto::ext_authz::{CheckRequest, CheckResponse};
 use std::convert::Infallible;
@@ -30,7 +29,7 @@ pub struct Idle {
 
 /// `answer`: framed.
 pub fn serve(runtime: &Runtime, answer: &Bytes) -> Result<Idle> {
-    let message = CheckResponse::decode(answer.get(5..).unwrap_or_default())?;
+    let message = message(answer)?;
     runtime.block_on(async {
         let (by_hand, by_tonic) =
             (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
