@@ -223,7 +223,9 @@ async fn an_api_token_may_do_what_it_was_made_for_until_it_is_revoked(world: &Wo
     assert!(!by.contains("spat_"), "{by}");
     let nobody = "0".repeat(32);
     assert_eq!(admin.json(&["audit", "--actor", &nobody]).await, Value::Array(Vec::new()));
-    admin.run(&["audit", "--since", "yesterday"]).await.ended(2);
+    for wrong in [["--since", "yesterday"], ["--actor", ""], ["--object", "/1"], ["--object", "api_token/"]] {
+        admin.run(&[&["audit"], &wrong[..]].concat()).await.ended(2);
+    }
 }
 
 async fn a_failure_has_its_code_and_is_one_json_object(world: &World) {

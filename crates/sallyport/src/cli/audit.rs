@@ -54,15 +54,19 @@ pub async fn run(Options { common, actor, object, since, before, limit }: Option
         filters.push(("actor.id", actor));
     }
     if let Some(object) = object {
-        let (kind, id) = object.split_once('/').unwrap_or((&object, ""));
-        filters.extend([("resource.type", kind.to_owned()), ("resource.id", id.to_owned())]);
+        let (kind, id) = object.split_once('/').map_or((&*object, None), |(kind, id)| (kind, Some(id)));
+        filters.push(("resource.type", kind.to_owned()));
+        filters.extend(id.map(|id| ("resource.id", id.to_owned())));
+    }
+    // The API takes an empty filter for none.
+    if filters.iter().any(|(_, value)| value.is_empty()) {
+        return Err(Failure::usage("--actor and --object must not be empty, nor a part of them"));
     }
     for (flag, name, given) in [("--since", "since", since), ("--before", "before", before)] {
         if let Some(given) = given {
             filters.push((name, moment(flag, &given, now)?));
         }
     }
-    filters.retain(|(_, value)| !value.is_empty());
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let records = read(&client, &filters, limit).await?;
     if out.is_json { out.list(&records, &[]) } else { out.list(&told(records), &COLUMNS) }
@@ -141,7 +145,13 @@ fn change(before: Option<&Value>, after: Option<&Value>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::secret::Secret;
+    use super::super::target::Target;
     use super::*;
+    use axum::extract::Query;
+    use axum::routing::get;
+    use std::collections::HashMap;
+    use tokio::net::TcpListener;
 
     #[test]
     fn a_record_says_in_one_line_who_changed_what() {
@@ -167,6 +177,33 @@ mod tests {
             "{shown}"
         );
         assert!(lines[1].ends_with("  auditor") && lines[2].ends_with("  auditor"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn the_cursor_is_followed_to_the_end_or_the_limit() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let admin = reqwest::Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let page = async |Query(asked): Query<HashMap<String, String>>| {
+            let (ids, next) = match asked.get("cursor").map(String::as_str) {
+                None => (vec![9, 8], "8.a"),
+                Some("8.a") => (vec![7, 6], "6.a"),
+                Some(_) if asked.contains_key("actor.id") => (vec![5], "6.a"),
+                Some(_) => (vec![5], ""),
+            };
+            let size = asked["per_page"].parse().unwrap();
+            let ids: Vec<i32> = ids.into_iter().take(size).collect();
+            json!({"result": ids, "result_info": {"cursor": next}}).to_string()
+        };
+        let service = axum::Router::new().route("/client/v4/accounts/0a/audit_logs", get(page));
+        let served = tokio::spawn(async move { axum::serve(listener, service).await });
+        let target =
+            Target { origin: String::new(), admin, account: "0a".into(), api_token: Secret::new("t") };
+        let client = Client::of(target, Out::new(true)).unwrap();
+        assert_eq!(read(&client, &[], usize::MAX).await.unwrap(), [9, 8, 7, 6, 5]);
+        assert_eq!(read(&client, &[], 3).await.unwrap(), [9, 8, 7]);
+        let endless = read(&client, &[("actor.id", "1".into())], usize::MAX).await.unwrap_err();
+        assert!(endless.message.contains("the same page again"), "{endless:?}");
+        served.abort();
     }
 
     #[test]
