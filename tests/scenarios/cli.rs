@@ -12,6 +12,7 @@ use tokio::process::Command;
 pub fn all() -> Vec<Scenario> {
     scenarios![Shared:
         a_token_lives_its_whole_life_by_the_command_line,
+        an_api_token_may_do_what_it_was_made_for_until_it_is_revoked,
         a_failure_has_its_code_and_is_one_json_object,
         every_command_shows_an_example,
     ]
@@ -35,10 +36,14 @@ impl Shell {
 
     /// Logged in to the world as `here`.
     async fn logged_in(world: &World) -> Self {
+        Self::logged_in_with(world, &world.rest.api_token).await
+    }
+
+    async fn logged_in_with(world: &World, api_token: &str) -> Self {
         let shell = Self::new();
         let admin = format!("http://{}", world.rest.address);
         let words = ["login", "here", "--admin", &admin, "--account", &world.rest.account_id];
-        shell.run_with(&words, &world.rest.api_token).await.ended(0);
+        shell.run_with(&words, api_token).await.ended(0);
         shell
     }
 
@@ -155,6 +160,72 @@ async fn a_token_lives_its_whole_life_by_the_command_line(world: &World) {
     shell.run(&["app", "delete", app["id"].as_str().unwrap(), "--yes"]).await.ended(0);
     assert_eq!(shell.json(&["token", "list", "--search", &name]).await, Value::Array(Vec::new()));
     shell.run(&["token", "show", &name]).await.ended(3);
+}
+
+async fn an_api_token_may_do_what_it_was_made_for_until_it_is_revoked(world: &World) {
+    let admin = Shell::logged_in(world).await;
+    let (name, service) = (world.unique(), world.unique());
+    let permission = "Access: Service Tokens Read";
+    let words = ["api-token", "create", &name, "--permission", permission, "--expires-in", "1h"];
+    let made = admin.run(&words).await.ended(0);
+    let value = made.stdout.trim();
+    assert!(value.starts_with("spat_") && made.stdout.lines().count() == 1, "{}", made.stderr);
+    world.secrets.note(value);
+    assert!(!made.stderr.contains(value));
+    let shown = admin.json(&["api-token", "show", &name]).await;
+    let id = shown["id"].as_str().unwrap();
+    assert!(shown["policies"][0]["permission_groups"][0]["name"] == permission, "{shown}");
+    let listed = admin.run(&["api-token", "list"]).await.ended(0).stdout;
+    assert!(listed.contains(id) && !listed.contains("spat_"), "{listed}");
+
+    // Logging in needs no permission.
+    let reader = Shell::logged_in_with(world, value).await;
+    let me = reader.json(&["whoami"]).await;
+    assert!(me["api_token_id"] == id && me["api_token_status"] == "active", "{me}");
+    assert_eq!(me["api_token_expires_on"], shown["expires_on"]);
+    world.secrets.note_all(&admin.json(&["token", "create", &service]).await);
+    let seen = reader.json(&["token", "list", "--search", &service]).await;
+    assert_eq!(seen[0]["name"], service.as_str());
+    let refused = reader.run(&["token", "create", &world.unique()]).await.ended(4);
+    assert!(refused.stderr.contains("\"Access: Service Tokens Write\""), "{}", refused.stderr);
+    reader.run(&["audit"]).await.ended(4);
+    reader.run(&["api-token", "list"]).await.ended(4);
+
+    let list = ["token", "list", "--search", &service];
+    admin.run(&["api-token", "disable", &name, "--yes"]).await.ended(0);
+    reader.run(&list).await.ended(4);
+    admin.run(&["api-token", "enable", &name]).await.ended(0);
+    reader.run(&list).await.ended(0);
+    let rolled = admin.run(&["api-token", "roll", &name, "--yes"]).await.ended(0);
+    let fresh = rolled.stdout.trim();
+    world.secrets.note(fresh);
+    reader.run(&list).await.ended(4);
+    let reader = Shell::logged_in_with(world, fresh).await;
+    reader.run(&list).await.ended(0);
+    admin.run(&["api-token", "revoke", &name]).await.ended(2);
+    admin.run(&["api-token", "revoke", &name, "--yes"]).await.ended(0);
+    reader.run(&list).await.ended(4);
+    reader.run(&["whoami"]).await.ended(4);
+    admin.run(&["api-token", "show", &name]).await.ended(3);
+
+    let object = format!("api_token/{id}");
+    let records = admin.json(&["audit", "--object", &object, "--since", "1h"]).await;
+    let actions: Vec<&str> =
+        records.as_array().unwrap().iter().map(|it| it["action"]["type"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["delete", "roll", "update", "update", "create"]);
+    assert_eq!(records[4]["newValueJson"]["name"], name.as_str());
+    assert!(!records.to_string().contains("spat_"), "{records}");
+    let newest = admin.json(&["audit", "--object", &object, "--limit", "2"]).await;
+    assert_eq!(newest.as_array().unwrap().as_slice(), &records.as_array().unwrap()[..2]);
+    let actor = records[0]["actor"]["id"].as_str().unwrap();
+    let by = admin.run(&["audit", "--object", &object, "--actor", actor]).await.ended(0).stdout;
+    assert!(by.lines().count() == 6 && by.contains("enabled: true → false"), "{by}");
+    assert!(!by.contains("spat_"), "{by}");
+    let nobody = "0".repeat(32);
+    assert_eq!(admin.json(&["audit", "--actor", &nobody]).await, Value::Array(Vec::new()));
+    for wrong in [["--since", "yesterday"], ["--actor", ""], ["--object", "/1"], ["--object", "api_token/"]] {
+        admin.run(&[&["audit"], &wrong[..]].concat()).await.ended(2);
+    }
 }
 
 async fn a_failure_has_its_code_and_is_one_json_object(world: &World) {

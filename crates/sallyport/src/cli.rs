@@ -13,7 +13,9 @@
 //! example, which the tests parse.
 
 mod alert;
+mod api_token;
 mod app;
+mod audit;
 mod client;
 mod completion;
 pub(crate) mod context;
@@ -58,6 +60,10 @@ pub enum Command {
     Alert(alert::Options),
     /// The keys that sign sessions.
     Key(key::Options),
+    /// API tokens: what this program and other tools manage with.
+    ApiToken(api_token::Options),
+    /// Who changed what: service tokens and API tokens.
+    Audit(audit::Options),
     /// What was decided at the gateways.
     Log(log::Options),
     /// Remember whom to talk to, after trying it.
@@ -98,6 +104,8 @@ impl Command {
             Self::Session(it) => it.common.json,
             Self::Alert(it) => it.common.json,
             Self::Key(it) => it.common.json,
+            Self::ApiToken(it) => it.common.json,
+            Self::Audit(it) => it.common.json,
             Self::Log(it) => it.common.json,
             Self::Login(it) => it.common.json,
             Self::Context(it) => it.common.json,
@@ -118,6 +126,8 @@ async fn run(command: Command) -> Outcome {
         Command::Session(options) => session::run(options).await,
         Command::Alert(options) => alert::run(options).await,
         Command::Key(options) => key::run(options).await,
+        Command::ApiToken(options) => api_token::run(options).await,
+        Command::Audit(options) => audit::run(options).await,
         Command::Log(options) => log::run(options).await,
         Command::Login(options) => login::login(options).await,
         Command::Context(options) => login::run(options),

@@ -66,6 +66,9 @@ const OPEN: [&str; 3] = [
     "/client/v4/accounts/{account_id}/tokens/permission_groups",
 ];
 
+/// A question, although it is posted: it changes nothing.
+const QUESTIONS: [&str; 1] = ["apps/{app_id}/policy_test"];
+
 /// `route` is the template; `None`: nothing beyond a good token.
 pub fn needed(method: &Method, route: &str) -> Option<Scope> {
     if OPEN.contains(&route) {
@@ -75,7 +78,8 @@ pub fn needed(method: &Method, route: &str) -> Option<Scope> {
     let rest = rest.iter().find_map(|prefix| route.strip_prefix(prefix)).unwrap_or_default();
     let is_of =
         |prefix: &str| rest.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let reads = *method == Method::GET || *method == Method::HEAD;
+    let asks = *method == Method::POST && QUESTIONS.contains(&rest);
+    let reads = asks || *method == Method::GET || *method == Method::HEAD;
     let found = NEEDED.iter().find(|(prefix, ..)| is_of(prefix));
     Some(found.map_or(Scope::AccountAdmin, |(_, read, write)| if reads { *read } else { *write }))
 }
@@ -110,5 +114,14 @@ mod tests {
         }
         let mode = "/sallyport/v1/accounts/{account_id}/apps/{app_id}/failure_mode";
         assert_eq!(needed(&Method::PUT, mode), Some(Scope::AppsAndPoliciesWrite));
+    }
+
+    #[test]
+    fn a_question_that_is_posted_needs_reading_only() {
+        let test = "/sallyport/v1/accounts/{account_id}/apps/{app_id}/policy_test";
+        assert_eq!(needed(&Method::POST, test), Some(Scope::AppsAndPoliciesRead));
+        assert_eq!(needed(&Method::PUT, test), Some(Scope::AppsAndPoliciesWrite));
+        let below = format!("{test}/kept");
+        assert_eq!(needed(&Method::POST, &below), Some(Scope::AppsAndPoliciesWrite));
     }
 }

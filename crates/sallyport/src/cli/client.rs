@@ -37,6 +37,8 @@ pub struct Answer {
     pub result: Value,
     messages: Vec<Value>,
     propagation: Option<String>,
+    /// Of a page.
+    info: Value,
 }
 
 pub struct Client {
@@ -76,6 +78,11 @@ impl Client {
 
     pub async fn get(&self, path: &[&str], query: Query<'_>) -> Outcome<Value> {
         Ok(self.call(Root::Contract, Method::GET, path, query, None).await?.result)
+    }
+
+    /// What the presented token is worth. Any good one may ask.
+    pub async fn verify(&self) -> Outcome<Value> {
+        self.get(&["tokens", "verify"], &[]).await
     }
 
     /// Every object of a list, page after page.
@@ -198,7 +205,9 @@ fn read(status: u16, text: &[u8], propagation: Option<String>) -> Outcome<Answer
     };
     let messages = list(taken("messages"));
     match (status, taken("result")) {
-        (200..300, Some(result)) => Ok(Answer { result, messages, propagation }),
+        (200..300, Some(result)) => {
+            Ok(Answer { result, messages, propagation, info: taken("result_info").unwrap_or_default() })
+        }
         (200..300, None) => Err(Failure::failed("what answers there is not the management API")),
         _ => Err(Failure::refused(status, list(taken("errors")))),
     }
@@ -214,6 +223,11 @@ impl Wait {
 }
 
 impl Answer {
+    /// Where the next page begins; empty: there is none.
+    pub fn cursor(&self) -> &str {
+        self.info.get("cursor").and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// Says what the API noted, and how far the change has come.
     ///
     /// # Errors
@@ -307,6 +321,13 @@ mod tests {
         assert_eq!(read(502, b"<html>", None).unwrap_err().code, Code::Unavailable);
         let gone = br#"{"errors":[{"code":12135,"message":"gone"}],"result":null}"#;
         assert_eq!(read(404, gone, None).unwrap_err().code, Code::NotFound);
+    }
+
+    #[test]
+    fn a_page_says_where_the_next_one_begins() {
+        let page = br#"{"result":[],"result_info":{"count":0,"cursor":"7.a1"}}"#;
+        assert_eq!(read(200, page, None).unwrap().cursor(), "7.a1");
+        assert_eq!(read(200, br#"{"result":[]}"#, None).unwrap().cursor(), "");
     }
 
     #[test]

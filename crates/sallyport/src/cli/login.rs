@@ -92,7 +92,7 @@ pub async fn login(Login { name, common }: Login) -> Outcome {
         account: account.clone(),
         api_token: api_token.clone(),
     };
-    Client::of(target, out)?.get(super::lookup::TOKEN.path, &[("per_page", "1")]).await?;
+    Client::of(target, out)?.verify().await?;
     let service_token = contexts.contexts.remove(&name).and_then(|it| it.service_token);
     let context = Context { admin: address, account, api_token, service_token };
     let shown = view(&name, &context, true);

@@ -19,6 +19,7 @@ pub const TOKEN: Noun =
     Noun { word: "service token", path: &["access", "service_tokens"], filters: &["name"], names: &["name"] };
 /// By its Client ID, which is what a client's configuration shows.
 const TOKEN_BY_CLIENT_ID: Noun = Noun { filters: &[], names: &["client_id"], ..TOKEN };
+pub const API_TOKEN: Noun = Noun { word: "API token", path: &["tokens"], filters: &[], names: &["name"] };
 pub const APP: Noun = Noun {
     word: "application",
     path: &["access", "apps"],

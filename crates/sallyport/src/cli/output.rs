@@ -73,7 +73,7 @@ impl Out {
         align(&lines)
     }
 
-    fn render_list(self, rows: &[Value], columns: &[Column]) -> String {
+    pub(super) fn render_list(self, rows: &[Value], columns: &[Column]) -> String {
         let mut lines = vec![columns.iter().map(|column| column.heading.to_owned()).collect::<Vec<_>>()];
         lines.extend(
             rows.iter().map(|row| columns.iter().map(|column| self.cell(row, column, true)).collect()),

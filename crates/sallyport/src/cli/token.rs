@@ -170,7 +170,8 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
             act(&client, &token, None, Method::PUT, Some(json!({"duration": duration})), &change).await
         }
         Verb::Rotate { which, overlap, output, change, sure } => {
-            let until = overlap.as_deref().map(|it| end_of(it, SystemClock.now())).transpose()?;
+            let until =
+                overlap.as_deref().map(|it| end_of("--overlap", it, SystemClock.now())).transpose()?;
             let token = find(&client, &which).await?;
             if until.is_none() {
                 confirm(sure.yes, "end the old secret of", lookup::name(&token))?;
@@ -230,10 +231,11 @@ fn show_secret(out: Out, format: Format, token: &Value) -> Outcome {
     Ok(())
 }
 
-fn end_of(overlap: &str, now: Timestamp) -> Outcome<Timestamp> {
-    let overlap = model::duration::parse(overlap)
-        .map_err(|why| Failure::usage(format!("--overlap {overlap}: {why}")))?;
-    Ok(now.after(overlap))
+/// So long after now; `flag` is the one that says how long.
+pub fn end_of(flag: &str, duration: &str, now: Timestamp) -> Outcome<Timestamp> {
+    let length = model::duration::parse(duration)
+        .map_err(|why| Failure::usage(format!("{flag} {duration}: {why}")))?;
+    Ok(now.after(length))
 }
 
 #[cfg(test)]
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn an_overlap_is_a_time_from_now() {
         let now = Timestamp::from_millis(0);
-        assert_eq!(end_of("1h30m", now).unwrap().to_string(), "1970-01-01T01:30:00Z");
-        assert!(end_of("soon", now).unwrap_err().message.contains("--overlap soon"));
+        assert_eq!(end_of("--overlap", "1h30m", now).unwrap().to_string(), "1970-01-01T01:30:00Z");
+        assert!(end_of("--overlap", "soon", now).unwrap_err().message.contains("--overlap soon"));
     }
 }

@@ -1,9 +1,8 @@
 //! `sallyport whoami` and `sallyport doctor`.
 
-use super::client::Client;
+use super::client::{Client, set};
 use super::exit::{Code, Failure, Outcome};
-use super::lookup::TOKEN;
-use super::output::{Column, Out, clean, emit, text};
+use super::output::{Column, Out, clean, emit, text, time};
 use super::target::Common;
 use aws_lc_rs::digest::{SHA256, digest};
 use clap::Args;
@@ -30,27 +29,42 @@ pub struct Doctor {
     pub common: Common,
 }
 
-const COLUMNS: [Column; 4] = [
+const COLUMNS: [Column; 7] = [
     text("FROM", "/origin"),
     text("ADMIN", "/admin"),
     text("ACCOUNT", "/account"),
     text("API TOKEN SHA-256", "/api_token_sha256"),
+    text("API TOKEN ID", "/api_token_id"),
+    text("STATUS", "/api_token_status"),
+    time("EXPIRES", "/api_token_expires_on"),
 ];
 
 pub async fn whoami(Whoami { common }: Whoami) -> Outcome {
     let out = Out::new(common.json);
     let client = Client::new(&common, out)?;
-    client.get(TOKEN.path, &[("per_page", "1")]).await?;
+    let verified = client.verify().await?;
     let target = &client.target;
     // As the service's configuration names it; its beginning is enough to compare.
     let digest = hex::encode(digest(&SHA256, target.api_token.expose().as_bytes()));
-    let shown = json!({
+    let mut shown = json!({
         "origin": target.origin,
         "admin": target.admin.as_str().trim_end_matches('/'),
         "account": target.account,
         "api_token_sha256": digest.get(..12),
     });
+    add_standing(&mut shown, &verified);
     out.object(&shown, &COLUMNS)
+}
+
+/// What the answer says of the token, and no more.
+fn add_standing(shown: &mut Value, verified: &Value) {
+    for (member, name) in
+        [("id", "api_token_id"), ("status", "api_token_status"), ("expires_on", "api_token_expires_on")]
+    {
+        if let Some(value) = verified.get(member) {
+            set(shown, name, value.clone());
+        }
+    }
 }
 
 struct Finding {
@@ -104,7 +118,7 @@ async fn examine(common: &Common, out: Out) -> Vec<Finding> {
         return findings;
     }
     found("clock", clock(asked.ok().flatten().as_deref(), SystemClock.now()));
-    let token = client.get(TOKEN.path, &[("per_page", "1")]).await;
+    let token = client.verify().await;
     if found("token", token.map(|_| "the API token is good for the account".to_owned())) {
         let fleet = client.send(Method::GET, &["sallyport", "v1", "fleet"], &[], None).await;
         found("fleet", fleet.and_then(|answer| judge(&answer.result)));
@@ -159,6 +173,15 @@ fn judge(fleet: &Value) -> Outcome<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_api_says_of_a_token_is_shown() {
+        let mut shown = json!({});
+        add_standing(&mut shown, &json!({"id": "1", "status": "active"}));
+        assert_eq!(shown, json!({"api_token_id": "1", "api_token_status": "active"}));
+        add_standing(&mut shown, &json!({"expires_on": "2027-01-01T00:00:00Z"}));
+        assert_eq!(shown["api_token_expires_on"], "2027-01-01T00:00:00Z");
+    }
 
     #[test]
     fn a_clock_that_is_off_is_a_fault() {
