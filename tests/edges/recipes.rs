@@ -128,12 +128,14 @@ impl Recipe {
             Front::ForwardAuth => fronts.forward_auth.port(),
         };
         let mut text = text.replace(self.home, &directory.display().to_string());
-        // 127.0.0.1:8080, :8080 and port_value: 8080.
-        for (written, port) in [(8080, port), (3000, fronts.upstream.port()), (9001, asks)] {
+        // 127.0.0.1:8080, :8080 and port_value: 8080. Named first: a port may begin like one that is written.
+        let ports =
+            [(8080, "<listen>", port), (3000, "<upstream>", fronts.upstream.port()), (9001, "<asks>", asks)];
+        for (written, name, _) in ports {
             for before in ["127.0.0.1:", " :", "//:", "port_value: "] {
-                text = text.replace(&format!("{before}{written}"), &format!("{before}{port}"));
+                text = text.replace(&format!("{before}{written}"), &format!("{before}{name}"));
             }
         }
-        text
+        ports.iter().fold(text, |text, (_, name, port)| text.replace(name, &port.to_string()))
     }
 }

@@ -74,12 +74,18 @@ impl Recipe {
             let changed =
                 self.changes.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
             let mut text = changed.replace(self.home, &directory);
-            for (written, port) in [(8080, port), (3000, upstream.port()), (9001, asked.port())] {
+            // Named first: a port may begin like one that is written.
+            let ports = [
+                (8080, "<listen>", port),
+                (3000, "<upstream>", upstream.port()),
+                (9001, "<asks>", asked.port()),
+            ];
+            for (written, name, _) in ports {
                 for before in ["127.0.0.1:", "port_value: "] {
-                    text = text.replace(&format!("{before}{written}"), &format!("{before}{port}"));
+                    text = text.replace(&format!("{before}{written}"), &format!("{before}{name}"));
                 }
             }
-            text
+            ports.iter().fold(text, |text, (_, name, port)| text.replace(name, &port.to_string()))
         };
         let files: Files =
             self.files.iter().map(|(name, text)| ((*name).to_owned(), replaced(text))).collect();
