@@ -10,7 +10,6 @@ use http::{Response, StatusCode};
 use http_body_util::{Either, Full};
 use model::Timestamp;
 use serde::Serialize;
-use std::fmt::Write as _;
 
 /// What a client gets: the application's body, or ours.
 pub type Body = Either<Download, Full<Bytes>>;
@@ -81,7 +80,7 @@ pub fn session_cookie(
     let attributes = &application.settings.cookie;
     let path = application.domain.find('/').and_then(|at| application.domain.get(at..));
     let path = path.filter(|path| attributes.is_path_scoped && !path.contains('*')).unwrap_or("/");
-    let mut text = format!("{}={token}; Path={path}; Expires={}", cookie::SESSION, http_date(expires));
+    let mut text = format!("{}={token}; Path={path}; Expires={}", cookie::SESSION, expires.http_date());
     if attributes.http_only {
         text.push_str("; HttpOnly");
     }
@@ -95,33 +94,4 @@ pub fn session_cookie(
         SameSite::Strict => text.push_str("; SameSite=Strict"),
     }
     (text.len() <= 4096).then_some(text)
-}
-
-/// RFC 9110 section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(time: Timestamp) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let seconds = time.as_seconds();
-    // `YYYY-MM-DDTHH:MM:SSZ`, which has every number.
-    let text = Timestamp::from_millis(seconds.saturating_mul(1000)).to_string();
-    let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
-    let day = usize::try_from(seconds.div_euclid(86_400).rem_euclid(7)).unwrap_or_default();
-    let month = part(5..7).parse::<usize>().unwrap_or(1).saturating_sub(1);
-    let (day, month) =
-        (DAYS.get(day).copied().unwrap_or_default(), MONTHS.get(month).copied().unwrap_or_default());
-    let mut date = String::with_capacity(29);
-    let _ = write!(date, "{day}, {} {month} {} {} GMT", part(8..10), part(0..4), part(11..19));
-    date
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_written_as_http_writes_them() {
-        assert_eq!(http_date(Timestamp::from_millis(784_111_777_123)), "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(http_date(Timestamp::from_millis(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
-    }
 }
