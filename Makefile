@@ -43,7 +43,7 @@ lint: toolchain ## Format and clippy, warnings refused
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 unit: clients proxies ## Unit, property and conformance tests of every crate
-	cargo test --workspace --locked --exclude tests
+	cargo test --workspace --locked --no-fail-fast --exclude tests
 	cargo test --locked -p tests --test architecture
 
 scenarios: clients build-debug ## The main job through the gateway, in both topologies, and other people's clients

@@ -1,13 +1,14 @@
 //! A Client ID that does not exist and a wrong secret: the same answer, the same work, the same time.
 
 use super::World;
-use super::secrets::{Lines, contains};
+use super::secrets::{Lines, contains, keep_every_line_wanted};
 use super::world::{Made, Registry};
 use crate::failures::GUESSING;
 use crate::pepper::tests::HASHES;
 use crate::store::LOOK_UPS;
 use model::{ClientId, ClientSecret, Clock as _, SystemClock};
 use std::time::Duration;
+use tracing_subscriber::filter::LevelFilter;
 
 fn any_secret() -> String {
     ClientSecret::generate().unwrap().expose().to_owned()
@@ -49,10 +50,9 @@ async fn a1_an_unknown_client_id_and_a_wrong_secret_cost_the_same() {
 
 #[tokio::test]
 async fn a6_guessing_at_a_token_is_logged_in_few_lines_and_unknown_client_ids_in_number_alone() {
+    keep_every_line_wanted();
     let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = lines.listen(LevelFilter::INFO);
     let directory = tempfile::tempdir().unwrap();
     let world = World::sqlite(directory.path()).await;
     let registry = world.registry().await;

@@ -4,8 +4,10 @@ use model::{ErrorKind, TokenId};
 use parking_lot::Mutex;
 use proto::token_registry as wire;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::filter::LevelFilter;
 
 /// In January 2023 a defect overwrote credentials with empty ones at Cloudflare, for two hours.
 pub async fn no_credential_is_stored_with_an_empty_digest(world: World) {
@@ -162,16 +164,32 @@ impl Write for Lines {
     }
 }
 
+impl Lines {
+    /// What this thread logs from now on, until the guard is dropped.
+    pub fn listen(&self, least: LevelFilter) -> DefaultGuard {
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(least)
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+}
+
+/// Before anything is logged: a line whose first thread has no listener is remembered as one that nobody wants, and a
+/// listener that another thread has at that moment would miss it.
+pub fn keep_every_line_wanted() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
+}
+
 /// One thread, so that everything is logged to where this test looks.
 #[tokio::test]
 async fn no_log_line_holds_a_secret() {
+    keep_every_line_wanted();
     let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = lines.listen(LevelFilter::TRACE);
     let directory = tempfile::tempdir().unwrap();
     let world = World::sqlite(directory.path()).await;
     let registry = world.registry().await;

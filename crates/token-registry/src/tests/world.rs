@@ -41,6 +41,7 @@ impl World {
     }
 
     pub async fn new(url: String) -> Self {
+        super::secrets::keep_every_line_wanted();
         let clock = Arc::new(ManualClock::new(NOW));
         let database = Box::pin(Database::connect(&url, 8)).await.unwrap();
         database.migrate(&CHANGE_FEED).await.unwrap();
