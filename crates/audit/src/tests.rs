@@ -27,7 +27,7 @@ async fn write(database: &Database, object_id: &str, at: i64, fails: bool) -> Re
 
 async fn read(database: &Database, request: ListAuditRequest) -> Vec<String> {
     let request = ListAuditRequest { account_id: ACCOUNT.into(), ..request };
-    let records = list(database, &request).await.unwrap();
+    let records = list(database, &request).await.unwrap().records;
     records.into_iter().map(|AuditRecord { object_id, .. }| object_id).collect()
 }
 
@@ -57,7 +57,7 @@ async fn pages_and_times_are_cut_exactly() {
     }
     let mut seen = Vec::new();
     let mut request = ListAuditRequest { account_id: ACCOUNT.into(), limit: 1, ..Default::default() };
-    while let Some(record) = list(&database, &request).await.unwrap().pop() {
+    while let Some(record) = list(&database, &request).await.unwrap().records.pop() {
         (request.after_ms, request.after_id) = (record.recorded_at_ms, record.id);
         seen.push(record.object_id);
     }
@@ -67,7 +67,7 @@ async fn pages_and_times_are_cut_exactly() {
     let one = ListAuditRequest { object_id: "b".into(), ..Default::default() };
     assert_eq!(read(&database, one).await, ["b"]);
     let other = ListAuditRequest { account_id: "f".repeat(32), ..Default::default() };
-    assert!(list(&database, &other).await.unwrap().is_empty());
+    assert!(list(&database, &other).await.unwrap().records.is_empty());
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn records_are_forgotten_by_age_alone_and_changed_by_nobody() {
         })
     };
     assert!(altered.await.is_err());
-    assert_eq!(forget(&database, Timestamp::from_millis(10)).await.unwrap(), 1);
-    assert_eq!(forget(&database, Timestamp::from_millis(10)).await.unwrap(), 0);
+    assert_eq!(forget(&database, Timestamp::from_millis(10), Timestamp::from_millis(0)).await.unwrap(), 1);
+    assert_eq!(forget(&database, Timestamp::from_millis(10), Timestamp::from_millis(0)).await.unwrap(), 0);
     assert_eq!(read(&database, ListAuditRequest::default()).await, ["new"]);
 }

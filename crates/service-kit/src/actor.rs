@@ -3,6 +3,8 @@
 //! admin-api says who asked it; the name goes with every call that it makes for them. Any other caller acts in its own.
 
 use crate::caller::Caller;
+use crate::status::to_status;
+use model::Error;
 use prost::Message as _;
 use proto::audit::Actor;
 use std::future::Future;
@@ -19,6 +21,21 @@ tokio::task_local! {
 /// Everything that `work` calls or changes is in the actor's name.
 pub async fn scope<T>(actor: Actor, work: impl Future<Output = T>) -> T {
     ACTOR.scope(actor, work).await
+}
+
+/// Answers a call of a service: in its caller's name, under the one error map.
+///
+/// # Errors
+/// What `call` says, as a status.
+pub async fn answer<Q, A, F>(
+    request: tonic::Request<Q>,
+    call: impl FnOnce(Q) -> F,
+) -> Result<tonic::Response<A>, tonic::Status>
+where
+    F: Future<Output = Result<A, Error>>,
+{
+    let actor = of(&request);
+    scope(actor, call(request.into_inner())).await.map(tonic::Response::new).map_err(to_status)
 }
 
 /// Outside any scope: the service itself, by no name.
