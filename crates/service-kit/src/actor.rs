@@ -57,12 +57,12 @@ pub fn of<T>(request: &tonic::Request<T>) -> Actor {
     let caller = request.extensions().get::<Caller>().map(|Caller(name)| &**name).unwrap_or_default();
     let said = request.metadata().get_bin(KEY).and_then(|value| value.to_bytes().ok());
     let said = said.filter(|_| caller == SPEAKS_FOR_OTHERS).and_then(|bytes| Actor::decode(bytes).ok());
-    said.unwrap_or_else(|| Actor {
-        kind: "service".to_owned(),
-        id: caller.to_owned(),
-        name: caller.to_owned(),
-        ..Actor::default()
-    })
+    said.unwrap_or_else(|| service(caller))
+}
+
+/// A service that acts in its own name.
+pub fn service(name: &str) -> Actor {
+    Actor { kind: "service".to_owned(), id: name.to_owned(), name: name.to_owned(), ..Actor::default() }
 }
 
 #[cfg(test)]
