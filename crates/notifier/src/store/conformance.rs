@@ -1,5 +1,7 @@
 //! What the store promises on any database.
 
+mod audited;
+
 use super::{Period, Sent, Store};
 use crate::delivery::{CLAIM, Channel, Claimed, KEPT, Key};
 use crate::fixture::{self, ACCOUNT};
@@ -31,7 +33,9 @@ async fn postgres_conforms() {
 /// Each part leaves no pending delivery behind, and uses its own accounts and names.
 async fn conforms(database: Database) {
     let store = Store::open(database.clone()).await.unwrap();
-    Store::open(database).await.expect("opening again changes nothing");
+    Store::open(database.clone()).await.expect("opening again changes nothing");
+    audited::each_change_has_one_record(&store, &database).await;
+    audited::a_change_that_fails_has_none(&store, &database).await;
     policies_are_an_accounts_own(&store).await;
     a_webhook_in_use_stays(&store).await;
     a_webhook_changes_once_at_a_time(&store).await;

@@ -1,5 +1,6 @@
 //! What the store must do on either database.
 
+mod audited;
 mod graces;
 mod revoked_keys;
 
@@ -53,6 +54,8 @@ async fn judge(url: &str) {
     case.accounts_that_need_something_are_listed().await;
     case.a_revocation_carries_its_own_position().await;
     case.settings_are_kept_by_account().await;
+    case.each_change_has_one_record().await;
+    case.a_change_that_fails_has_none().await;
     case.database.close().await;
 }
 
