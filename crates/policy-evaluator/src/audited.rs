@@ -44,12 +44,7 @@ impl Subject {
     }
 
     /// `None`: it is not there.
-    async fn state(
-        &self,
-        tables: &mut dyn Tables,
-        account: &str,
-        tag: &str,
-    ) -> Result<Option<Value>, Error> {
+    async fn state(&self, tables: &mut dyn Tables, account: &str, tag: &str) -> Result<Option<Value>, Error> {
         Ok(match self {
             Self::Application(id) => find_application_state(tables, account, id).await?.map(application),
             Self::Policy { application, id } => match find_policy(tables, account, application, id).await? {

@@ -114,6 +114,41 @@ fn request(
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proto::audit::audit_log_server::{AuditLog, AuditLogServer};
+    use service_kit::Callers;
+    use tonic::{Request, Response, Status};
+
+    /// A service's log, and whether it can be asked.
+    struct Log(bool);
+
+    #[tonic::async_trait]
+    impl AuditLog for Log {
+        async fn list_audit(
+            &self,
+            _: Request<ListAuditRequest>,
+        ) -> Result<Response<ListAuditResponse>, Status> {
+            if self.0 {
+                Ok(Response::new(ListAuditResponse { records: vec![record(1, 1)], has_more: false }))
+            } else {
+                Err(Status::unavailable("gone"))
+            }
+        }
+    }
+
+    fn log(is_there: bool) -> AuditLogClient<GrpcChannel> {
+        let routes = tonic::service::Routes::new(AuditLogServer::new(Log(is_there)));
+        AuditLogClient::new(GrpcChannel::local(routes, Callers::new([("admin-api", &["*"])]), "admin-api"))
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_away_fails_the_list_and_is_named() {
+        let whole = AuditLogs::new([("token-registry", log(true)), ("notifier", log(true))]);
+        assert_eq!(whole.ask(&ListAuditRequest::default()).await.unwrap().len(), 2);
+        let holed = AuditLogs::new([("token-registry", log(true)), ("notifier", log(false))]);
+        let problem = holed.ask(&ListAuditRequest::default()).await.unwrap_err();
+        assert_eq!(problem.codes(), [12_193]);
+        assert!(format!("{problem:?}").contains("the audit log of notifier is unavailable"), "{problem:?}");
+    }
 
     fn record(at: i64, number: usize) -> AuditRecord {
         AuditRecord { id: format!("{number:032x}"), recorded_at_ms: at, ..AuditRecord::default() }

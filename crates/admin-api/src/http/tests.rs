@@ -1,7 +1,7 @@
 //! What every route has in common, asked of the router itself. No service is reachable behind it.
 
-use super::authenticate::Keys;
 use super::audit_logs::AuditLogs;
+use super::authenticate::Keys;
 use super::limit::Limiter;
 use super::refusals::Refusals;
 use super::zones::Zones;

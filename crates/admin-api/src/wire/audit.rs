@@ -91,6 +91,9 @@ mod tests {
         let record = AuditRecord { outcome, call, status: 403, error_code: 9109, ..AuditRecord::default() };
         let shown = view(record);
         assert_eq!(shown["action"]["result"], false);
-        assert_eq!((&shown["metadata"]["status"], &shown["metadata"]["error_code"]), (&json!(403), &json!(9109)));
+        assert_eq!(
+            (&shown["metadata"]["status"], &shown["metadata"]["error_code"]),
+            (&json!(403), &json!(9109))
+        );
     }
 }

@@ -63,14 +63,7 @@ pub(super) fn of_webhook<'a>(
     }
     let (account_id, object_id) =
         after.or(before).map(|(webhook, _)| (&*webhook.account_id, &*webhook.id)).unwrap_or_default();
-    Record {
-        account_id,
-        operation,
-        object_kind: "webhook",
-        object_id,
-        before: before.map(shown),
-        after: now,
-    }
+    Record { account_id, operation, object_kind: "webhook", object_id, before: before.map(shown), after: now }
 }
 
 /// Scheme, host and port.

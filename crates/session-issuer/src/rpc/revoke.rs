@@ -50,12 +50,7 @@ impl Rpc {
         Ok(RevokeSessionResponse { propagation: Some(propagation) })
     }
 
-    async fn revoke(
-        &self,
-        account: AccountId,
-        revoked: Revoked,
-        wanted: i32,
-    ) -> Result<Propagation, Error> {
+    async fn revoke(&self, account: AccountId, revoked: Revoked, wanted: i32) -> Result<Propagation, Error> {
         let appended = self.store.revoke(account, revoked, self.feed.keep_revocation_until()).await?;
         let propagation = self.feed.announce(appended, wait(wanted)).await;
         tracing::info!(%revoked, position = propagation.position, "sessions revoked");

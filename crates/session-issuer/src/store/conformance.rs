@@ -238,13 +238,19 @@ impl Case {
             // By the database's own clock, as compaction judges it.
             let now = self.database.now(&*self.clock).await.unwrap();
             let keep_until = now.after(31 * DAY);
-            assert_eq!(self.store.revoke(AccountId::random(), revoked, keep_until).await.unwrap().position(), before + 1);
+            assert_eq!(
+                self.store.revoke(AccountId::random(), revoked, keep_until).await.unwrap().position(),
+                before + 1
+            );
             let entry = self.entries(before).await.remove(0);
             assert_eq!((entry.position, entry.object.as_str()), (before + 1, revoked.to_string().as_str()));
             let state = RevocationState::decode(entry.state.as_slice()).unwrap();
             assert_eq!(state.revoked_as_of, before + 1);
             // Again: a later position.
-            assert_eq!(self.store.revoke(AccountId::random(), revoked, keep_until).await.unwrap().position(), before + 2);
+            assert_eq!(
+                self.store.revoke(AccountId::random(), revoked, keep_until).await.unwrap().position(),
+                before + 2
+            );
 
             assert!(self.is_remembered(revoked).await);
             let past = Timestamp::from_millis(now.as_millis() - 1);

@@ -65,11 +65,8 @@ impl Store {
         let now = self.clock.now();
         database::transaction!(&self.database, |tx| {
             tx.next_position().await?;
-            let row: SettingsRow = sqlx::query_as(FIND)
-                .bind(account.to_string())
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(failed)?;
+            let row: SettingsRow =
+                sqlx::query_as(FIND).bind(account.to_string()).fetch_one(&mut *tx).await.map_err(failed)?;
             let before = Settings::try_from(row)?;
             sqlx::query("UPDATE key_settings SET key_rotation_interval_days = $2 WHERE account_id = $1")
                 .bind(account.to_string())

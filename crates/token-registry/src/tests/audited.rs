@@ -159,8 +159,11 @@ pub async fn a_refused_attempt_is_kept_once(world: World) {
     log.record_refusals(request(&[good.clone(), wrong])).await.unwrap_err();
     log.record_refusals(request(&[AuditRecord { id: "AB".repeat(16), ..good }])).await.unwrap_err();
     assert_eq!(records(&registry, &made.account).await.len(), 3);
-    let only =
-        ListAuditRequest { account_id: made.account.clone(), outcome: "refused".into(), ..Default::default() };
+    let only = ListAuditRequest {
+        account_id: made.account.clone(),
+        outcome: "refused".into(),
+        ..Default::default()
+    };
     let only = AuditLogClient::new(channel(&registry)).list_audit(only).await.unwrap().into_inner();
     assert_eq!(only.records.len(), 2);
     for caller in ["edge-gateway", "notifier", "session-issuer", "policy-evaluator"] {

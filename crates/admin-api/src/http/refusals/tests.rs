@@ -44,8 +44,7 @@ fn strangers_of_one_network_are_one_source_and_all_of_them_have_one_bound() {
     let near: Vec<_> =
         (0..100).flat_map(|it| minute.note(from(&format!("2001:db8::{it}"), ""), at(1))).collect();
     assert_eq!(near.len(), OF_ONE as usize);
-    let far: Vec<_> =
-        (0..200).flat_map(|it| minute.note(from(&format!("10.0.0.{it}"), ""), at(1))).collect();
+    let far: Vec<_> = (0..200).flat_map(|it| minute.note(from(&format!("10.0.0.{it}"), ""), at(1))).collect();
     assert_eq!(near.len() + far.len(), OF_STRANGERS as usize);
     // An API token's attempts are told all the same.
     assert_eq!(minute.note(from("10.0.0.1", "7"), at(2)).len(), 1);

@@ -65,7 +65,9 @@ pub async fn each_change_has_one_record(store: &Store, database: &Database) {
     assert!(records[0].before.is_empty() && records[5].after.is_empty());
     assert!(records[1].after.contains(r#""changed":["url","secret"]"#), "{}", records[1].after);
     assert!(records[0].after.contains("https://hooks.slack.com\""), "{}", records[0].after);
-    assert!(records[3].before.contains(r#""enabled":true"#) && records[3].after.contains(r#""enabled":false"#));
+    assert!(
+        records[3].before.contains(r#""enabled":true"#) && records[3].after.contains(r#""enabled":false"#)
+    );
     let all = format!("{records:?}");
     assert!(!all.contains("hunter") && !all.contains("/services"), "{all}");
 }
