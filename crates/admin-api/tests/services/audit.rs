@@ -2,6 +2,7 @@
 
 use crate::world::{ACCOUNT, Answer, OTHER, World};
 use crate::{app, policy};
+use model::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -106,7 +107,9 @@ async fn every_change_of_any_service_is_in_the_one_list_once() {
         assert_eq!((&record["actor"]["name"], &record["actor"]["ip"]), (&json!("test"), &json!("127.0.0.1")));
         assert_eq!(record["owner"]["id"], ACCOUNT);
     }
-    let times: Vec<_> = all.iter().map(|it| it["when"].as_str().unwrap()).collect();
+    let time =
+        |record: &Value| Timestamp::parse_rfc3339(record["when"].as_str().unwrap()).unwrap().as_millis();
+    let times: Vec<_> = all.iter().map(time).collect();
     assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
     // Whatever the size of the pages, the list is the same.
     for size in [1, 3, 7] {
