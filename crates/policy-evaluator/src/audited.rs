@@ -234,10 +234,20 @@ fn organization(organization: wire::Organization) -> Value {
 }
 
 fn certificate(certificate: wire::Certificate) -> Value {
+    let wire::Certificate {
+        id: _,
+        account_id: _,
+        name,
+        fingerprint,
+        expires_at_ms,
+        associated_hostnames,
+        created_at_ms: _,
+        updated_at_ms: _,
+    } = certificate;
     json!({
-        "name": certificate.name,
-        "fingerprint": certificate.fingerprint,
-        "expires_at": Timestamp::from_millis(certificate.expires_at_ms).to_string(),
-        "associated_hostnames": certificate.associated_hostnames,
+        "name": name,
+        "fingerprint": fingerprint,
+        "expires_at": Timestamp::from_millis(expires_at_ms).to_string(),
+        "associated_hostnames": associated_hostnames,
     })
 }

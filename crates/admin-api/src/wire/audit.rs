@@ -38,14 +38,20 @@ pub fn view(record: AuditRecord) -> Value {
     } = record;
     let actor = actor.unwrap_or_default();
     let state = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
-    let mut metadata = json!({"request_id": actor.request_id, "user_agent": actor.agent});
     let is_refused = outcome == "refused";
-    if is_refused {
-        metadata["status"] = status.into();
-        metadata["error_code"] = error_code.into();
-        metadata["call"] = call.into();
-        metadata["attempts"] = attempts.into();
-    }
+    let (request_id, user_agent) = (actor.request_id, actor.agent);
+    let metadata = if is_refused {
+        json!({
+            "request_id": request_id,
+            "user_agent": user_agent,
+            "status": status,
+            "error_code": error_code,
+            "call": call,
+            "attempts": attempts,
+        })
+    } else {
+        json!({"request_id": request_id, "user_agent": user_agent})
+    };
     json!({
         "id": id,
         "when": time(recorded_at_ms),

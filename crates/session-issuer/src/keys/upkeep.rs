@@ -15,7 +15,7 @@ const PACE: Duration = Duration::from_mins(1);
 pub async fn run(keys: &Keys, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(PACE);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let keeping_up = actor::scope(actor::service("session-issuer"), keys.keep_up());
+        let keeping_up = actor::scope(actor::service("session-issuer"), Box::pin(keys.keep_up()));
         if let Some(Err(error)) = stop.run_until_cancelled(keeping_up).await {
             tracing::warn!(%error, "key upkeep failed; trying again in a minute");
         }
