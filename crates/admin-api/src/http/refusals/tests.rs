@@ -79,9 +79,9 @@ fn what_waits_has_a_bound() {
     assert!(count > 0);
 }
 
-fn attempt(method: Method, route: &str, path: &str) -> Option<AuditRecord> {
+fn attempt(method: &Method, route: &str, path: &str) -> Option<AuditRecord> {
     let request = Request::builder().uri(path).header("user-agent", "curl/8 x").body(Body::empty()).unwrap();
-    Attempt::of(&request, &method, route).refused(None, StatusCode::FORBIDDEN, 10_000)
+    Attempt::of(&request, method, route).refused(None, StatusCode::FORBIDDEN, 10_000)
 }
 
 #[test]
@@ -99,14 +99,14 @@ fn a_call_is_told_in_the_words_of_the_services() {
     ] {
         let route = format!("{base}/{rest}");
         let path = route.replace("{account_id}", ACCOUNT).replace("{id}", id).replace("{app_id}", id);
-        let record = attempt(method.clone(), &route, &path).unwrap();
+        let record = attempt(&method, &route, &path).unwrap();
         let told = (&*record.operation, &*record.object_kind, &*record.object_id);
         assert_eq!(told, expected, "{method} {rest}");
         assert_eq!((record.status, record.error_code, record.attempts), (403, 10_000, 1));
         assert_eq!(record.call, format!("{method} {route}"));
     }
     let elsewhere = "/client/v4/accounts/{account_id}/tokens";
-    assert_eq!(attempt(Method::GET, elsewhere, "/client/v4/accounts/%27/tokens"), None);
+    assert_eq!(attempt(&Method::GET, elsewhere, "/client/v4/accounts/%27/tokens"), None);
 }
 
 proptest! {
@@ -115,11 +115,11 @@ proptest! {
     fn nothing_but_ids_is_told_of_a_path(secret in "spst_[0-9A-Za-z]{40}[0-9a-f]{8}|[0-9a-f]{64}") {
         let route = "/client/v4/accounts/{account_id}/access/service_tokens/{id}";
         let path = format!("/client/v4/accounts/{ACCOUNT}/access/service_tokens/{secret}");
-        let record = attempt(Method::GET, route, &path).unwrap();
+        let record = attempt(&Method::GET, route, &path).unwrap();
         let told = format!("{record:?}");
         prop_assert!(!told.contains(&secret));
         let path = format!("/client/v4/accounts/{secret}/access/service_tokens/{ACCOUNT}");
-        prop_assert!(attempt(Method::GET, route, &path).is_none());
+        prop_assert!(attempt(&Method::GET, route, &path).is_none());
         let agent = Request::builder().uri("/").header("user-agent", &secret[..]).body(Body::empty()).unwrap();
         if secret.starts_with("spst_") {
             prop_assert_eq!(super::seen(&agent).agent, "");
