@@ -21,14 +21,14 @@ use std::time::Duration;
 async fn on_sqlite() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("issuer.db").display());
-    judge(&url).await;
+    Box::pin(judge(&url)).await;
 }
 
 #[tokio::test]
 async fn on_postgres() {
     let postgres = Postgres::throwaway(&Search::workspace()).await.unwrap();
     let url = postgres.create_database("session_issuer", "session_issuer", None).await.unwrap();
-    judge(&url).await;
+    Box::pin(judge(&url)).await;
 }
 
 /// Each case has accounts of its own.
