@@ -12,8 +12,10 @@
 //! # How to add a change
 //!
 //! Implement `change::Intent` beside the call: `plan` reads and checks everything and lists the writes and the objects
-//! whose state they change; `answer` reads what the caller is told. `Changes::run` does the rest.
+//! whose state they change; `subject` says what its audit record is about; `answer` reads what the caller is told.
+//! `Changes::run` does the rest.
 
+mod audited;
 mod change;
 pub mod config;
 pub mod deps;

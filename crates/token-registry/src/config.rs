@@ -52,6 +52,7 @@ pub fn default_callers() -> Callers {
     admin.push(format!("{feed}ListReplicas"));
     admin.push("/sallyport.token_registry.v1.ApiTokens/*".to_owned());
     admin.push("/sallyport.audit.v1.AuditLog/ListAudit".to_owned());
+    admin.push("/sallyport.audit.v1.RefusalLog/RecordRefusals".to_owned());
     Callers::of([
         ("admin-api", admin),
         ("session-issuer", of(&["AuthenticateToken", "GetToken"])),

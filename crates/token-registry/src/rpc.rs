@@ -22,7 +22,6 @@ use model::{AccountId, Clock, Error, TokenId};
 use proto::token_registry as wire;
 use proto::token_registry::token_registry_server::TokenRegistry;
 use service_kit::actor;
-use service_kit::status::to_status;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -52,9 +51,7 @@ macro_rules! calls {
         #[tonic::async_trait]
         impl TokenRegistry for Rpc {$(
             async fn $name(&self, request: Request<wire::$request>) -> Result<Response<wire::$response>, Status> {
-                let actor = actor::of(&request);
-                let answer = actor::scope(actor, self.$name(request.into_inner())).await;
-                answer.map(Response::new).map_err(to_status)
+                actor::answer(request, |request| self.$name(request)).await
             }
         )+}
     };

@@ -94,7 +94,8 @@ facts! {
     audited:
         every_change_has_one_record_and_nothing_else_has,
         a_record_names_who_asked_and_holds_no_secret,
-        a_change_whose_record_cannot_be_written_does_not_happen;
+        a_change_whose_record_cannot_be_written_does_not_happen,
+        a_refused_attempt_is_kept_once;
     authenticate:
         an_unknown_id_and_a_wrong_secret_answer_alike,
         junk_is_told_from_secrets,
