@@ -47,6 +47,9 @@ pub fn default_callers() -> Callers {
         "UpdateToken",
         "RefreshToken",
         "RotateToken",
+        "ListTokenSecrets",
+        "FinishRotation",
+        "UndoRotation",
         "DeleteToken",
     ]);
     admin.push(format!("{feed}ListReplicas"));

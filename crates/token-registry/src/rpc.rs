@@ -8,6 +8,8 @@ mod list;
 mod references;
 mod refresh;
 mod rotate;
+mod rotation;
+mod secrets;
 mod update;
 
 pub use api_tokens::ApiTokensRpc;
@@ -68,6 +70,9 @@ calls! {
     update_token(UpdateTokenRequest) -> UpdateTokenResponse,
     refresh_token(RefreshTokenRequest) -> RefreshTokenResponse,
     rotate_token(RotateTokenRequest) -> RotateTokenResponse,
+    list_token_secrets(ListTokenSecretsRequest) -> ListTokenSecretsResponse,
+    finish_rotation(FinishRotationRequest) -> FinishRotationResponse,
+    undo_rotation(UndoRotationRequest) -> UndoRotationResponse,
     delete_token(DeleteTokenRequest) -> DeleteTokenResponse,
     list_expiring_tokens(ListExpiringTokensRequest) -> ListExpiringTokensResponse,
     set_token_references(SetTokenReferencesRequest) -> SetTokenReferencesResponse,

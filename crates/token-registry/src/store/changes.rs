@@ -66,7 +66,7 @@ impl Store {
             if token.secret_version != version {
                 sqlx::query(
                     "UPDATE tokens SET secret_version = $2, secret_digest = $3, pepper_id = $4, previous_digest = $5,
-                         previous_pepper_id = $6, previous_version = $7
+                         previous_pepper_id = $6, previous_version = $7, restored_version = $8
                      WHERE id = $1",
                 )
                 .bind(id)
@@ -76,6 +76,7 @@ impl Store {
                 .bind(&token.previous_digest)
                 .bind(&token.previous_pepper_id)
                 .bind(token.previous_version)
+                .bind(token.restored_version)
                 .execute(&mut *tx)
                 .await
                 .map_err(failed)?;
