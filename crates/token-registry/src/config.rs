@@ -58,7 +58,7 @@ pub fn default_callers() -> Callers {
     Callers::of([
         ("admin-api", admin),
         ("session-issuer", of(&["AuthenticateToken", "GetToken"])),
-        ("policy-evaluator", of(&["SetTokenReferences"])),
+        ("policy-evaluator", of(&["SetTokenReferences", "EndInactiveTokens"])),
         ("notifier", of(&["GetToken", "ListExpiringTokens"])),
         ("edge-gateway", vec![format!("{feed}*")]),
     ])

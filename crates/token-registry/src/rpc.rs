@@ -4,6 +4,7 @@ mod api_tokens;
 mod authenticate;
 mod create;
 mod delete;
+mod inactivity;
 mod list;
 mod references;
 mod refresh;
@@ -76,4 +77,5 @@ calls! {
     delete_token(DeleteTokenRequest) -> DeleteTokenResponse,
     list_expiring_tokens(ListExpiringTokensRequest) -> ListExpiringTokensResponse,
     set_token_references(SetTokenReferencesRequest) -> SetTokenReferencesResponse,
+    end_inactive_tokens(EndInactiveTokensRequest) -> EndInactiveTokensResponse,
 }

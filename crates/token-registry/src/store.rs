@@ -79,10 +79,13 @@ mod audited;
 mod changes;
 #[cfg(test)]
 pub mod conformance;
+mod inactive;
 mod references;
 mod secrets;
 mod uses;
 
+pub use changes::Only;
+pub use inactive::{Rule, Turn};
 pub use references::checked_token_ids;
 pub use secrets::Used;
 pub use uses::Use;

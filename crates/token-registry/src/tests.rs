@@ -6,6 +6,7 @@ pub mod audited;
 pub mod authenticate;
 pub mod cached;
 pub mod delete;
+pub mod inactivity;
 pub mod lifecycle;
 pub mod list;
 pub mod races;
@@ -56,8 +57,8 @@ macro_rules! facts {
 /// Where the facts are.
 mod facts {
     pub use super::{
-        api_tokens, audited, authenticate, cached, delete, lifecycle, list, races, rotate, rotation, secrets,
-        usage,
+        api_tokens, audited, authenticate, cached, delete, inactivity, lifecycle, list, races, rotate,
+        rotation, secrets, usage,
     };
     pub use crate::store::conformance as store;
 }
@@ -97,6 +98,13 @@ facts! {
         each_version_says_when_and_where_it_was_last_used,
         a_restored_secret_is_used_under_both_its_versions,
         a_rotation_of_another_account_is_not_there;
+    inactivity:
+        a_rule_acts_once_it_has_been_stated_for_a_day_without_a_gap,
+        an_unused_token_is_disabled_and_its_end_is_recorded,
+        what_was_used_changed_named_or_is_young_is_left_alone,
+        deleting_takes_the_disabled_ones_too_and_no_named_one,
+        tokens_are_ended_some_at_a_time_by_one_replica,
+        a_wrong_rule_is_refused;
     delete:
         after_a_delete_nothing_finds_the_token,
         a_deleted_client_id_is_never_used_again,

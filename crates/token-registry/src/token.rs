@@ -135,6 +135,12 @@ impl Token {
         Ok(secret)
     }
 
+    /// Whether it was neither used nor changed since a time.
+    pub fn is_unused_since(&self, since: Timestamp) -> bool {
+        let touched = self.created_at_ms.max(self.updated_at_ms);
+        self.last_seen_at_ms.map_or(touched, |seen| touched.max(seen)) < since.as_millis()
+    }
+
     /// Whether there is a previous secret that works.
     pub fn overlaps(&self, now: Timestamp) -> bool {
         let ends = self.previous_expires_at_ms.filter(|_| self.previous_digest.is_some());
