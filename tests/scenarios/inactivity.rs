@@ -28,7 +28,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 async fn registry_database(world: &World) -> Database {
     let url = match world.topology {
         Topology::OneProcess => {
-            format!("sqlite:{}", world.data_dir.join("token-registry.sqlite").display())
+            let is_it = |path: &PathBuf| path.ends_with("token-registry.sqlite");
+            format!("sqlite:{}", files(&world.data_dir).into_iter().find(is_it).unwrap().display())
         }
         Topology::Distributed => {
             let of_registry = |path: &PathBuf| {

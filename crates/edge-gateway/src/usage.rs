@@ -142,11 +142,11 @@ mod tests {
             (reported[0].uses, reported[0].last_used_at_ms, reported[0].client_secret_version),
             (3, 3, 7)
         );
-        assert_eq!(reported[0].source, AddressClass::PrivateIpv6.number().into());
+        assert_eq!(reported[0].source, i32::from(AddressClass::PrivateIpv6.number()));
         assert!(usage.take().is_empty());
         usage.count(&session, Timestamp::from_millis(4), AddressClass::PublicIpv4);
         let again = usage.take();
-        assert_eq!((again[0].uses, again[0].source), (1, AddressClass::PublicIpv4.number().into()));
+        assert_eq!((again[0].uses, again[0].source), (1, i32::from(AddressClass::PublicIpv4.number())));
     }
 
     #[test]
