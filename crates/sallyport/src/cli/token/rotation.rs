@@ -8,6 +8,7 @@ use crate::cli::output::{Column, clean, emit, span, text, time};
 use model::{Clock as _, SystemClock, Timestamp};
 use reqwest::Method;
 use serde_json::Value;
+use std::fmt::Write as _;
 
 const SECRETS: [Column; 7] = [
     text("VERSION", "/client_secret_version"),
@@ -39,7 +40,7 @@ pub async fn say(client: &Client, token: &Value) -> Outcome {
     let now = SystemClock.now();
     let mut said = String::new();
     for secret in secrets(client, token).await? {
-        if let Some(line) = sentence(&secret, lookup::name(token), now) {
+        if let Some(line) = sentence(&secret, word(token), now) {
             said.push('\n');
             said.push_str(&line);
             said.push('\n');
@@ -62,6 +63,15 @@ pub async fn undo(client: &Client, token: &Value, Change { wait }: &Change) -> O
     answer.settle(&client.out)
 }
 
+/// What a shell takes for one word and nothing else: the name if it is such, else the id.
+fn word(token: &Value) -> &str {
+    let name = lookup::name(token);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
+    let begins = name.bytes().next().is_some_and(is_plain);
+    let is_word = begins && name.bytes().all(|byte| is_plain(byte) || byte == b'-');
+    if is_word { name } else { lookup::id(token) }
+}
+
 /// Of the previous secret alone.
 fn sentence(secret: &Value, name: &str, now: Timestamp) -> Option<String> {
     let word = |member: &str| secret.get(member).and_then(Value::as_str);
@@ -75,17 +85,17 @@ fn sentence(secret: &Value, name: &str, now: Timestamp) -> Option<String> {
         None => line.push_str("never used"),
         Some(last) => {
             let unused = span(now.as_millis().saturating_sub(last.as_millis()).max(0));
-            line.push_str(&format!("last used {unused} ago"));
+            let _ = write!(line, "last used {unused} ago");
             if let Some(gateway) = word("last_used_at_gateway") {
-                line.push_str(&format!(" at gateway {gateway}"));
+                let _ = write!(line, " at gateway {gateway}");
             }
             if let Some(from) = word("last_used_from") {
-                line.push_str(&format!(" from {}", address(from)));
+                let _ = write!(line, " from {}", address(from));
             }
-            line.push_str(&format!("; unused for {unused}"));
+            let _ = write!(line, "; unused for {unused}");
         }
     }
-    line.push_str(&format!(": `sallyport token finish-rotation {name}` ends it now"));
+    let _ = write!(line, ": `sallyport token finish-rotation {name}` ends it now");
     Some(clean(&line))
 }
 
@@ -102,6 +112,15 @@ fn address(class: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_name_that_a_shell_would_take_for_more_is_not_said() {
+        for (name, said) in
+            [("deploy-bot_2.a", "deploy-bot_2.a"), ("a; rm b", "7"), ("--yes", "7"), ("$(x)", "7")]
+        {
+            assert_eq!(word(&json!({"name": name, "id": "7"})), said);
+        }
+    }
 
     #[test]
     fn a_previous_secret_says_whether_it_is_still_used() {
