@@ -86,7 +86,7 @@ async fn unused_tokens_are_disabled(topology: Topology) {
 
     let mut world = place.start(Some(Upstream::start().await), &[]).await.unwrap();
     let enabled = async |path: String| world.rest.get(&path).await.result(200)["enabled"] == true;
-    wait::until("the unused token is disabled", Duration::from_secs(60), async || {
+    wait::until("the unused token is disabled", Duration::from_mins(1), async || {
         (!enabled(unused.path()).await).then_some(())
     })
     .await;
