@@ -39,6 +39,7 @@ pub mod policy_test;
 pub mod problem;
 pub mod refusals;
 pub mod request;
+pub mod rotation;
 pub mod scopes;
 pub mod service_tokens;
 pub mod tags;
@@ -106,7 +107,7 @@ pub fn router(app: App) -> axum::Router {
         .merge(unsupported::routes());
     let ours =
         Router::new().merge(failure_mode::routes()).merge(keys::own_routes()).merge(access_log::own_routes());
-    let ours = ours.merge(policy_test::routes());
+    let ours = ours.merge(policy_test::routes()).merge(rotation::routes());
     let of_an_account = |routes: Router| {
         routes
             .method_not_allowed_fallback(async || Problem::wrong_method())

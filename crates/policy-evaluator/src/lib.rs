@@ -5,6 +5,7 @@
 //! | `domain` | what applications, policies, groups and organizations must satisfy; pure |
 //! | `store` | the SQL: reads, and the writes that a plan may contain |
 //! | `change` | how anything is changed: planned, checked, written and told to the feed in one transaction |
+//! | `inactivity` | what is to be done with unused tokens, as the token registry is told |
 //! | `references` | which tokens policies and groups name, as the token registry is told |
 //! | `rpc` | one folder a noun, one file a call |
 //! | [`config`], [`deps`], [`service`] | built, connected, run |
@@ -20,6 +21,7 @@ mod change;
 pub mod config;
 pub mod deps;
 mod domain;
+mod inactivity;
 mod references;
 mod rpc;
 pub mod service;

@@ -1,5 +1,6 @@
 use crate::change::Changes;
 use crate::deps::Deps;
+use crate::inactivity::Inactivity;
 use crate::references::References;
 use crate::rpc::{Local, Rpc};
 use change_feed::{Feed, Gate, Replica, Settings};
@@ -20,6 +21,7 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
     let feed =
         Feed::open("policy-evaluator", database.clone(), bus.clone(), clock.clone(), Settings::default());
     let feed = Arc::new(feed.await?);
+    let inactivity = Inactivity::new(database.clone(), token_registry.clone());
     let references = Arc::new(References::new(database.clone(), token_registry, clock.clone()));
     let (records, audit_clock) = (database.clone(), clock.clone());
     let (view, gate) = (Arc::new(Directory::new()), Arc::new(Gate::default()));
@@ -53,6 +55,10 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         }),
         Worker::new("policy-evaluator references", async move |stop| {
             references.keep_stated(stop).await;
+            Ok(())
+        }),
+        Worker::new("policy-evaluator inactivity", async move |stop| {
+            inactivity.keep_stating(stop).await;
             Ok(())
         }),
     ];

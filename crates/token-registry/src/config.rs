@@ -47,6 +47,9 @@ pub fn default_callers() -> Callers {
         "UpdateToken",
         "RefreshToken",
         "RotateToken",
+        "ListTokenSecrets",
+        "FinishRotation",
+        "UndoRotation",
         "DeleteToken",
     ]);
     admin.push(format!("{feed}ListReplicas"));
@@ -56,7 +59,7 @@ pub fn default_callers() -> Callers {
     Callers::of([
         ("admin-api", admin),
         ("session-issuer", of(&["AuthenticateToken", "GetToken"])),
-        ("policy-evaluator", of(&["SetTokenReferences"])),
+        ("policy-evaluator", of(&["SetTokenReferences", "EndInactiveTokens"])),
         ("notifier", of(&["GetToken", "ListExpiringTokens"])),
         ("edge-gateway", vec![format!("{feed}*")]),
     ])

@@ -4,10 +4,13 @@ mod api_tokens;
 mod authenticate;
 mod create;
 mod delete;
+mod inactivity;
 mod list;
 mod references;
 mod refresh;
 mod rotate;
+mod rotation;
+mod secrets;
 mod update;
 
 pub use api_tokens::ApiTokensRpc;
@@ -65,7 +68,11 @@ calls! {
     update_token(UpdateTokenRequest) -> UpdateTokenResponse,
     refresh_token(RefreshTokenRequest) -> RefreshTokenResponse,
     rotate_token(RotateTokenRequest) -> RotateTokenResponse,
+    list_token_secrets(ListTokenSecretsRequest) -> ListTokenSecretsResponse,
+    finish_rotation(FinishRotationRequest) -> FinishRotationResponse,
+    undo_rotation(UndoRotationRequest) -> UndoRotationResponse,
     delete_token(DeleteTokenRequest) -> DeleteTokenResponse,
     list_expiring_tokens(ListExpiringTokensRequest) -> ListExpiringTokensResponse,
     set_token_references(SetTokenReferencesRequest) -> SetTokenReferencesResponse,
+    end_inactive_tokens(EndInactiveTokensRequest) -> EndInactiveTokensResponse,
 }

@@ -37,6 +37,17 @@ pub async fn every_change_has_one_record_and_nothing_else_has(world: World) {
     later();
     registry.rotated(&made, None).await;
     later();
+    let overlap = || Some(world.later(std::time::Duration::from_hours(1)));
+    registry.rotated(&made, overlap()).await;
+    later();
+    super::rotation::undo(&registry, &made).await.unwrap();
+    super::rotation::undo(&registry, &made).await.unwrap_err();
+    later();
+    registry.rotated(&made, overlap()).await;
+    later();
+    super::rotation::finish(&registry, &made).await.unwrap();
+    super::rotation::finish(&registry, &made).await.unwrap_err();
+    later();
     // What reads, and what is refused.
     registry.stored(&made).await;
     registry
@@ -55,10 +66,24 @@ pub async fn every_change_has_one_record_and_nothing_else_has(world: World) {
     registry.delete(&made.account, &made.id).await.unwrap_err();
     let records = records(&registry, &made.account).await;
     let operations: Vec<_> = records.iter().map(|it| it.operation.as_str()).collect();
-    assert_eq!(operations, ["create", "update", "update", "refresh", "rotate", "delete"]);
+    assert_eq!(
+        operations,
+        [
+            "create",
+            "update",
+            "update",
+            "refresh",
+            "rotate",
+            "rotate",
+            "undo_rotation",
+            "rotate",
+            "finish_rotation",
+            "delete"
+        ]
+    );
     assert!(records.iter().all(|it| it.object_kind == "service_token" && it.object_id == made.id));
     // Each begins where the one before has ended; what is gone keeps its last state.
-    assert!(records[0].before.is_empty() && records[5].after.is_empty());
+    assert!(records[0].before.is_empty() && records.last().unwrap().after.is_empty());
     for pair in records.windows(2) {
         assert_eq!(pair[0].after, pair[1].before);
     }
