@@ -4,18 +4,33 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::request::Query;
-use super::{App, Outcome, Router, answered};
+use super::operation::{count, get, moment, part_of, word};
+use super::routes::Routes;
+use crate::wire::schema::named;
+use proto::token_registry::Scope::AccountAdmin;
+use super::{App, Outcome, answered};
 use crate::wire::audit;
 use axum::extract::State;
-use axum::routing::get;
 use model::Error;
 use proto::audit::ListAuditRequest;
 
 const LARGEST: u32 = 1_000;
 const PAGE: u32 = 100;
 
-pub fn routes() -> Router {
-    Router::new().route("/audit_logs", get(list))
+pub fn routes() -> Routes {
+    Routes::of("Audit log").serve(
+        get("/audit_logs", "list_audit_log", "Who changed what, newest first", AccountAdmin, part_of(named("AuditRecord"))).asks([
+            moment("since", "Not before."),
+            moment("before", "Before."),
+            word("actor.id", "Changes of this API token.", ""),
+            word("action.type", "Changes of this kind.", "update"),
+            word("resource.type", "Changes of such objects.", "service_token"),
+            word("resource.id", "Changes of this object.", ""),
+            count("per_page", "At most 1,000; 100 unless something else is said."),
+            word("cursor", "Of the answer before.", ""),
+        ]),
+        list,
+    )
 }
 
 async fn list(State(mut app): State<App>, Account(account_id): Account, query: Query) -> Outcome {
