@@ -59,8 +59,8 @@ use answer::Answer;
 use authenticate::{Gate, Keys};
 use axum::Extension;
 use axum::middleware::{from_fn_with_state, map_request, map_request_with_state};
-use model::Clock;
 use contract::Contract;
+use model::Clock;
 use problem::Problem;
 use proto::access_log::access_log_client::AccessLogClient;
 use proto::audit::audit_log_client::AuditLogClient;
@@ -69,8 +69,8 @@ use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::token_registry::api_tokens_client::ApiTokensClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
-use service_kit::GrpcChannel;
 use routes::{Permissions, Tree};
+use service_kit::GrpcChannel;
 use std::sync::Arc;
 use tower_layer::Layer as _;
 
@@ -102,7 +102,7 @@ pub fn router(app: App) -> axum::Router {
     let of_an_account = [split(trees::contract()), split(trees::ours())];
     let of_no_account = [split(trees::of_the_caller()), split(trees::of_the_whole())];
     let (open_at, open) = split(trees::open());
-    let contract = Contract::of(&operations);
+    let contract = Contract::of(operations);
     let gate = Gate { app: app.clone(), permissions: Arc::new(permissions) };
     let behind = |routes: axum::Router<App>| {
         routes

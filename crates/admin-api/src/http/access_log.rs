@@ -2,17 +2,17 @@
 
 use super::answer::Answer;
 use super::authenticate::Account;
+use super::operation::{Parameter, count, get, moment, one_of, page_of, switch, word};
 use super::problem::Problem;
 use super::request::{Page, Query};
-use super::operation::{Parameter, count, get, moment, one_of, page_of, switch, word};
 use super::routes::Routes;
-use crate::wire::schema::named;
-use proto::token_registry::Scope::AuditLogsRead;
 use super::{App, Outcome, answered};
 use crate::wire::access_log::{self, Wanted};
+use crate::wire::schema::named;
 use axum::extract::State;
 use model::Error;
 use proto::access_log::{Decision, ListDecisionsRequest, ListDecisionsResponse};
+use proto::token_registry::Scope::AuditLogsRead;
 use serde_json::Value;
 
 /// On one page unless asked for more.
@@ -22,14 +22,22 @@ const PER_PAGE: u32 = 25;
 pub fn routes() -> Routes {
     let summary = "Logins of machines, newest first";
     let same = "The same, for older clients";
-    let log = |path, id, summary| get(path, id, summary, AuditLogsRead, page_of(named("AccessRequest"))).asks(asked());
+    let log = |path, id, summary| {
+        get(path, id, summary, AuditLogsRead, page_of(named("AccessRequest"))).asks(asked())
+    };
     Routes::of("Access log")
         .serve(log("/access/logs/access_requests", "list_access_requests", summary), list)
         .serve(log("/access/logs/access-requests", "list_access_requests_older", same), list)
 }
 
 pub fn own_routes() -> Routes {
-    let own = get("/decisions", "list_decisions", "What the gateways decided, newest first", AuditLogsRead, page_of(named("Decision")));
+    let own = get(
+        "/decisions",
+        "list_decisions",
+        "What the gateways decided, newest first",
+        AuditLogsRead,
+        page_of(named("Decision")),
+    );
     let filters = [
         switch("allowed", "Whether it was let in."),
         word("application_id", "At this application.", ""),

@@ -5,29 +5,47 @@ pub mod webhooks;
 
 use super::answer::Answer;
 use super::authenticate::Account;
-use super::request::{Page, Query};
 use super::operation::{get, moment, ok, page_of};
+use super::request::{Page, Query};
 use super::routes::Routes;
-use crate::wire::schema::{alert as schema, named};
-use proto::token_registry::Scope::NotificationsRead;
 use super::{App, Outcome, answered};
 use crate::wire::alert;
+use crate::wire::schema::{alert as schema, named};
 use axum::extract::State;
 use proto::notifier::ListHistoryRequest;
+use proto::token_registry::Scope::NotificationsRead;
 
 pub fn routes() -> Routes {
     Routes::of("Alerts")
         .serve(
-            get("/alerting/v3/available_alerts", "list_available_alerts", "The types of alert", NotificationsRead, ok(schema::available())),
+            get(
+                "/alerting/v3/available_alerts",
+                "list_available_alerts",
+                "The types of alert",
+                NotificationsRead,
+                ok(schema::available()),
+            ),
             async || Answer::ok(alert::available()),
         )
         .serve(
-            get("/alerting/v3/destinations/eligible", "list_eligible_destinations", "The kinds of destination", NotificationsRead, ok(schema::eligible())),
+            get(
+                "/alerting/v3/destinations/eligible",
+                "list_eligible_destinations",
+                "The kinds of destination",
+                NotificationsRead,
+                ok(schema::eligible()),
+            ),
             async || Answer::ok(alert::eligible()),
         )
         .serve(
-            get("/alerting/v3/history", "list_alert_history", "What was sent, newest first", NotificationsRead, page_of(named("Delivery")))
-                .asks([moment("since", "Not before."), moment("before", "Before.")]),
+            get(
+                "/alerting/v3/history",
+                "list_alert_history",
+                "What was sent, newest first",
+                NotificationsRead,
+                page_of(named("Delivery")),
+            )
+            .asks([moment("since", "Not before."), moment("before", "Before.")]),
             history,
         )
 }

@@ -3,16 +3,16 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
-use super::request::{Target, WaitFor};
 use super::operation::{ok, patch, put};
+use super::request::{Target, WaitFor};
 use super::routes::Routes;
-use crate::wire::schema::application as schema;
-use proto::token_registry::Scope::AppsAndPoliciesWrite;
 use super::{App, Outcome, answered, present};
+use crate::wire::schema::application as schema;
 use axum::extract::State;
 use model::Error;
 use proto::change_feed::Wait;
 use proto::policy_evaluator::MergeApplicationSettingsRequest;
+use proto::token_registry::Scope::AppsAndPoliciesWrite;
 use serde_json::{Map, Value, json};
 
 const NAMES: [&str; 2] = ["allow_iframe", "skip_interstitial"];
@@ -22,15 +22,27 @@ pub fn routes() -> Routes {
     let shown = schema::two_settings_shown;
     Routes::of("Applications")
         .serve(
-            put(path, "replace_application_settings", "Two settings of an application: what is not given is off", AppsAndPoliciesWrite, ok(shown()))
-                .takes(schema::two_settings())
-                .waits(),
+            put(
+                path,
+                "replace_application_settings",
+                "Two settings of an application: what is not given is off",
+                AppsAndPoliciesWrite,
+                ok(shown()),
+            )
+            .takes(schema::two_settings())
+            .waits(),
             replace,
         )
         .serve(
-            patch(path, "merge_application_settings", "Two settings of an application: what is not given stays", AppsAndPoliciesWrite, ok(shown()))
-                .takes(schema::two_settings())
-                .waits(),
+            patch(
+                path,
+                "merge_application_settings",
+                "Two settings of an application: what is not given stays",
+                AppsAndPoliciesWrite,
+                ok(shown()),
+            )
+            .takes(schema::two_settings())
+            .waits(),
             merge,
         )
 }

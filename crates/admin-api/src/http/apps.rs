@@ -3,54 +3,85 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::{Body, OptionalBody};
+use super::operation::{accepted, created, delete, get, ok, page_of, post, put, switch, word};
 use super::problem::Problem;
 use super::request::{Page, Query, Target, WaitFor};
-use super::operation::{accepted, created, delete, get, ok, page_of, post, put, switch, word};
 use super::routes::Routes;
-use crate::wire::schema::{application as schema, named, only_id};
-use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use super::{App, Outcome, answered, present};
 use crate::wire::application::{self, Description};
+use crate::wire::schema::{application as schema, named, only_id};
 use axum::extract::State;
 use proto::policy_evaluator::{
     Application, CreateApplicationRequest, DeleteApplicationRequest, GetApplicationRequest,
     ListApplicationsRequest, UpdateApplicationRequest,
 };
 use proto::session_issuer::RevokeApplicationSessionsRequest;
+use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use serde_json::json;
 
 pub fn routes() -> Routes {
     let shown = || named("Application");
     Routes::of("Applications")
         .serve(
-            get("/access/apps", "list_applications", "Applications of the account", READ, page_of(shown())).asks([
-                word("name", "Exactly this name.", "billing"),
-                word("domain", "Exactly this domain.", "billing.example.com"),
-                word("aud", "Of this audience.", ""),
-                word("search", "A part of the name or of a domain.", "bill"),
-                switch("exact", "`false`: `name` or `domain` is a part."),
-            ]),
+            get("/access/apps", "list_applications", "Applications of the account", READ, page_of(shown()))
+                .asks([
+                    word("name", "Exactly this name.", "billing"),
+                    word("domain", "Exactly this domain.", "billing.example.com"),
+                    word("aud", "Of this audience.", ""),
+                    word("search", "A part of the name or of a domain.", "bill"),
+                    switch("exact", "`false`: `name` or `domain` is a part."),
+                ]),
             list,
         )
         .serve(
-            post("/access/apps", "create_application", "Protects a domain", WRITE, created(shown())).takes(schema::given()).waits(),
-            create,
-        )
-        .serve(get("/access/apps/{app_id}", "get_application", "One application, with its policies", READ, ok(shown())), read)
-        .serve(
-            put("/access/apps/{app_id}", "update_application", "Replaces it; policies that are not given stay", WRITE, ok(shown()))
+            post("/access/apps", "create_application", "Protects a domain", WRITE, created(shown()))
                 .takes(schema::given())
                 .waits(),
+            create,
+        )
+        .serve(
+            get(
+                "/access/apps/{app_id}",
+                "get_application",
+                "One application, with its policies",
+                READ,
+                ok(shown()),
+            ),
+            read,
+        )
+        .serve(
+            put(
+                "/access/apps/{app_id}",
+                "update_application",
+                "Replaces it; policies that are not given stay",
+                WRITE,
+                ok(shown()),
+            )
+            .takes(schema::given())
+            .waits(),
             update,
         )
         .serve(
-            delete("/access/apps/{app_id}", "delete_application", "Deletes it with its own policies; its sessions end", WRITE, accepted(only_id())).waits(),
+            delete(
+                "/access/apps/{app_id}",
+                "delete_application",
+                "Deletes it with its own policies; its sessions end",
+                WRITE,
+                accepted(only_id()),
+            )
+            .waits(),
             remove,
         )
         .serve(
-            post("/access/apps/{app_id}/revoke_tokens", "revoke_application_sessions", "Ends every session of the application", WRITE, accepted(schema::nothing_more()))
-                .may_take(schema::nothing_more())
-                .waits(),
+            post(
+                "/access/apps/{app_id}/revoke_tokens",
+                "revoke_application_sessions",
+                "Ends every session of the application",
+                WRITE,
+                accepted(schema::nothing_more()),
+            )
+            .may_take(schema::nothing_more())
+            .waits(),
             revoke_tokens,
         )
 }

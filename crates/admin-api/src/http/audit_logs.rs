@@ -3,23 +3,30 @@
 
 use super::answer::Answer;
 use super::authenticate::Account;
-use super::request::Query;
 use super::operation::{count, get, moment, part_of, word};
+use super::request::Query;
 use super::routes::Routes;
-use crate::wire::schema::named;
-use proto::token_registry::Scope::AccountAdmin;
 use super::{App, Outcome, answered};
 use crate::wire::audit;
+use crate::wire::schema::named;
 use axum::extract::State;
 use model::Error;
 use proto::audit::ListAuditRequest;
+use proto::token_registry::Scope::AccountAdmin;
 
 const LARGEST: u32 = 1_000;
 const PAGE: u32 = 100;
 
 pub fn routes() -> Routes {
     Routes::of("Audit log").serve(
-        get("/audit_logs", "list_audit_log", "Who changed what, newest first", AccountAdmin, part_of(named("AuditRecord"))).asks([
+        get(
+            "/audit_logs",
+            "list_audit_log",
+            "Who changed what, newest first",
+            AccountAdmin,
+            part_of(named("AuditRecord")),
+        )
+        .asks([
             moment("since", "Not before."),
             moment("before", "Before."),
             word("actor.id", "Changes of this API token.", ""),

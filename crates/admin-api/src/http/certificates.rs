@@ -3,43 +3,86 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
-use super::request::{Page, Target};
 use super::operation::{accepted, created, delete, get, ok, page_of, post, put};
+use super::request::{Page, Target};
 use super::routes::Routes;
-use crate::wire::schema::{certificate as schema, list as list_of, named, only_id};
-use proto::token_registry::Scope::AccountAdmin as ADMIN;
 use super::{App, Outcome, answered, present};
 use crate::wire::certificate;
+use crate::wire::schema::{certificate as schema, list as list_of, named, only_id};
 use axum::extract::State;
 use proto::policy_evaluator::{
     DeleteCertificateRequest, GetCertificateRequest, GetCertificateSettingsRequest, ListCertificatesRequest,
     PutCertificateSettingsRequest,
 };
+use proto::token_registry::Scope::AccountAdmin as ADMIN;
 use serde_json::json;
 
 pub fn routes() -> Routes {
     let shown = || named("Certificate");
     let settings = || list_of("", named("HostnameSetting"));
     Routes::of("Certificates")
-        .serve(get("/access/certificates", "list_certificates", "Authorities of client certificates", ADMIN, page_of(shown())), list)
         .serve(
-            post("/access/certificates", "create_certificate", "Keeps authorities; the gateway's own configuration says which it trusts", ADMIN, created(shown()))
-                .takes(schema::create()),
+            get(
+                "/access/certificates",
+                "list_certificates",
+                "Authorities of client certificates",
+                ADMIN,
+                page_of(shown()),
+            ),
+            list,
+        )
+        .serve(
+            post(
+                "/access/certificates",
+                "create_certificate",
+                "Keeps authorities; the gateway's own configuration says which it trusts",
+                ADMIN,
+                created(shown()),
+            )
+            .takes(schema::create()),
             create,
         )
         .serve(get("/access/certificates/{id}", "get_certificate", "One of them", ADMIN, ok(shown())), read)
         .serve(
-            put("/access/certificates/{id}", "update_certificate", "Its name and host names", ADMIN, ok(shown())).takes(schema::update()),
+            put(
+                "/access/certificates/{id}",
+                "update_certificate",
+                "Its name and host names",
+                ADMIN,
+                ok(shown()),
+            )
+            .takes(schema::update()),
             update,
         )
         .serve(
-            delete("/access/certificates/{id}", "delete_certificate", "Deletes one that has no host names", ADMIN, ok(only_id())),
+            delete(
+                "/access/certificates/{id}",
+                "delete_certificate",
+                "Deletes one that has no host names",
+                ADMIN,
+                ok(only_id()),
+            ),
             remove,
         )
-        .serve(get("/access/certificates/settings", "get_certificate_settings", "Settings of host names", ADMIN, ok(settings())), read_settings)
         .serve(
-            put("/access/certificates/settings", "update_certificate_settings", "Replaces them; nothing acts on them", ADMIN, accepted(settings()))
-                .takes(schema::settings()),
+            get(
+                "/access/certificates/settings",
+                "get_certificate_settings",
+                "Settings of host names",
+                ADMIN,
+                ok(settings()),
+            ),
+            read_settings,
+        )
+        .serve(
+            put(
+                "/access/certificates/settings",
+                "update_certificate_settings",
+                "Replaces them; nothing acts on them",
+                ADMIN,
+                accepted(settings()),
+            )
+            .takes(schema::settings()),
             update_settings,
         )
 }

@@ -3,24 +3,39 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
-use super::request::{Target, WaitFor};
 use super::operation::{get, ok, put};
+use super::request::{Target, WaitFor};
 use super::routes::Routes;
-use crate::wire::schema::failure_mode as schema;
-use proto::token_registry::Scope::{AppsAndPoliciesRead, AppsAndPoliciesWrite};
 use super::{App, Outcome, answered, present};
 use crate::wire::failure_mode;
+use crate::wire::schema::failure_mode as schema;
 use axum::extract::State;
 use proto::policy_evaluator::{GetFailureModeRequest, SetFailureModeRequest};
+use proto::token_registry::Scope::{AppsAndPoliciesRead, AppsAndPoliciesWrite};
 
 pub fn routes() -> Routes {
     let path = "/apps/{app_id}/failure_mode";
     Routes::of("Applications")
-        .serve(get(path, "get_failure_mode", "What a gateway that is cut off does with its requests", AppsAndPoliciesRead, ok(schema::shape())), read)
         .serve(
-            put(path, "update_failure_mode", "Says what a gateway that is cut off does with its requests", AppsAndPoliciesWrite, ok(schema::shape()))
-                .takes(schema::shape())
-                .waits(),
+            get(
+                path,
+                "get_failure_mode",
+                "What a gateway that is cut off does with its requests",
+                AppsAndPoliciesRead,
+                ok(schema::shape()),
+            ),
+            read,
+        )
+        .serve(
+            put(
+                path,
+                "update_failure_mode",
+                "Says what a gateway that is cut off does with its requests",
+                AppsAndPoliciesWrite,
+                ok(schema::shape()),
+            )
+            .takes(schema::shape())
+            .waits(),
             update,
         )
 }

@@ -4,13 +4,13 @@
 use super::answer::Answer;
 use super::operation::{get, ok};
 use super::routes::Routes;
-use crate::wire::schema::fleet as schema;
-use proto::token_registry::Scope::AccountAdmin;
 use super::{App, Outcome};
 use crate::wire::fleet::{self, Asked};
+use crate::wire::schema::fleet as schema;
 use axum::extract::State;
 use proto::change_feed::ListReplicasRequest;
 use proto::change_feed::change_feed_client::ChangeFeedClient;
+use proto::token_registry::Scope::AccountAdmin;
 use service_kit::GrpcChannel;
 use service_kit::status::from_status;
 use std::time::Duration;

@@ -3,17 +3,17 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
-use super::request::{Page, Query, Target, WaitFor};
 use super::operation::{accepted, created, delete, get, ok, page_of, post, put, word};
+use super::request::{Page, Query, Target, WaitFor};
 use super::routes::Routes;
-use crate::wire::schema::{group as schema, named, only_id};
-use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use super::{App, Outcome, answered, present};
 use crate::wire::group;
+use crate::wire::schema::{group as schema, named, only_id};
 use axum::extract::State;
 use proto::policy_evaluator::{
     CreateGroupRequest, DeleteGroupRequest, GetGroupRequest, ListGroupsRequest, UpdateGroupRequest,
 };
+use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use serde_json::json;
 
 pub fn routes() -> Routes {
@@ -21,13 +21,48 @@ pub fn routes() -> Routes {
     Routes::of("Groups")
         .serve(
             get("/access/groups", "list_groups", "Groups of rules of the account", READ, page_of(shown()))
-                .asks([word("name", "Exactly this name.", "office"), word("search", "A part of the name.", "off")]),
+                .asks([
+                    word("name", "Exactly this name.", "office"),
+                    word("search", "A part of the name.", "off"),
+                ]),
             list,
         )
-        .serve(post("/access/groups", "create_group", "Makes a group of rules, which policies may name", WRITE, created(shown())).takes(schema::given()).waits(), create)
+        .serve(
+            post(
+                "/access/groups",
+                "create_group",
+                "Makes a group of rules, which policies may name",
+                WRITE,
+                created(shown()),
+            )
+            .takes(schema::given())
+            .waits(),
+            create,
+        )
         .serve(get("/access/groups/{id}", "get_group", "One group", READ, ok(shown())), read)
-        .serve(put("/access/groups/{id}", "update_group", "Replaces it, for every policy that names it", WRITE, ok(shown())).takes(schema::given()).waits(), update)
-        .serve(delete("/access/groups/{id}", "delete_group", "Deletes one that nothing names", WRITE, accepted(only_id())).waits(), remove)
+        .serve(
+            put(
+                "/access/groups/{id}",
+                "update_group",
+                "Replaces it, for every policy that names it",
+                WRITE,
+                ok(shown()),
+            )
+            .takes(schema::given())
+            .waits(),
+            update,
+        )
+        .serve(
+            delete(
+                "/access/groups/{id}",
+                "delete_group",
+                "Deletes one that nothing names",
+                WRITE,
+                accepted(only_id()),
+            )
+            .waits(),
+            remove,
+        )
 }
 
 async fn list(State(mut app): State<App>, Account(account_id): Account, page: Page, query: Query) -> Outcome {

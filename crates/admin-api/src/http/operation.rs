@@ -74,11 +74,24 @@ impl Operation {
         gives: Gives,
     ) -> Self {
         let query = match gives.body {
-            Given::Page(_) => vec![count("page", "From 1."), count("per_page", "At most 1,000, which is the default.")],
+            Given::Page(_) => {
+                vec![count("page", "From 1."), count("per_page", "At most 1,000, which is the default.")]
+            }
             _ => Vec::new(),
         };
         let needs = needs.into();
-        Self { method, path, id, summary, needs, gives, query, body: None, waits: false, may_be_absent: false }
+        Self {
+            method,
+            path,
+            id,
+            summary,
+            needs,
+            gives,
+            query,
+            body: None,
+            waits: false,
+            may_be_absent: false,
+        }
     }
 
     /// A JSON object.
@@ -109,23 +122,53 @@ impl Operation {
     }
 }
 
-pub fn get(path: &'static str, id: &'static str, summary: &'static str, needs: impl Into<Needs>, gives: Gives) -> Operation {
+pub fn get(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    needs: impl Into<Needs>,
+    gives: Gives,
+) -> Operation {
     Operation::new(Method::GET, path, id, summary, needs, gives)
 }
 
-pub fn post(path: &'static str, id: &'static str, summary: &'static str, needs: impl Into<Needs>, gives: Gives) -> Operation {
+pub fn post(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    needs: impl Into<Needs>,
+    gives: Gives,
+) -> Operation {
     Operation::new(Method::POST, path, id, summary, needs, gives)
 }
 
-pub fn put(path: &'static str, id: &'static str, summary: &'static str, needs: impl Into<Needs>, gives: Gives) -> Operation {
+pub fn put(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    needs: impl Into<Needs>,
+    gives: Gives,
+) -> Operation {
     Operation::new(Method::PUT, path, id, summary, needs, gives)
 }
 
-pub fn patch(path: &'static str, id: &'static str, summary: &'static str, needs: impl Into<Needs>, gives: Gives) -> Operation {
+pub fn patch(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    needs: impl Into<Needs>,
+    gives: Gives,
+) -> Operation {
     Operation::new(Method::PATCH, path, id, summary, needs, gives)
 }
 
-pub fn delete(path: &'static str, id: &'static str, summary: &'static str, needs: impl Into<Needs>, gives: Gives) -> Operation {
+pub fn delete(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    needs: impl Into<Needs>,
+    gives: Gives,
+) -> Operation {
     Operation::new(Method::DELETE, path, id, summary, needs, gives)
 }
 

@@ -3,19 +3,19 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::{Body, OptionalBody};
-use super::request::{Page, Query, Target, WaitFor};
 use super::operation::{Parameter, accepted, created, delete, get, ok, page_of, post, put, word};
+use super::request::{Page, Query, Target, WaitFor};
 use super::routes::Routes;
-use crate::wire::schema::application::nothing_more;
-use crate::wire::schema::{named, only_id, policy as schema};
-use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use super::{App, Outcome, answered, present};
 use crate::wire::policy;
+use crate::wire::schema::application::nothing_more;
+use crate::wire::schema::{named, only_id, policy as schema};
 use axum::extract::State;
 use proto::policy_evaluator::{
     CreatePolicyRequest, DeletePolicyRequest, GetPolicyRequest, ListPoliciesRequest,
     MakePolicyReusableRequest, UpdatePolicyRequest,
 };
+use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use serde_json::json;
 
 pub fn routes() -> Routes {
@@ -25,32 +25,67 @@ pub fn routes() -> Routes {
     let one = "/access/apps/{app_id}/policies/{id}";
     Routes::of("Policies")
         .serve(
-            get("/access/policies", "list_policies", "Reusable policies of the account", READ, page_of(shown())).asks(asked()),
+            get(
+                "/access/policies",
+                "list_policies",
+                "Reusable policies of the account",
+                READ,
+                page_of(shown()),
+            )
+            .asks(asked()),
             list,
         )
         .serve(
-            post("/access/policies", "create_policy", "Makes a reusable policy", WRITE, created(shown())).takes(schema::given()).waits(),
+            post("/access/policies", "create_policy", "Makes a reusable policy", WRITE, created(shown()))
+                .takes(schema::given())
+                .waits(),
             create,
         )
         .serve(get("/access/policies/{id}", "get_policy", "One reusable policy", READ, ok(shown())), read)
         .serve(
-            put("/access/policies/{id}", "update_policy", "Replaces it, for every application that links it", WRITE, ok(shown()))
-                .takes(schema::given())
-                .waits(),
+            put(
+                "/access/policies/{id}",
+                "update_policy",
+                "Replaces it, for every application that links it",
+                WRITE,
+                ok(shown()),
+            )
+            .takes(schema::given())
+            .waits(),
             update,
         )
         .serve(
-            delete("/access/policies/{id}", "delete_policy", "Deletes one that no application links", WRITE, accepted(only_id())).waits(),
+            delete(
+                "/access/policies/{id}",
+                "delete_policy",
+                "Deletes one that no application links",
+                WRITE,
+                accepted(only_id()),
+            )
+            .waits(),
             remove,
         )
         .serve(
-            get(of_application, "list_application_policies", "Policies of an application", READ, page_of(within())).asks(asked()),
+            get(
+                of_application,
+                "list_application_policies",
+                "Policies of an application",
+                READ,
+                page_of(within()),
+            )
+            .asks(asked()),
             list,
         )
         .serve(
-            post(of_application, "create_application_policy", "Makes a policy of this application alone", WRITE, created(within()))
-                .takes(schema::given_within_application())
-                .waits(),
+            post(
+                of_application,
+                "create_application_policy",
+                "Makes a policy of this application alone",
+                WRITE,
+                created(within()),
+            )
+            .takes(schema::given_within_application())
+            .waits(),
             create,
         )
         .serve(get(one, "get_application_policy", "One of its policies", READ, ok(within())), read)
@@ -61,13 +96,26 @@ pub fn routes() -> Routes {
             update,
         )
         .serve(
-            delete(one, "delete_application_policy", "Takes it from the application", WRITE, accepted(only_id())).waits(),
+            delete(
+                one,
+                "delete_application_policy",
+                "Takes it from the application",
+                WRITE,
+                accepted(only_id()),
+            )
+            .waits(),
             remove,
         )
         .serve(
-            put("/access/apps/{app_id}/policies/{id}/make_reusable", "make_policy_reusable", "Any application of the account may link it from now on", WRITE, ok(within()))
-                .may_take(nothing_more())
-                .waits(),
+            put(
+                "/access/apps/{app_id}/policies/{id}/make_reusable",
+                "make_policy_reusable",
+                "Any application of the account may link it from now on",
+                WRITE,
+                ok(within()),
+            )
+            .may_take(nothing_more())
+            .waits(),
             make_reusable,
         )
 }

@@ -6,25 +6,36 @@
 
 use super::answer::Answer;
 use super::authenticate::Account;
-use super::request::{Query, Target};
 use super::operation::{get, ok, word};
+use super::request::{Query, Target};
 use super::routes::Routes;
-use crate::wire::schema::policy_check as schema;
-use proto::token_registry::Scope::AppsAndPoliciesRead;
 use super::{App, Outcome, answered, apps, present};
 use crate::wire::policy_check;
+use crate::wire::schema::policy_check as schema;
 use axum::extract::State;
 use model::Error;
 use proto::policy_evaluator::facts::ServiceToken;
 use proto::policy_evaluator::{EvaluateRequest, Facts};
+use proto::token_registry::Scope::AppsAndPoliciesRead;
 use proto::token_registry::{GetTokenRequest, Token};
 use std::net::IpAddr;
 
 pub fn routes() -> Routes {
     let summary = "How the application's policies would judge a caller, and why";
     Routes::of("Applications").serve(
-        get("/access/apps/{app_id}/user_policy_checks", "check_policies", summary, AppsAndPoliciesRead, ok(schema::shown())).asks([
-            word("service_token_id", "The caller; left out: somebody without credentials.", "f174e90a-fafe-4643-bbbc-4a0ed4fc8415"),
+        get(
+            "/access/apps/{app_id}/user_policy_checks",
+            "check_policies",
+            summary,
+            AppsAndPoliciesRead,
+            ok(schema::shown()),
+        )
+        .asks([
+            word(
+                "service_token_id",
+                "The caller; left out: somebody without credentials.",
+                "f174e90a-fafe-4643-bbbc-4a0ed4fc8415",
+            ),
             word("ip", "Where it comes from.", "192.0.2.1"),
             word("country", "ISO 3166-1 alpha-2.", "PT"),
         ]),

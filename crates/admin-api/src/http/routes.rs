@@ -72,7 +72,11 @@ impl Tree {
     }
 
     /// The router, to be mounted at the prefix; the rest goes where it belongs.
-    pub fn split(self, all: &mut Vec<Mounted>, permissions: &mut Permissions) -> (&'static str, axum::Router<App>) {
+    pub fn split(
+        self,
+        all: &mut Vec<Mounted>,
+        permissions: &mut Permissions,
+    ) -> (&'static str, axum::Router<App>) {
         let mut router = axum::Router::new();
         for Routes { noun, router: of_noun, operations, refused } in self.nouns {
             router = router.merge(of_noun);

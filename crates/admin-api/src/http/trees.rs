@@ -2,8 +2,9 @@
 
 use super::routes::Tree;
 use super::{
-    access_log, alerting, api_tokens, app_settings, apps, audit_logs, certificates, contract as published, failure_mode,
-    fleet, groups, keys, organizations, policies, policy_checks, policy_test, service_tokens, tags, unsupported,
+    access_log, alerting, api_tokens, app_settings, apps, audit_logs, certificates, contract as published,
+    failure_mode, fleet, groups, keys, organizations, policies, policy_checks, policy_test, service_tokens,
+    tags, unsupported,
 };
 
 /// The public contract.

@@ -1,12 +1,12 @@
 //! What the contract has for people, their devices and their logins. Nobody logs in here, so there are none of them:
 //! the lists are empty, and whatever would make one is refused in words.
 
+use super::Outcome;
 use super::answer::Answer;
+use super::operation::{get, page_of};
 use super::problem::Problem;
 use super::request::Page;
-use super::operation::{get, page_of};
 use super::routes::Routes;
-use super::Outcome;
 use crate::wire::schema::application as schema;
 use http::Method;
 use model::Error;

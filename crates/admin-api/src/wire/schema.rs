@@ -46,6 +46,7 @@ pub fn components() -> Vec<(&'static str, Shape)> {
         ("AccessRule", rules::rule()),
         ("AlertPolicy", alert::shown()),
         ("ApiToken", api_token::shown()),
+        ("ApiTokenWithValue", api_token::shown_with_value()),
         ("Application", application::shown()),
         ("AuditRecord", audit::shown()),
         ("Certificate", certificate::shown()),
@@ -58,6 +59,7 @@ pub fn components() -> Vec<(&'static str, Shape)> {
         ("Policy", policy::shown()),
         ("PolicyOfApplication", policy::shown_within_application()),
         ("ServiceToken", token::shown()),
+        ("ServiceTokenWithSecret", token::shown_with_secret()),
         ("Tag", tag::shown()),
         ("Webhook", webhook::shown()),
     ]
@@ -155,7 +157,9 @@ pub fn texts(says: &str, example: &str) -> Shape {
 
 /// Whose members nothing here looks at.
 pub fn any_object(says: &str) -> Shape {
-    leaf(Type::Object, says, json!({})).additional_properties(Some(AdditionalProperties::FreeForm(true))).into()
+    leaf(Type::Object, says, json!({}))
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .into()
 }
 
 /// Whose items nothing here looks at.

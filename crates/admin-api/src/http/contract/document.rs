@@ -7,13 +7,13 @@ use crate::wire::schema::{self, Shape, at_times, list, must, nullable, only, rec
 use http::{Method, StatusCode};
 use serde_json::Value;
 use utoipa::openapi::extensions::ExtensionsBuilder;
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathsBuilder};
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, Header, InfoBuilder, OpenApiBuilder, PathItem, Paths, Ref, Required,
+    ComponentsBuilder, ContentBuilder, Header, InfoBuilder, OpenApiBuilder, Paths, Ref, Required,
 };
 
 const JSON: &str = "application/json";
@@ -25,14 +25,23 @@ const SUMMARY: &str = "The management plane: the v4 REST API of accounts under `
 
 /// Statuses of refusals: what each means, in one line.
 const REFUSALS: [(StatusCode, &str); 12] = [
-    (StatusCode::BAD_REQUEST, "Something in the request is wrong: 12130, 11018 for a precedence, 6003 for an API key. Fields are named by `source.pointer`."),
+    (
+        StatusCode::BAD_REQUEST,
+        "Something in the request is wrong: 12130, 11018 for a precedence, 6003 for an API key. Fields are named by `source.pointer`.",
+    ),
     (StatusCode::UNAUTHORIZED, "No API token (10000), or none that is good (1000)."),
     (StatusCode::FORBIDDEN, "The API token is for another account (9109), or lacks the permission (10000)."),
     (StatusCode::NOT_FOUND, "There is no such object (12135)."),
     (StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time (12197)."),
-    (StatusCode::CONFLICT, "It is there already (11010, 12190), it is in use or not ready (12192), or somebody else was quicker (12191)."),
+    (
+        StatusCode::CONFLICT,
+        "It is there already (11010, 12190), it is in use or not ready (12192), or somebody else was quicker (12191).",
+    ),
     (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB (12196)."),
-    (StatusCode::TOO_MANY_REQUESTS, "The API token has asked too much (971): come again after `retry-after`."),
+    (
+        StatusCode::TOO_MANY_REQUESTS,
+        "The API token has asked too much (971): come again after `retry-after`.",
+    ),
     (StatusCode::METHOD_NOT_ALLOWED, "The path has other methods (7001)."),
     (StatusCode::INTERNAL_SERVER_ERROR, "A failure of ours (12195), by its request id."),
     (StatusCode::SERVICE_UNAVAILABLE, "The service behind it is away (12193)."),
@@ -40,7 +49,8 @@ const REFUSALS: [(StatusCode, &str); 12] = [
 ];
 
 pub fn of(operations: &[Mounted]) -> Value {
-    let info = InfoBuilder::new().title("Sallyport").version(env!("CARGO_PKG_VERSION")).description(Some(SUMMARY));
+    let info =
+        InfoBuilder::new().title("Sallyport").version(env!("CARGO_PKG_VERSION")).description(Some(SUMMARY));
     let mut nouns: Vec<&str> = Vec::new();
     let mut paths = Paths::new();
     for mounted in operations {
@@ -87,7 +97,8 @@ fn described(Mounted { noun, path, operation }: &Mounted) -> OperationBuilder {
     }
     for Parameter { name, says, shape } in &operation.query {
         let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Query);
-        let parameter = parameter.required(Required::False).description(Some(*says)).schema(Some(shape.clone()));
+        let parameter =
+            parameter.required(Required::False).description(Some(*says)).schema(Some(shape.clone()));
         built = built.parameter(parameter);
     }
     if let Some((body, is_needed)) = &operation.body {
@@ -107,9 +118,13 @@ fn in_path(name: &str) -> ParameterBuilder {
     let (says, example) = match name {
         "account_id" => ("The account: 32 hex digits.", "9eea93e0ba934a3daff15b5a8d7ddbd6"),
         "app_id" => ("The application.", "f174e90a-fafe-4643-bbbc-4a0ed4fc8415"),
-        _ => ("The object: its id, or its name where that is what it has.", "f174e90a-fafe-4643-bbbc-4a0ed4fc8415"),
+        _ => (
+            "The object: its id, or its name where that is what it has.",
+            "f174e90a-fafe-4643-bbbc-4a0ed4fc8415",
+        ),
     };
-    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+    let parameter =
+        ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
     parameter.description(Some(says)).schema(Some(text("", example)))
 }
 
@@ -164,40 +179,58 @@ fn envelope(result: Shape, info: Option<Shape>) -> Shape {
 }
 
 fn message() -> Shape {
-    record("", [must("code", whole("", 12_202)), must("message", text("", "stored, but without effect in this version: …"))])
+    record(
+        "",
+        [
+            must("code", whole("", 12_202)),
+            must("message", text("", "stored, but without effect in this version: …")),
+        ],
+    )
 }
 
 fn page_info() -> Shape {
-    record("", [
-        must("page", whole("", 1)),
-        must("per_page", whole("", 1000)),
-        must("count", whole("On this page.", 1)),
-        must("total_count", whole("On all pages.", 1)),
-        must("total_pages", whole("", 1)),
-    ])
+    record(
+        "",
+        [
+            must("page", whole("", 1)),
+            must("per_page", whole("", 1000)),
+            must("count", whole("On this page.", 1)),
+            must("total_count", whole("On all pages.", 1)),
+            must("total_pages", whole("", 1)),
+        ],
+    )
 }
 
 fn cursor_info() -> Shape {
-    record("", [
-        must("count", whole("", 1)),
-        must("per_page", whole("", 100)),
-        must("cursor", text("Where to go on; empty: this was the last.", "")),
-    ])
+    record(
+        "",
+        [
+            must("count", whole("", 1)),
+            must("per_page", whole("", 100)),
+            must("cursor", text("Where to go on; empty: this was the last.", "")),
+        ],
+    )
 }
 
 fn failure() -> Shape {
     let source = record("", [must("pointer", text("RFC 6901; empty: the whole request.", "/name"))]);
-    let error = record("", [
-        must("code", whole("", 12_130)),
-        must("message", text("", "access.api.error.invalid_request: name: is required")),
-        at_times("source", source),
-    ]);
-    record("A refusal.", [
-        must("success", only(false)),
-        must("errors", list("At least one.", error)),
-        must("messages", texts("", "")),
-        must("result", nullable(schema::nothing("Always null."))),
-    ])
+    let error = record(
+        "",
+        [
+            must("code", whole("", 12_130)),
+            must("message", text("", "access.api.error.invalid_request: name: is required")),
+            at_times("source", source),
+        ],
+    );
+    record(
+        "A refusal.",
+        [
+            must("success", only(false)),
+            must("errors", list("At least one.", error)),
+            must("messages", texts("", "")),
+            must("result", nullable(schema::nothing("Always null."))),
+        ],
+    )
 }
 
 fn components() -> utoipa::openapi::Components {
@@ -208,7 +241,8 @@ fn components() -> utoipa::openapi::Components {
     for (status, says) in REFUSALS {
         let content = ContentBuilder::new().schema(Some(schema::named("Failure"))).build();
         let response = ResponseBuilder::new().description(says).content(JSON, content);
-        let mut response = response.header("x-request-id", header("Of this request, in the service's log lines."));
+        let mut response =
+            response.header("x-request-id", header("Of this request, in the service's log lines."));
         if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE {
             response = response.header("retry-after", header("Seconds."));
         }

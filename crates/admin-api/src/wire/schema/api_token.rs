@@ -1,4 +1,4 @@
-use super::{Shape, at_times, by_name, choice, list, may, must, named, nothing, record, text, time};
+use super::{Field, Shape, at_times, by_name, choice, list, may, must, nothing, record, text, time};
 use serde_json::json;
 
 const ID: &str = "ed17574386854bf78a67040be0a770b0";
@@ -55,6 +55,16 @@ fn policies() -> Shape {
 }
 
 pub fn shown() -> Shape {
+    record("An API token.", fields())
+}
+
+/// In the answer of the call that made it.
+pub fn shown_with_value() -> Shape {
+    let value = text("The token itself. Never shown again.", "spat_…");
+    record("An API token, with its value.", fields().into_iter().chain([must("value", value)]))
+}
+
+fn fields() -> [Field; 8] {
     let group = record("", [must("id", text("", GROUP)), must("name", text("", GROUP_NAME))]);
     let policy = record(
         "",
@@ -65,24 +75,16 @@ pub fn shown() -> Shape {
             must("permission_groups", list("", group)),
         ],
     );
-    record(
-        "An API token.",
-        [
-            must("id", text("Its id.", ID)),
-            must("name", text("What people call it.", "auditor")),
-            must("status", choice("", &["active", "disabled", "expired"])),
-            must("issued_on", time("When it was made.")),
-            must("modified_on", time("When it was changed last.")),
-            at_times("expires_on", time("When it ends; absent: never.")),
-            at_times("last_used_on", time("When it was used last, to within minutes.")),
-            must("policies", list("What it may do.", policy)),
-            at_times("value", text("The token itself. Only in the answer of the call that made it.", "spat_…")),
-        ],
-    )
-}
-
-pub fn made() -> Shape {
-    named("ApiToken")
+    [
+        must("id", text("Its id.", ID)),
+        must("name", text("What people call it.", "auditor")),
+        must("status", choice("", &["active", "disabled", "expired"])),
+        must("issued_on", time("When it was made.")),
+        must("modified_on", time("When it was changed last.")),
+        at_times("expires_on", time("When it ends; absent: never.")),
+        at_times("last_used_on", time("When it was used last, to within minutes.")),
+        must("policies", list("What it may do.", policy)),
+    ]
 }
 
 pub fn value() -> Shape {
@@ -106,7 +108,10 @@ pub fn permission_group() -> Shape {
         [
             must("id", text("It never changes its meaning.", GROUP)),
             must("name", text("", GROUP_NAME)),
-            must("scopes", super::texts("The kinds of resources that it is for.", "com.cloudflare.api.account")),
+            must(
+                "scopes",
+                super::texts("The kinds of resources that it is for.", "com.cloudflare.api.account"),
+            ),
         ],
     )
 }

@@ -1,17 +1,32 @@
-use super::{Field, Shape, at_times, choice, flag, id, list, may, must, named, none_of, nothing, policy, record, text, texts, time};
 use super::settings;
+use super::{
+    Field, Shape, at_times, choice, flag, id, list, may, must, named, none_of, nothing, policy, record, text,
+    texts, time,
+};
 use crate::wire::application;
 
 pub fn given() -> Shape {
     let own = [
         must("type", choice("", &["self_hosted"])),
         may("name", text("Left out: its first domain.", "billing")),
-        may("domain", text("Host and path that it protects. Needed unless one of the lists is given.", "billing.example.com")),
+        may(
+            "domain",
+            text(
+                "Host and path that it protects. Needed unless one of the lists is given.",
+                "billing.example.com",
+            ),
+        ),
         may("destinations", list("The same as a list, which wins.", destination())),
         may("self_hosted_domains", texts("The same in its older form.", "billing.example.com")),
         may("policies", policy::links()),
-        may("session_duration", text("Of its sessions: a Go duration; 24h unless something else is said.", "24h")),
-        may("read_service_tokens_from_header", text("The one header that carries both halves of a credential, as JSON.", "Authorization")),
+        may(
+            "session_duration",
+            text("Of its sessions: a Go duration; 24h unless something else is said.", "24h"),
+        ),
+        may(
+            "read_service_tokens_from_header",
+            text("The one header that carries both halves of a credential, as JSON.", "Authorization"),
+        ),
         may("service_auth_401_redirect", flag("Kept for clients that expect it.")),
         may("options_preflight_bypass", flag("Preflight requests go to the application unjudged.")),
         may("http_only_cookie_attribute", flag("Of the session cookie; true unless something else is said.")),
@@ -22,11 +37,14 @@ pub fn given() -> Shape {
 }
 
 fn destination() -> Shape {
-    record("", [
-        may("type", choice("", &["public"])),
-        must("uri", text("Host and path.", "billing.example.com")),
-        may("overrides", none_of("Not supported: refused unless it is empty.", nothing(""))),
-    ])
+    record(
+        "",
+        [
+            may("type", choice("", &["public"])),
+            must("uri", text("Host and path.", "billing.example.com")),
+            may("overrides", none_of("Not supported: refused unless it is empty.", nothing(""))),
+        ],
+    )
 }
 
 pub fn shown() -> Shape {
@@ -34,11 +52,18 @@ pub fn shown() -> Shape {
 }
 
 fn fields() -> impl Iterator<Item = Field> {
-    let destination = record("", [must("type", choice("", &["public"])), must("uri", text("", "billing.example.com"))]);
+    let destination =
+        record("", [must("type", choice("", &["public"])), must("uri", text("", "billing.example.com"))]);
     let own = [
         must("id", id("Its id.")),
         must("uid", id("The same.")),
-        must("aud", text("The audience of its sessions: 64 hex digits that never change.", "f9a5081e73044638b58b668ede8005eb56347644b8934aa28f5efb095839933a")),
+        must(
+            "aud",
+            text(
+                "The audience of its sessions: 64 hex digits that never change.",
+                "f9a5081e73044638b58b668ede8005eb56347644b8934aa28f5efb095839933a",
+            ),
+        ),
         must("name", text("", "billing")),
         must("type", choice("", &["self_hosted"])),
         must("domain", text("The first of its domains.", "billing.example.com")),
@@ -60,10 +85,13 @@ fn fields() -> impl Iterator<Item = Field> {
 
 /// Of `…/settings`.
 pub fn two_settings() -> Shape {
-    record("", [
-        may("allow_iframe", flag("Kept; nothing acts on it.")),
-        may("skip_interstitial", flag("Kept; nothing acts on it.")),
-    ])
+    record(
+        "",
+        [
+            may("allow_iframe", flag("Kept; nothing acts on it.")),
+            may("skip_interstitial", flag("Kept; nothing acts on it.")),
+        ],
+    )
 }
 
 pub fn two_settings_shown() -> Shape {

@@ -10,10 +10,22 @@ pub fn update() -> Shape {
 
 fn changeable() -> [Field; 4] {
     [
-        may("duration", text("How long it is good for: a Go duration such as `8760h`, the default, or `forever`. A new one counts from now.", "8760h")),
+        may(
+            "duration",
+            text(
+                "How long it is good for: a Go duration such as `8760h`, the default, or `forever`. A new one counts from now.",
+                "8760h",
+            ),
+        ),
         may("enabled", flag("Whether it is let in; true unless something else is said.")),
-        may("client_secret_version", whole("A higher one than the stored one makes a new secret, shown in the answer.", 2)),
-        may("previous_client_secret_expires_at", time("Until when the secret before is good as well. A time that has passed ends it.")),
+        may(
+            "client_secret_version",
+            whole("A higher one than the stored one makes a new secret, shown in the answer.", 2),
+        ),
+        may(
+            "previous_client_secret_expires_at",
+            time("Until when the secret before is good as well. A time that has passed ends it."),
+        ),
     ]
 }
 
@@ -23,23 +35,40 @@ pub fn rotate() -> Shape {
 }
 
 pub fn shown() -> Shape {
-    record(
-        "A service token.",
-        [
-            must("id", id("Its id.")),
-            must("name", text("What people call it.", "deploy-bot")),
-            must("client_id", text("What a machine sends as `CF-Access-Client-Id`.", "88bf3b6d86161464f6509f7219099e57.access")),
-            at_times("client_secret", text("What a machine sends as `CF-Access-Client-Secret`. Only in the answer of the call that made it.", "spst_…")),
-            must("client_secret_version", whole("How many secrets it has had.", 1)),
-            at_times("previous_client_secret_expires_at", time("Until when the secret before is good as well.")),
-            must("duration", text("How long it is good for.", "8760h")),
-            must("enabled", flag("Whether it is let in.")),
-            must("created_at", time("When it was made.")),
-            must("updated_at", time("When it was changed last.")),
-            must("expires_at", time("When it ends. Far away for `forever`.")),
-            at_times("last_seen_at", time("When it was let in last, to within minutes.")),
-        ],
-    )
+    record("A service token.", fields())
+}
+
+/// In the answer of the call that made the secret.
+pub fn shown_with_secret() -> Shape {
+    record("A service token, with its secret.", fields().into_iter().chain([must("client_secret", secret())]))
+}
+
+/// In the answer of the call that may have made one.
+pub fn shown_perhaps_with_secret() -> Shape {
+    record("", fields().into_iter().chain([at_times("client_secret", secret())]))
+}
+
+fn secret() -> Shape {
+    text("What a machine sends as `CF-Access-Client-Secret`. Never shown again.", "spst_…")
+}
+
+fn fields() -> [Field; 11] {
+    [
+        must("id", id("Its id.")),
+        must("name", text("What people call it.", "deploy-bot")),
+        must(
+            "client_id",
+            text("What a machine sends as `CF-Access-Client-Id`.", "88bf3b6d86161464f6509f7219099e57.access"),
+        ),
+        must("client_secret_version", whole("How many secrets it has had.", 1)),
+        at_times("previous_client_secret_expires_at", time("Until when the secret before is good as well.")),
+        must("duration", text("How long it is good for.", "8760h")),
+        must("enabled", flag("Whether it is let in.")),
+        must("created_at", time("When it was made.")),
+        must("updated_at", time("When it was changed last.")),
+        must("expires_at", time("When it ends. Far away for `forever`.")),
+        at_times("last_seen_at", time("When it was let in last, to within minutes.")),
+    ]
 }
 
 /// Whatever the body says is ignored.
