@@ -109,3 +109,42 @@ impl Permissions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::trees;
+
+    fn permissions() -> Permissions {
+        let (mut all, mut permissions) = (Vec::new(), Permissions::default());
+        for tree in [trees::contract(), trees::ours(), trees::of_the_caller(), trees::of_the_whole(), trees::open()] {
+            tree.split(&mut all, &mut permissions);
+        }
+        permissions
+    }
+
+    #[test]
+    fn what_is_not_described_needs_the_administration() {
+        let permissions = permissions();
+        for (method, route) in [
+            (Method::GET, ""),
+            (Method::GET, "/client/v4/accounts/{account_id}/access/appsettings"),
+            (Method::GET, "/client/v4/accounts/{account_id}/something/new"),
+            (Method::PATCH, "/client/v4/accounts/{account_id}/access/service_tokens/{id}"),
+            (Method::OPTIONS, "/client/v4/user/tokens/verify"),
+            (Method::PUT, "/sallyport/v1/accounts/{account_id}/apps/{app_id}/policy_test"),
+            (Method::GET, "/sallyport/v1/fleet"),
+        ] {
+            assert_eq!(permissions.needed(&method, route), Some(Scope::AccountAdmin), "{method} {route}");
+        }
+    }
+
+    #[test]
+    fn head_needs_what_get_needs() {
+        let permissions = permissions();
+        let route = "/client/v4/accounts/{account_id}/access/service_tokens/{id}";
+        assert_eq!(permissions.needed(&Method::HEAD, route), Some(Scope::ServiceTokensRead));
+        assert_eq!(permissions.needed(&Method::DELETE, route), Some(Scope::ServiceTokensWrite));
+        assert_eq!(permissions.needed(&Method::GET, "/client/v4/user/tokens/verify"), None);
+    }
+}
