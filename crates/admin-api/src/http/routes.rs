@@ -117,8 +117,10 @@ mod tests {
 
     fn permissions() -> Permissions {
         let (mut all, mut permissions) = (Vec::new(), Permissions::default());
-        for tree in [trees::contract(), trees::ours(), trees::of_the_caller(), trees::of_the_whole(), trees::open()] {
-            tree.split(&mut all, &mut permissions);
+        for tree in
+            [trees::contract(), trees::ours(), trees::of_the_caller(), trees::of_the_whole(), trees::open()]
+        {
+            let _ = tree.split(&mut all, &mut permissions);
         }
         permissions
     }

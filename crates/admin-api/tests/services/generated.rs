@@ -19,5 +19,8 @@ async fn generated_requests_meet_only_what_is_published() {
     let ran = command.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
     let (out, error) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{}\n{out}{error}", ran.status);
+    let items = world.contract.document["paths"].as_object().unwrap().values();
+    let operations: usize = items.map(|item| item.as_object().unwrap().len()).sum();
+    assert!(out.contains(&format!("Tested: {operations}")), "not every operation was tested:\n{out}");
     world.end().await;
 }

@@ -1,4 +1,4 @@
-//! The operations as an OpenAPI document.
+//! The operations as a document of `OpenAPI`.
 
 use super::super::operation::{Given, Needs, Operation, Parameter};
 use super::super::routes::Mounted;

@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("page.css");
 pub fn of(document: &Value) -> (String, String) {
     let parts = [
         ("{style}", STYLE.to_owned()),
-        ("{about}", prose(&document["info"]["description"])),
+        ("{about}", prose(at(document, "/info/description"))),
         ("{contents}", contents(document)),
         ("{operations}", operations(document)),
         ("{objects}", objects(document)),
@@ -37,6 +37,11 @@ fn escape(text: &str) -> String {
 fn prose(text: &Value) -> String {
     let parts = text.as_str().unwrap_or_default().split('`').map(escape).enumerate();
     parts.map(|(index, part)| if index % 2 == 1 { format!("<code>{part}</code>") } else { part }).collect()
+}
+
+/// `null` where it is not there.
+fn at<'v>(value: &'v Value, pointer: &str) -> &'v Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
 fn word(value: &Value) -> String {
@@ -63,7 +68,7 @@ fn operations(document: &Value) -> String {
     for noun in nouns(document) {
         let _ = writeln!(page, "<h2 id=\"{}\">{}</h2>", anchor(noun), word(noun));
         for (path, item) in paths() {
-            let of_noun = item.as_object().into_iter().flatten().filter(|(_, it)| it["tags"][0] == *noun);
+            let of_noun = item.as_object().into_iter().flatten().filter(|(_, it)| at(it, "/tags/0") == noun);
             for (method, operation) in of_noun {
                 page.push_str(&described(document, path, method, operation));
             }
@@ -93,7 +98,7 @@ fn described(document: &Value, path: &str, method: &str, operation: &Value) -> S
         );
     }
     section(&mut page, "Parameters", &rows);
-    let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let body = at(operation, "/requestBody/content/application~1json/schema");
     if !body.is_null() {
         section(&mut page, "Body", &fields(document, body));
     }
@@ -101,7 +106,7 @@ fn described(document: &Value, path: &str, method: &str, operation: &Value) -> S
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
         let content = response["content"].as_object().and_then(|it| it.values().next());
         if let Some(content) = content {
-            let result = &content["schema"]["properties"]["result"];
+            let result = at(content, "/schema/properties/result");
             let shown = if result.is_null() { String::new() } else { fields(document, result) };
             section(&mut page, &format!("{status}: result, {}", kind(result)), &shown);
         }
@@ -121,7 +126,7 @@ fn curl(document: &Value, path: &str, method: &str, operation: &Value) -> String
     let token =
         if operation.get("security").is_some() { " -H \"Authorization: Bearer $API_TOKEN\"" } else { "" };
     let body = &operation["requestBody"];
-    let schema = &body["content"]["application/json"]["schema"];
+    let schema = at(body, "/content/application~1json/schema");
     let data = if schema.is_null() || body["required"] != true {
         String::new()
     } else {
@@ -212,7 +217,7 @@ fn below(document: &Value, schema: &Value, at: &str, rows: &mut String) {
 
 fn objects(document: &Value) -> String {
     let mut page = String::new();
-    for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
+    for (name, schema) in at(document, "/components/schemas").as_object().into_iter().flatten() {
         let _ = writeln!(page, "<h3 id=\"{name}\">{name}</h3>\n<p>{}</p>", prose(&schema["description"]));
         let _ = writeln!(page, "<table>{}</table>", fields(document, schema));
     }
@@ -221,7 +226,7 @@ fn objects(document: &Value) -> String {
 
 fn errors(document: &Value) -> String {
     let mut rows = String::new();
-    for (status, response) in document["components"]["responses"].as_object().into_iter().flatten() {
+    for (status, response) in at(document, "/components/responses").as_object().into_iter().flatten() {
         let says = prose(&response["description"]);
         let _ = writeln!(rows, "<tr id=\"error-{status}\"><td>{status}</td><td>{says}</td></tr>");
     }
