@@ -3,16 +3,19 @@
 
 use super::answer::Answer;
 use super::authenticate::Account;
+use super::operation::{count, get, moment, part_of, switch, word};
 use super::problem::Problem;
 use super::request::Query;
-use super::{App, Outcome, Router};
+use super::routes::Routes;
+use super::{App, Outcome};
 use crate::wire::audit;
+use crate::wire::schema::named;
 use axum::extract::State;
-use axum::routing::get;
 use futures::future::try_join_all;
 use model::{Error, ErrorKind};
 use proto::audit::audit_log_client::AuditLogClient;
 use proto::audit::{AuditRecord, ListAuditRequest, ListAuditResponse};
+use proto::token_registry::Scope::AuditLogsRead;
 use service_kit::GrpcChannel;
 use service_kit::status::from_status;
 use std::sync::Arc;
@@ -20,8 +23,28 @@ use std::sync::Arc;
 const LARGEST: u32 = 1_000;
 const PAGE: u32 = 100;
 
-pub fn routes() -> Router {
-    Router::new().route("/audit_logs", get(list))
+pub fn routes() -> Routes {
+    Routes::of("Audit log").serve(
+        get(
+            "/audit_logs",
+            "list_audit_log",
+            "Who changed what, newest first",
+            AuditLogsRead,
+            part_of(named("AuditRecord")),
+        )
+        .asks([
+            moment("since", "Not before."),
+            moment("before", "Before."),
+            word("actor.id", "Changes of this API token.", ""),
+            word("action.type", "Changes of this kind.", "update"),
+            switch("action.result", "true: what was done; false: what was refused."),
+            word("resource.type", "Changes of such objects.", "service_token"),
+            word("resource.id", "Changes of this object.", ""),
+            count("per_page", "At most 1,000; 100 unless something else is said."),
+            word("cursor", "Of the answer before.", ""),
+        ]),
+        list,
+    )
 }
 
 /// Every service that keeps records, by name.

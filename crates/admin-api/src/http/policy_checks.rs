@@ -6,19 +6,41 @@
 
 use super::answer::Answer;
 use super::authenticate::Account;
+use super::operation::{get, ok, word};
 use super::request::{Query, Target};
-use super::{App, Outcome, Router, answered, apps, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, apps, present};
 use crate::wire::policy_check;
+use crate::wire::schema::policy_check as schema;
 use axum::extract::State;
-use axum::routing::get;
 use model::Error;
 use proto::policy_evaluator::facts::ServiceToken;
 use proto::policy_evaluator::{EvaluateRequest, Facts};
+use proto::token_registry::Scope::AppsAndPoliciesRead;
 use proto::token_registry::{GetTokenRequest, Token};
 use std::net::IpAddr;
 
-pub fn routes() -> Router {
-    Router::new().route("/access/apps/{app_id}/user_policy_checks", get(check))
+pub fn routes() -> Routes {
+    let summary = "How the application's policies would judge a caller, and why";
+    Routes::of("Applications").serve(
+        get(
+            "/access/apps/{app_id}/user_policy_checks",
+            "check_policies",
+            summary,
+            AppsAndPoliciesRead,
+            ok(schema::shown()),
+        )
+        .asks([
+            word(
+                "service_token_id",
+                "The caller; left out: somebody without credentials.",
+                "f174e90a-fafe-4643-bbbc-4a0ed4fc8415",
+            ),
+            word("ip", "Where it comes from.", "192.0.2.1"),
+            word("country", "ISO 3166-1 alpha-2.", "PT"),
+        ]),
+        check,
+    )
 }
 
 async fn check(
@@ -27,8 +49,9 @@ async fn check(
     target: Target,
     query: Query,
 ) -> Outcome {
+    let (token_id, ip, country_code) = (query.get("service_token_id"), address(&query)?, country(&query)?);
     let application = apps::find(&mut app, account_id.clone(), target.app_id).await?;
-    let token = match query.get("service_token_id") {
+    let token = match token_id {
         None => None,
         Some(id) => {
             let request = GetTokenRequest { account_id, id: id.to_owned() };
@@ -39,8 +62,8 @@ async fn check(
     let may_enter = |token: &Token| token.enabled && token.expires_at_ms > now;
     let usable = token.as_ref().filter(|token| may_enter(token));
     let facts = Facts {
-        ip: address(&query)?,
-        country_code: country(&query)?,
+        ip,
+        country_code,
         service_token: usable.map(|token| ServiceToken { id: token.id.clone() }),
         ..Facts::default()
     };

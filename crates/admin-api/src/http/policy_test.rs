@@ -4,16 +4,30 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
+use super::operation::{ok, post};
 use super::request::Target;
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
 use crate::wire::policy_test;
+use crate::wire::schema::policy_test as schema;
 use axum::extract::State;
-use axum::routing::post;
 use proto::policy_evaluator::{EvaluateRequest, GetApplicationRequest};
 use proto::token_registry::GetTokenRequest;
+use proto::token_registry::Scope::AppsAndPoliciesRead;
 
-pub fn routes() -> Router {
-    Router::new().route("/apps/{app_id}/policy_test", post(test))
+pub fn routes() -> Routes {
+    let summary = "Would such a request get in, and why: a question, which changes nothing";
+    Routes::of("Applications").serve(
+        post(
+            "/apps/{app_id}/policy_test",
+            "test_policies",
+            summary,
+            AppsAndPoliciesRead,
+            ok(schema::shown()),
+        )
+        .takes(schema::given()),
+        test,
+    )
 }
 
 /// Both owners are asked first whether the account has such an application and such a token.

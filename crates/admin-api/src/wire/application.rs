@@ -8,7 +8,7 @@ use model::{Error, SessionDuration};
 use proto::policy_evaluator::{Application, ApplicationSpec, PolicyLinks};
 use serde_json::{Map, Value, json};
 
-const SETTINGS: &[Setting] = &[
+pub const SETTINGS: &[Setting] = &[
     Setting::flag("allow_authenticate_via_warp"),
     Setting::flag("allow_iframe"),
     Setting::list("allowed_idps").shown(Absent::EmptyList),

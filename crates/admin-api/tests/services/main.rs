@@ -9,15 +9,21 @@ mod audit;
 #[cfg(test)]
 mod boundaries;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod failure_modes;
 #[cfg(test)]
 mod fleet;
+#[cfg(test)]
+mod generated;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod management;
 #[cfg(test)]
 mod policy_test;
+#[cfg(test)]
+mod roles;
 #[cfg(test)]
 mod world;
 #[cfg(test)]
