@@ -13,6 +13,7 @@
 //! | [`unsupported`] | what the contract has for people |
 //! | [`observe`] | request ids, the log line, headers of every response |
 //! | [`listen`] | connections |
+//! | `lent` | what a handler leaves of a body is read |
 
 pub mod access_log;
 pub mod alerting;
@@ -28,6 +29,7 @@ pub mod failure_mode;
 pub mod fleet;
 pub mod groups;
 pub mod keys;
+mod lent;
 pub mod limit;
 pub mod listen;
 pub mod observe;

@@ -71,7 +71,7 @@ pub async fn list(database: &Database, asked: &ListAuditRequest) -> Result<Vec<A
                AND (recorded_at_ms < $4 OR (recorded_at_ms = $4 AND id < $5))
                AND ($6 = '' OR actor_id = $6) AND ($7 = '' OR operation = $7)
                AND ($8 = '' OR object_kind = $8) AND ($9 = '' OR object_id = $9)
-             ORDER BY recorded_at_ms DESC, id DESC LIMIT $10",
+             ORDER BY recorded_at_ms DESC, id DESC LIMIT $10 OFFSET $11",
         )
         .bind(&asked.account_id)
         .bind(asked.since_ms)
@@ -83,6 +83,7 @@ pub async fn list(database: &Database, asked: &ListAuditRequest) -> Result<Vec<A
         .bind(&asked.object_kind)
         .bind(&asked.object_id)
         .bind(i64::from(limit))
+        .bind(i64::try_from(asked.skip).unwrap_or(i64::MAX))
         .fetch_all(pool)
         .await
         .map_err(failed)?

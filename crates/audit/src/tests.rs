@@ -62,6 +62,8 @@ async fn pages_and_times_are_cut_exactly() {
         seen.push(record.object_id);
     }
     assert_eq!((seen.len(), seen[0].as_str(), seen[3].as_str()), (4, "d", "a"));
+    let second_page = ListAuditRequest { limit: 3, skip: 3, ..Default::default() };
+    assert_eq!(read(&database, second_page).await, ["a"]);
     let between = ListAuditRequest { since_ms: 2, before_ms: 3, ..Default::default() };
     assert_eq!(read(&database, between).await.len(), 2);
     let one = ListAuditRequest { object_id: "b".into(), ..Default::default() };

@@ -34,6 +34,9 @@ fn request(
     query: &Query,
     (after_ms, after_id): (i64, String),
 ) -> Result<ListAuditRequest, Error> {
+    let limit = query.count("per_page", PAGE)?.min(LARGEST);
+    // Some clients know no cursor and ask for page after page.
+    let page = if after_id.is_empty() { query.count("page", 1)? } else { 1 };
     Ok(ListAuditRequest {
         account_id,
         since_ms: query.time("since")?.unwrap_or_default(),
@@ -44,6 +47,7 @@ fn request(
         object_id: query.text("resource.id"),
         after_ms,
         after_id,
-        limit: query.count("per_page", PAGE)?.min(LARGEST),
+        limit,
+        skip: u64::from(page - 1) * u64::from(limit),
     })
 }

@@ -37,7 +37,7 @@ pub fn view(record: AuditRecord) -> Value {
         "id": id,
         "when": time(recorded_at_ms),
         "action": {"type": operation, "result": true},
-        "actor": {"id": actor.id, "name": actor.name, "type": actor.kind, "ip": actor.address},
+        "actor": {"id": actor.id, "name": actor.name, "type": actor_type(&actor.kind), "kind": actor.kind, "ip": actor.address},
         "interface": "API",
         "metadata": {"request_id": actor.request_id, "user_agent": actor.agent},
         "resource": {"id": object_id, "type": object_kind},
@@ -47,6 +47,11 @@ pub fn view(record: AuditRecord) -> Value {
         "oldValueJson": state(&before),
         "newValueJson": state(&after),
     })
+}
+
+/// The contract's word: an administrator, or an automated system.
+fn actor_type(kind: &str) -> &'static str {
+    if kind == "service" { "Cloudflare" } else { "admin" }
 }
 
 #[cfg(test)]

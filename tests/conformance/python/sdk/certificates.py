@@ -1,27 +1,11 @@
 """`access/certificates`: authorities, and settings by hostname."""
 
-import datetime
-
 import cloudflare
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from .authority import authority
 from .facts import ACCESS, BOTH, check, check_gone, check_listed, check_raises, check_shows, unique, unique_host
 
 CERTIFICATES = ACCESS.certificates
-
-
-def authority():
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, unique("authority"))])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now)
-    builder = builder.not_valid_after(now + datetime.timedelta(days=30))
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 def account_and_zone():

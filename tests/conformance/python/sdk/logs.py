@@ -22,7 +22,7 @@ def access_requests():
     check("the login is in the access log, once", len(found) == 1)
     if found:
         check_shows("access request", found[0], {"action": "login", "allowed": True, "app_uid": app.id})
-        check("it has a ray", bool(found[0].ray_id))
+        check("it has a ray", bool(found[0].rayid))
     none = ACCESS.logs.access_requests.list(**IN_ACCOUNT, app_uid_op="neq", limit=1000, extra_query={"app_uid": app.id})
     check("an operator turns the filter round", app.id not in [it.app_uid for it in none])
     ACCESS.applications.delete(app.id, **IN_ACCOUNT)
