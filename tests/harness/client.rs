@@ -15,6 +15,16 @@ pub async fn python(script: &str, settings: &[(&str, &str)]) -> String {
 /// Runs `tests/conformance/node/<script>` the same way, from the copy that has the packages beside it.
 pub async fn node(script: &str, settings: &[(&str, &str)]) -> String {
     let packages = prepared(".tools/node");
+    let sources = std::fs::read_dir(crate::root().join("tests/conformance/node")).expect("the scripts");
+    for source in sources
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|it| it == "mjs"))
+    {
+        let copy = packages.join(source.file_name().expect("a name"));
+        let is_same = std::fs::read(&copy).ok() == std::fs::read(&source).ok();
+        assert!(is_same, "{} is not that of the tests: run make clients", copy.display());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut command = Command::new("node");
     command.arg(packages.join(script)).env_clear().envs(settings.iter().copied()).env("PATH", path);

@@ -151,6 +151,7 @@ export async function apiTokens() {
   check('a permission group is found', (await tokens.permissionGroups.get({ ...inAccount, name: group.name }))[0].id === group.id);
   const policies = [{ effect: 'allow', permission_groups: [{ id: group.id }], resources: { [`com.cloudflare.api.account.${account}`]: '*' } }];
   const made = await tokens.create({ ...inAccount, name: unique('api token'), policies });
+  check('this API token is active', (await sdk.accounts.tokens.verify(inAccount)).status === 'active');
   const own = client(made.value);
   check('it verifies itself', (await own.accounts.tokens.verify(inAccount)).status === 'active');
   await checkRaises('it may do no more than it may', PermissionDeniedError, () => own.zeroTrust.access.groups.list(inAccount));

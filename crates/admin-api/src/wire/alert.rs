@@ -200,7 +200,9 @@ mod tests {
 
     #[test]
     fn null_takes_away_what_may_be_absent_and_what_is_absent_is_not_shown() {
-        let Value::Object(body) = json!({"name": null, "description": null, "filters": null}) else { panic!() };
+        let Value::Object(body) = json!({"name": null, "description": null, "filters": null}) else {
+            panic!()
+        };
         let update = read_update("a".into(), "b".into(), &mut Fields::body(body)).unwrap();
         assert_eq!((update.name, update.description.as_deref()), (None, Some("")));
         assert_eq!((update.filter.map(|it| it.token_ids), update.alert_interval), (Some(Vec::new()), None));

@@ -175,7 +175,12 @@ mod tests {
         ] {
             assert_eq!(shown[field], value, "{field}");
         }
-        for absent in ["allow_authenticate_via_warp", "cors_headers", "same_site_cookie_attribute", "read_service_tokens_from_header"] {
+        for absent in [
+            "allow_authenticate_via_warp",
+            "cors_headers",
+            "same_site_cookie_attribute",
+            "read_service_tokens_from_header",
+        ] {
             assert!(shown.get(absent).is_none(), "{absent}");
         }
     }
