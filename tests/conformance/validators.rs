@@ -22,7 +22,6 @@ async fn sessions_are_good_for_everybody_and_wrong_ones_for_nobody() {
         let session = world.gateway().session(&app, &token).await;
         let ends = jwt::claims(&ended)["exp"].as_i64().unwrap();
         wait::reach(Timestamp::from_millis((ends + SKEW_S) * 1000)).await;
-        // An expired session of the same application, but for the audience that it names.
         let settings = vec![
             ("SALLYPORT_GATEWAY", format!("http://{}", world.gateway().address)),
             ("SALLYPORT_ISSUER", TEAM.to_owned()),

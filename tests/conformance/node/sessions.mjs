@@ -85,7 +85,7 @@ await validates('pages-plugin-cloudflare-access', async (jwt, audience) => {
   const request = new Request('https://app.example.test/x?y=1', { headers: { 'Cf-Access-Jwt-Assertion': jwt } });
   const data = {};
   const next = async () => new Response('inside', { status: 200 });
-  const answer = await plugin({ request, data, next, env: {}, params: {}, functionPath: '', waitUntil: () => {}, pluginArgs: { domain: issuer, aud: audience } });
+  const answer = await plugin({ request, data, next, env: {}, params: {}, functionPath: '', waitUntil: () => {}, passThroughOnException: () => {}, pluginArgs: { domain: issuer, aud: audience } });
   const isInside = answer.status === 200;
   if (!isInside) check('the plugin sends to the team domain', answer.headers.get('location').startsWith(`${issuer}/cdn-cgi/access/login/`));
   return isInside;

@@ -52,6 +52,7 @@ resource "cloudflare_zero_trust_access_policy" "robots" {
   name             = "robots"
   decision         = "non_identity"
   include          = [{ group = { id = cloudflare_zero_trust_access_group.everything.id } }]
+  require          = [{ ip = { ip = "0.0.0.0/0" } }]
   session_duration = "30m"
 }
 
