@@ -1,4 +1,11 @@
 //! Clients that nobody here wrote, against `sallyport dev`: `make conformance`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a scenario that cannot go on has failed"
+)]
 
 mod cloudflared;
 mod examples;
