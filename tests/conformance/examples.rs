@@ -43,10 +43,11 @@ fn the_terraform_example_uses_what_the_replay_has_tried() {
                 rest.split('"').next().unwrap_or_default().clone_into(&mut kind);
             } else if line == "}" {
                 kind.clear();
-            } else if let Some((name, _)) = line.strip_prefix("  ").and_then(|line| line.split_once('=')) {
-                if !kind.is_empty() && !name.starts_with([' ', '#', '}', '{']) {
-                    found.push((kind.clone(), name.trim().to_owned()));
-                }
+            } else if let Some((name, _)) = line.strip_prefix("  ").and_then(|line| line.split_once('='))
+                && !kind.is_empty()
+                && !name.starts_with([' ', '#', '}', '{'])
+            {
+                found.push((kind.clone(), name.trim().to_owned()));
             }
         }
         found
