@@ -6,7 +6,7 @@ SERVICES := token-registry policy-evaluator session-issuer notifier admin-api ed
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := -p sallyport $(addprefix -p ,$(SERVICES))
 
-.PHONY: help run run-distributed build build-debug servers clients proxies toolchain test lint unit scenarios losses edges simulate prove prove-short fuzz bench bench-instructions clean ci
+.PHONY: help run run-distributed build build-debug servers clients proxies toolchain test lint unit scenarios conformance losses edges simulate prove prove-short fuzz bench bench-instructions clean ci
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ proxies: ## Also install other people's proxies, for the tests of attacks
 toolchain: ## Check what the build needs, and install it on Debian
 	deploy/dev/check-toolchain
 
-test: toolchain clients lint unit scenarios losses edges ## Everything: format, lints, unit, conformance, scenarios in both topologies
+test: toolchain clients lint unit scenarios conformance losses edges ## Everything: format, lints, unit, conformance, scenarios in both topologies
 
 lint: toolchain ## Format and clippy, warnings refused
 	cargo fmt --all --check
@@ -48,6 +48,10 @@ unit: clients proxies ## Unit, property and conformance tests of every crate
 
 scenarios: clients build-debug ## The main job through the gateway, in both topologies, and other people's clients
 	cargo test --locked -p tests --test scenarios
+
+# CLOUDFLARED and TERRAFORM_PROVIDER: those programs, to be run beside their replayed exchanges.
+conformance: clients build-debug ## Other people's clients: SDKs, validators of sessions, Terraform, cloudflared
+	cargo test --locked -p tests --test conformance -- --nocapture
 
 losses: servers build-debug ## What is away, row by row of the table in the edge gateway's README
 	cargo test --locked -p tests --test losses

@@ -13,7 +13,7 @@
 //! | [`secrets`] | every secret that was seen, and the search for them where none may be |
 //! | [`jwt`] | taking session JWTs apart |
 //! | [`wait`] | waiting for a fact, with a deadline |
-//! | [`python`] | other people's clients |
+//! | [`client`] | other people's clients |
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -21,13 +21,14 @@
     reason = "a scenario that cannot go on has failed"
 )]
 
+pub mod client;
 pub mod gateway;
 pub mod http;
 pub mod jwt;
 pub mod machine;
 pub mod objects;
 pub mod process;
-pub mod python;
+
 pub mod rest;
 pub mod secrets;
 pub mod stream;

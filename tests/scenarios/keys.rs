@@ -2,7 +2,7 @@
 
 use crate::worlds::{Scenario, scenarios};
 use harness::gateway::Gateway;
-use harness::{World, jwt, python, wait};
+use harness::{World, client, jwt, wait};
 use http::Method;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
@@ -108,5 +108,5 @@ async fn pyjwt_verifies_a_session(world: &World) {
         ("SALLYPORT_AUD", &app.aud),
         ("SALLYPORT_SESSION", &session),
     ];
-    python::run("verify_session.py", &settings).await;
+    client::python("verify_session.py", &settings).await;
 }

@@ -16,6 +16,7 @@
 mod alerts;
 mod bad_input;
 mod cli;
+mod connections;
 mod credentials;
 mod forgery;
 mod grpc;
@@ -45,6 +46,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("operator", operator::all()),
         ("alerts", alerts::all()),
         ("credentials", credentials::all()),
+        ("connections", connections::all()),
         ("sessions", sessions::all()),
         ("forgery", forgery::all()),
         ("keys", keys::all()),

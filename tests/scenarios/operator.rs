@@ -5,7 +5,7 @@ use crate::alerts::{mail_comes_to, mails_to, watch};
 use crate::keys::key_set;
 use crate::worlds::{Run, Scenario};
 use harness::process::Signal;
-use harness::{App, Place, Token, Topology, World, jwt, policy, python, service_auth};
+use harness::{App, Place, Token, Topology, World, client, jwt, policy, service_auth};
 use http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -194,7 +194,7 @@ async fn the_official_sdk_completes_the_life_of_a_token(world: &World) {
         ("SALLYPORT_ACCOUNT", &world.rest.account_id),
         ("SALLYPORT_API_TOKEN", &world.rest.api_token),
     ];
-    python::run("token_life.py", &settings).await;
+    client::python("token_life.py", &settings).await;
 }
 
 async fn something_happens(world: &World) -> Kept {

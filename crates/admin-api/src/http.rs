@@ -18,6 +18,7 @@
 //! | [`observe`] | request ids, the log line, headers of every response |
 //! | [`refusals`] | what was refused, for the audit log |
 //! | [`listen`] | connections |
+//! | `lent` | what a handler leaves of a body is read |
 
 pub mod access_log;
 pub mod alerting;
@@ -34,6 +35,7 @@ pub mod failure_mode;
 pub mod fleet;
 pub mod groups;
 pub mod keys;
+mod lent;
 pub mod limit;
 pub mod listen;
 pub mod observe;

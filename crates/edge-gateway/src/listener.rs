@@ -41,6 +41,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::server::graceful::GracefulShutdown;
 use model::Error;
+use service_kit::leftover;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,9 +116,9 @@ impl Gateway {
                 onward.may_upgrade = asks;
                 self.upstreams.forward(parts, body, *onward, admission).await
             }
-            Ok(Judged::Answered(answer)) => (answer, None),
+            Ok(Judged::Answered(answer)) => (read_out(&parts, body, answer).await, None),
             Err(Refused { refusal, application }) => {
-                (answer::refusal(&refusal, application.as_deref()), None)
+                (read_out(&parts, body, answer::refusal(&refusal, application.as_deref())).await, None)
             }
         };
         let handshake = &connection.handshake;
@@ -236,6 +237,14 @@ impl Gateway {
         let _ = stream.set_nodelay(true);
         Ok((stream, peer, place))
     }
+}
+
+/// Nobody takes the body: the connection goes on behind it, or says that it does not. HTTP/2 has a way to say so itself.
+async fn read_out(parts: &Parts, body: Incoming, mut answer: Response<Body>) -> Response<Body> {
+    if parts.version != Version::HTTP_2 && !leftover::is_read(body, &parts.headers).await {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// What becomes of a request that is not refused.

@@ -71,6 +71,7 @@ impl Site {
             ext_authz: None,
             forward_auth: None,
             admin: free()?,
+            team_domain: None,
             gateways: 3,
             notifiers: 1,
             log,

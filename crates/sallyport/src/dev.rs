@@ -74,6 +74,9 @@ pub struct Options {
     /// The protected application's domain [default: app.localhost].
     #[arg(long, value_name = "HOST")]
     domain: Option<String>,
+    /// The team domain's URL, which sessions name as their issuer [default: `http://team.localhost:<port of the gateway>`].
+    #[arg(long, value_name = "URL")]
+    team_domain: Option<String>,
     /// One JSON object on the first line of standard output, for programs.
     #[arg(long)]
     json: bool,

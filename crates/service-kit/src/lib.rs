@@ -7,6 +7,7 @@
 //! | [`caller`] | who calls, and which callers may call what |
 //! | [`channel`] | [`GrpcChannel`]: to a service in this process or over mutual TLS |
 //! | [`config`] | one TOML file, a table per service, and the environment |
+//! | [`leftover`] | what nobody has read of a request's body |
 //! | `measure` | every gRPC call counted and timed |
 //! | [`operations`] | `/healthz`, `/readyz` and `/metrics` |
 //! | [`server`] | the gRPC server |
@@ -18,6 +19,7 @@ pub mod assembly;
 pub mod caller;
 pub mod channel;
 pub mod config;
+pub mod leftover;
 mod measure;
 pub mod operations;
 pub mod server;

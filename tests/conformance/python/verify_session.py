@@ -5,6 +5,7 @@ Environment:
   SALLYPORT_ISSUER   the team domain's URL, such as http://team.localhost:8787
   SALLYPORT_AUD      the application's audience tag
   SALLYPORT_SESSION  a session of the application
+  SALLYPORT_ENDED    if given, a session that has expired; SALLYPORT_ENDED_AUD: the audience that it names
 
 Exit code 0 only when the session verifies, and verifies nowhere else.
 """
@@ -30,12 +31,12 @@ def key_set():
         return json.load(answer)
 
 
-def verify(keys, **changes):
-    kid = jwt.get_unverified_header(SESSION)["kid"]
+def verify(keys, session=SESSION, **changes):
+    kid = jwt.get_unverified_header(session)["kid"]
     key = next(key for key in keys.keys if key.key_id == kid)
     expected = {"audience": AUD, "issuer": ISSUER, **changes}
     options = {"require": ["exp", "iat", "iss", "aud"]}
-    return jwt.decode(SESSION, key.key, algorithms=["RS256"], options=options, **expected)
+    return jwt.decode(session, key.key, algorithms=["RS256"], options=options, **expected)
 
 
 def main():
@@ -43,16 +44,25 @@ def main():
     keys = jwt.PyJWKSet.from_dict(served)
     claims = verify(keys)
     assert claims["type"] == "app" and claims["aud"] == [AUD] and claims["sub"] == "", claims
-    for changes, error in [
+    head, body, signature = SESSION.split(".")
+    middle = len(signature) // 2
+    other = "A" if signature[middle] != "A" else "B"
+    altered = f"{head}.{body}.{signature[:middle]}{other}{signature[middle + 1:]}"
+    wrong = [
         ({"audience": "0" * 64}, jwt.InvalidAudienceError),
         ({"issuer": ISSUER + ".example"}, jwt.InvalidIssuerError),
-    ]:
+        ({"session": altered}, jwt.InvalidSignatureError),
+    ]
+    if "SALLYPORT_ENDED" in os.environ:
+        ended = {"session": os.environ["SALLYPORT_ENDED"], "audience": os.environ["SALLYPORT_ENDED_AUD"]}
+        wrong.append((ended, jwt.ExpiredSignatureError))
+    for changes, error in wrong:
         try:
             verify(keys, **changes)
         except error:
             continue
         raise AssertionError(f"verified with {changes}")
-    print(f"verified against {len(keys.keys)} keys")
+    print(f"PyJWT: 1 accepted, {len(wrong)} refused, {len(keys.keys)} keys")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 const LARGEST: u32 = 1_000;
 const PAGE: u32 = 100;
+/// How far pages go: each page reads all before it. A cursor goes to the end.
+const FARTHEST: u64 = 100_000;
 
 pub fn routes() -> Routes {
     Routes::of("Audit log").serve(
@@ -41,6 +43,7 @@ pub fn routes() -> Routes {
             word("resource.type", "Changes of such objects.", "service_token"),
             word("resource.id", "Changes of this object.", ""),
             count("per_page", "At most 1,000; 100 unless something else is said."),
+            count("page", "From 1, within the newest 100,000; where there is no cursor."),
             word("cursor", "Of the answer before.", ""),
         ]),
         list,
@@ -66,6 +69,32 @@ impl AuditLogs {
     }
 }
 
+impl AuditLogs {
+    /// So many records behind so many others, and whether there may be older ones.
+    async fn take(
+        &self,
+        mut request: ListAuditRequest,
+        skipped: u64,
+        limit: usize,
+    ) -> Result<(Vec<AuditRecord>, bool), Problem> {
+        let (mut to_skip, mut taken) = (skipped, Vec::new());
+        loop {
+            let wanted = to_skip.saturating_add((limit - taken.len()) as u64);
+            request.limit = u32::try_from(wanted).unwrap_or(LARGEST).min(LARGEST);
+            let (records, has_more) = merge(self.ask(&request).await?, request.limit as usize);
+            if let Some(last) = records.last() {
+                (request.after_ms, request.after_id) = (last.recorded_at_ms, last.id.clone());
+            }
+            let passed = usize::try_from(to_skip).unwrap_or(usize::MAX).min(records.len());
+            to_skip -= passed as u64;
+            taken.extend(records.into_iter().skip(passed));
+            if !has_more || taken.len() >= limit {
+                return Ok((taken, has_more));
+            }
+        }
+    }
+}
+
 fn away(service: &str, error: Error) -> Problem {
     match error.kind() {
         ErrorKind::Unavailable | ErrorKind::Deadline => {
@@ -76,10 +105,17 @@ fn away(service: &str, error: Error) -> Problem {
 }
 
 async fn list(State(app): State<App>, Account(account_id): Account, query: Query) -> Outcome {
-    let after = audit::read_cursor(query.get("cursor"))?;
-    let request = request(account_id, &query, after)?;
-    let limit = request.limit;
-    let (records, has_more) = merge(app.audit_logs.ask(&request).await?, limit as usize);
+    let after = query.get("cursor");
+    let limit = query.count("per_page", PAGE)?.min(LARGEST);
+    // Some clients know no cursor and ask for page after page.
+    let page = if after.is_none() { query.count("page", 1)? } else { 1 };
+    let skipped = u64::from(page - 1) * u64::from(limit);
+    if skipped > FARTHEST {
+        let message = format!("must be within the newest {FARTHEST} records; use the cursor of an answer");
+        return Err(Error::invalid("page", message).into());
+    }
+    let request = request(account_id, &query, audit::read_cursor(after)?)?;
+    let (records, has_more) = app.audit_logs.take(request, skipped, limit as usize).await?;
     let cursor = records.last().filter(|_| has_more).map(audit::cursor).unwrap_or_default();
     let records = records.into_iter().map(audit::view).collect();
     Ok(Answer::cursor_page(records, limit, &cursor))
@@ -128,7 +164,7 @@ fn request(
         object_id: query.text("resource.id"),
         after_ms,
         after_id,
-        limit: query.count("per_page", PAGE)?.min(LARGEST),
+        limit: LARGEST,
         outcome: outcome.to_owned(),
     })
 }

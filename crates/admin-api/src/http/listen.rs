@@ -1,6 +1,10 @@
 //! Connections: bounded in number and patience, and finished before the process stops.
 
+use super::lent::Lent;
 use axum::Router;
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -8,6 +12,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use model::Error;
+use service_kit::leftover;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +50,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         let router = TowerToHyperService::new(router.clone());
         let service = service_fn(move |mut request: http::Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            router.call(request)
+            answer(router.clone(), request)
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
@@ -59,6 +65,19 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         tracing::warn!("requests were still in flight at the stop");
     }
     Ok(())
+}
+
+async fn answer(
+    router: TowerToHyperService<Router>,
+    request: http::Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let (parts, body) = request.into_parts();
+    let (headers, lent) = (parts.headers.clone(), Lent::new(body));
+    let mut answer = router.call(http::Request::from_parts(parts, lent.clone())).await?;
+    if !leftover::is_read(lent, &headers).await {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(answer)
 }
 
 /// `None`: that connection is gone, or the process has no file to spare right now.

@@ -23,24 +23,30 @@ pub fn read_create(fields: &mut Fields) -> Result<AlertPolicySpec, Error> {
     })
 }
 
-/// Only what is given changes.
+/// Only what is given changes; `null` takes a description, an interval or the filters away.
 pub fn read_update(
     account_id: String,
     id: String,
     fields: &mut Fields,
 ) -> Result<UpdateAlertPolicyRequest, Error> {
+    let unfiltered = fields.is_taken_away("filters").then(Vec::new);
     Ok(UpdateAlertPolicyRequest {
         account_id,
         id,
         name: fields.text("name")?,
-        description: fields.text("description")?,
+        description: text_or_none(fields, "description")?,
         alert_type: fields.text("alert_type")?,
         enabled: fields.flag("enabled")?,
         mechanisms: read_mechanisms(fields)?,
-        filter: read_filters(fields)?.map(|token_ids| TokenFilter { token_ids }),
-        alert_interval: fields.text("alert_interval")?,
+        filter: read_filters(fields)?.or(unfiltered).map(|token_ids| TokenFilter { token_ids }),
+        alert_interval: text_or_none(fields, "alert_interval")?,
         settings_json: None,
     })
+}
+
+fn text_or_none(fields: &mut Fields, name: &str) -> Result<Option<String>, Error> {
+    let none = fields.is_taken_away(name).then(String::new);
+    Ok(fields.text(name)?.or(none))
 }
 
 fn read_mechanisms(fields: &mut Fields) -> Result<Option<Mechanisms>, Error> {
@@ -85,7 +91,6 @@ pub fn view(policy: AlertPolicy) -> Value {
     let mut shown = json!({
         "id": id,
         "name": name,
-        "description": description,
         "enabled": enabled,
         "alert_type": alert_type,
         "mechanisms": view_mechanisms(mechanisms.unwrap_or_default()),
@@ -93,6 +98,9 @@ pub fn view(policy: AlertPolicy) -> Value {
         "modified": time(modified_at_ms),
     });
     if let Value::Object(shown) = &mut shown {
+        if !description.is_empty() {
+            shown.insert("description".to_owned(), json!(description));
+        }
         if !token_ids.is_empty() {
             shown.insert("filters".to_owned(), json!({"token_id": token_ids}));
         }
@@ -188,6 +196,17 @@ mod tests {
         assert_eq!(shown["created"], "1970-01-01T00:00:00Z");
         let all = create(&json!({"filters": null})).unwrap();
         assert!(view(AlertPolicy { spec: Some(all), ..AlertPolicy::default() }).get("filters").is_none());
+    }
+
+    #[test]
+    fn null_takes_away_what_may_be_absent_and_what_is_absent_is_not_shown() {
+        let Value::Object(body) = json!({"name": null, "description": null, "filters": null}) else {
+            panic!()
+        };
+        let update = read_update("a".into(), "b".into(), &mut Fields::body(body)).unwrap();
+        assert_eq!((update.name, update.description.as_deref()), (None, Some("")));
+        assert_eq!((update.filter.map(|it| it.token_ids), update.alert_interval), (Some(Vec::new()), None));
+        assert!(view(AlertPolicy::default()).get("description").is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use proto::policy_evaluator::{Application, ApplicationSpec, PolicyLinks};
 use serde_json::{Map, Value, json};
 
 pub const SETTINGS: &[Setting] = &[
-    Setting::flag("allow_authenticate_via_warp"),
+    Setting::flag("allow_authenticate_via_warp").shown(Absent::Omitted),
     Setting::flag("allow_iframe"),
     Setting::list("allowed_idps").shown(Absent::EmptyList),
     Setting::flag("app_launcher_visible").shown(Absent::True).cosmetic(),
@@ -175,7 +175,12 @@ mod tests {
         ] {
             assert_eq!(shown[field], value, "{field}");
         }
-        for absent in ["cors_headers", "same_site_cookie_attribute", "read_service_tokens_from_header"] {
+        for absent in [
+            "allow_authenticate_via_warp",
+            "cors_headers",
+            "same_site_cookie_attribute",
+            "read_service_tokens_from_header",
+        ] {
             assert!(shown.get(absent).is_none(), "{absent}");
         }
     }

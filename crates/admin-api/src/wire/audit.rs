@@ -56,7 +56,7 @@ pub fn view(record: AuditRecord) -> Value {
         "id": id,
         "when": time(recorded_at_ms),
         "action": {"type": operation, "result": !is_refused},
-        "actor": {"id": actor.id, "name": actor.name, "type": actor.kind, "ip": actor.address},
+        "actor": {"id": actor.id, "name": actor.name, "type": actor_type(&actor.kind), "kind": actor.kind, "ip": actor.address},
         "interface": "API",
         "metadata": metadata,
         "resource": {"id": object_id, "type": object_kind},
@@ -66,6 +66,15 @@ pub fn view(record: AuditRecord) -> Value {
         "oldValueJson": state(&before),
         "newValueJson": state(&after),
     })
+}
+
+/// The contract's word: an administrator, somebody else, or an automated system.
+fn actor_type(kind: &str) -> &'static str {
+    match kind {
+        "service" => "Cloudflare",
+        "unknown" => "user",
+        _ => "admin",
+    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,11 @@ impl Fields {
         self.members.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// Where a change keeps what it does not name, `null` takes away.
+    pub fn is_taken_away(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(Value::is_null)
+    }
+
     /// Any value but `null`.
     pub fn any(&mut self, name: &str) -> Option<Value> {
         #[cfg(test)]

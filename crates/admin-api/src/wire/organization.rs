@@ -34,13 +34,16 @@ pub struct Changes {
     strict_service_token_auth: Option<bool>,
     deny_unmatched_requests: Option<bool>,
     settings: Map<String, Value>,
+    taken_away: Vec<&'static str>,
     /// Paths of fields that are kept and do nothing.
     pub inert: Vec<String>,
 }
 
 pub fn read(fields: &mut Fields) -> Result<Changes, Error> {
     let mut inert = Vec::new();
+    let names = SETTINGS.iter().map(|setting| setting.name);
     Ok(Changes {
+        taken_away: names.filter(|name| fields.is_taken_away(name)).collect(),
         name: fields.text("name")?,
         auth_domain: fields.text("auth_domain")?,
         session_duration: fields.text("session_duration")?,
@@ -93,11 +96,12 @@ fn check_inactivity(enabled: Option<bool>, days: Option<i64>, action: Option<&st
 impl Changes {
     /// Then the stored settings are needed: they are replaced as a whole.
     pub fn changes_settings(&self) -> bool {
-        !self.settings.is_empty()
+        !self.settings.is_empty() || !self.taken_away.is_empty()
     }
 
     /// The call that makes them. `stored` are the settings as they are. The issuer follows the team domain at its owner.
     pub fn request(self, account_id: String, stored: &str, wait: Wait) -> PutOrganizationRequest {
+        let changes_settings = self.changes_settings();
         let Self {
             name,
             auth_domain,
@@ -105,10 +109,12 @@ impl Changes {
             strict_service_token_auth,
             deny_unmatched_requests,
             settings,
+            taken_away,
             inert: _,
         } = self;
-        let settings_json = (!settings.is_empty()).then(|| {
+        let settings_json = changes_settings.then(|| {
             let mut merged = text::stored(stored);
+            merged.retain(|name, _| !taken_away.contains(&name.as_str()));
             merged.extend(settings);
             Value::Object(merged).to_string()
         });
@@ -181,6 +187,16 @@ mod tests {
             Value::Object(merged),
             json!({"login_design": {"text_color": "#000"}, "is_ui_read_only": true})
         );
+    }
+
+    #[test]
+    fn null_takes_a_setting_away_and_nothing_else() {
+        let stored = json!({"warp_auth_session_duration": "6h", "is_ui_read_only": true}).to_string();
+        let less = changes(json!({"warp_auth_session_duration": null, "session_duration": null})).unwrap();
+        let request = less.request("a".into(), &stored, Wait::None);
+        assert_eq!(request.session_duration, None);
+        let left = text::stored(&request.settings_json.unwrap());
+        assert_eq!(Value::Object(left), json!({"is_ui_read_only": true}));
     }
 
     #[test]

@@ -128,7 +128,7 @@ fn told(mut records: Vec<Value>) -> Vec<Value> {
     for record in &mut records {
         let of = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let object = format!("{}/{}", of("/resource/type"), of("/resource/id"));
-        let who = if of("/actor/name").is_empty() { of("/actor/type") } else { of("/actor/name") };
+        let who = if of("/actor/name").is_empty() { of("/actor/kind") } else { of("/actor/name") };
         let who = who.to_owned();
         let change = match record.pointer("/action/result") {
             Some(Value::Bool(false)) => refusal(record),
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn of_what_was_refused_it_is_told_how_and_how_often() {
         let record = json!({"when": "2026-01-01T00:00:00Z", "action": {"type": "delete", "result": false},
-            "actor": {"id": "", "name": "", "type": "unknown", "ip": "192.0.2.1"}, "newValueJson": null,
+            "actor": {"id": "", "name": "", "kind": "unknown", "ip": "192.0.2.1"}, "newValueJson": null,
             "resource": {"type": "webhook", "id": "01"}, "oldValueJson": null,
             "metadata": {"status": 401, "error_code": 10000, "attempts": 7}});
         let shown = Out::new(false).render_list(&told(vec![record]), &COLUMNS);

@@ -31,6 +31,7 @@ pub async fn run(options: &Options, mut state: State, stop: CancellationToken) -
     };
     let places = Places {
         gateways: vec![gateway.local_addr()?],
+        team_domain: options.team_domain.clone(),
         ext_authz: ext_authz.as_ref().map(TcpListener::local_addr).transpose()?,
         admin: admin.local_addr()?,
         forward_auth: forward_auth.as_ref().map(TcpListener::local_addr).transpose()?,

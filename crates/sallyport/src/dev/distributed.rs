@@ -24,6 +24,7 @@ pub async fn run(options: &Options, state: State, stop: CancellationToken) -> Re
         ext_authz: options.ext_authz,
         admin: options.admin,
         forward_auth: options.forward_auth,
+        team_domain: options.team_domain.clone(),
         gateways: options.gateways.unwrap_or(2),
         notifiers: options.notifiers.unwrap_or(1),
         log: options.log.clone(),

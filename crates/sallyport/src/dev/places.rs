@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 pub struct Places {
     /// The first is the team domain's.
     pub gateways: Vec<SocketAddr>,
+    /// The team domain's URL, if it is not the first gateway's own.
+    pub team_domain: Option<String>,
     /// Where the first gateway answers Envoy.
     pub ext_authz: Option<SocketAddr>,
     pub admin: SocketAddr,
@@ -25,13 +27,16 @@ pub struct Places {
 impl Places {
     /// Host and port of the team domain: on every machine `*.localhost` is this machine.
     pub fn auth_domain(&self) -> String {
+        if let Some(url) = &self.team_domain {
+            return url.split_once("://").map_or(url.as_str(), |(_, host)| host).to_owned();
+        }
         let port = self.gateways.first().map_or(80, SocketAddr::port);
         format!("team.localhost:{port}")
     }
 
     /// Issuer of every session; serves the key set.
     pub fn issuer(&self) -> String {
-        format!("http://{}", self.auth_domain())
+        self.team_domain.clone().unwrap_or_else(|| format!("http://{}", self.auth_domain()))
     }
 }
 

@@ -16,7 +16,8 @@ pub fn shown() -> Shape {
                     [
                         must("id", text("The API token.", ID)),
                         must("name", text("", "auditor")),
-                        must("type", text("", "api_token")),
+                        must("type", choice("", &["admin", "user", "Cloudflare"])),
+                        must("kind", text("What it is exactly.", "api_token")),
                         must("ip", text("Of the connection.", "192.0.2.1")),
                     ],
                 ),

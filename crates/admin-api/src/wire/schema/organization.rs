@@ -43,7 +43,7 @@ fn rest() -> impl Iterator<Item = Field> {
         ),
         may("deny_unmatched_requests", flag("Hosts of no application are refused.")),
     ];
-    let says = "Kept and shown; nothing acts on it. All three are needed.";
+    let says = "What becomes of service tokens that nobody uses. All three are needed.";
     let inactivity = record(
         says,
         [

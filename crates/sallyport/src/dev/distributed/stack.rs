@@ -43,6 +43,8 @@ pub struct Plan {
     pub admin: SocketAddr,
     /// Where other proxies ask the first gateway; port 0 picks a free one.
     pub forward_auth: Option<SocketAddr>,
+    /// The team domain's URL, if it is not the first gateway's own.
+    pub team_domain: Option<String>,
     pub gateways: u8,
     pub notifiers: u8,
     /// What the processes log.
@@ -187,6 +189,7 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
     }
     let places = Places {
         gateways,
+        team_domain: plan.team_domain.clone(),
         ext_authz: ext_authz.as_ref().map(TcpListener::local_addr).transpose()?,
         admin: admin_address,
         forward_auth,

@@ -1,0 +1,5 @@
+"""Prints a new certificate authority as PEM."""
+
+from sdk.authority import authority
+
+print(authority(), end="")

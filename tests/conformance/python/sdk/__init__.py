@@ -1,0 +1,1 @@
+"""The official Python SDK, driven through one noun after the other."""
