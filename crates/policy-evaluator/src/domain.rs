@@ -6,11 +6,13 @@ mod application;
 mod certificate;
 mod organization;
 mod policy;
+mod requests;
 mod text;
 
 pub use application::{CheckedApplication, check_application, check_precedences};
 pub use certificate::{CheckedBundle, check_bundle, check_hostname, check_hostnames};
 pub use organization::{Given, merge_organization};
+pub use requests::request_settings;
 pub use policy::{TokenRule, check_group, check_policy, token_rules};
 pub use text::{check_name, check_settings, check_tag};
 

@@ -225,6 +225,7 @@ impl World {
             }),
             facts,
             at_least: None,
+            binding_sha256: Vec::new(),
         };
         let answer = self.edge.clone().exchange(request).await;
         answer.map(tonic::Response::into_inner).map_err(from_status)
