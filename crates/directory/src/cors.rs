@@ -8,8 +8,7 @@ const MOST: usize = 100;
 /// Most bytes of one entry.
 const LONGEST: usize = 256;
 /// The contract's.
-const METHODS: [&str; 9] =
-    ["GET", "POST", "HEAD", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+const METHODS: [&str; 9] = ["GET", "POST", "HEAD", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 const MAX_AGE_S: std::ops::RangeInclusive<i32> = -1..=86_400;
 
 /// Which origins may read answers, and what their pages may send. At least one origin may.
@@ -173,7 +172,9 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_no_header_and_no_method_is_refused() {
-        for wrong in ["null", "https://a/", "a.example", "https://", "https://a b", "https://a\r\nb", "://a", ""] {
+        for wrong in
+            ["null", "https://a/", "a.example", "https://", "https://a b", "https://a\r\nb", "://a", ""]
+        {
             assert_eq!(fields(&listed(&[wrong])), ["cors_headers/allowed_origins/0"], "{wrong:?}");
         }
         let wrong = wire::CorsHeaders {
@@ -182,7 +183,8 @@ mod tests {
             max_age_s: Some(86_401),
             ..wire::CorsHeaders::default()
         };
-        let expected = ["allowed_headers/1", "allowed_methods/0", "max_age"].map(|it| format!("cors_headers/{it}"));
+        let expected =
+            ["allowed_headers/1", "allowed_methods/0", "max_age"].map(|it| format!("cors_headers/{it}"));
         assert_eq!(fields(&wrong), expected);
     }
 

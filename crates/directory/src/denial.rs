@@ -68,7 +68,9 @@ mod tests {
 
     #[test]
     fn an_address_leads_somewhere_else_and_ends_no_header() {
-        for right in ["https://help.example/denied?app=1#why", "HTTP://help.example:8080", "https://[2001:db8::1]/"] {
+        for right in
+            ["https://help.example/denied?app=1#why", "HTTP://help.example:8080", "https://[2001:db8::1]/"]
+        {
             assert_eq!(url("u", right).unwrap().as_deref(), Some(right));
         }
         for wrong in [

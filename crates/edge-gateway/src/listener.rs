@@ -21,7 +21,7 @@ mod tls;
 mod traced;
 pub mod wire;
 
-use crate::answer::{self, Body};
+use crate::answer::{self, Asker, Body};
 use crate::decide::{ANONYMOUS, Admission, Gatekeeper, Grounds, Refused, Seen};
 use crate::decisions::{CF_RAY, Ray};
 use crate::endpoints;
@@ -117,7 +117,8 @@ impl Gateway {
             }
             Ok(Judged::Answered(answer)) => (answer, None),
             Err(Refused { refusal, application }) => {
-                (answer::refusal(&refusal, application.as_deref()), None)
+                let asker = Asker::new(&parts.method, &parts.headers);
+                (answer::refusal(&refusal, application.as_deref(), Some(asker)), None)
             }
         };
         let handshake = &connection.handshake;

@@ -123,15 +123,23 @@ mod tests {
         assert_eq!(wrong(&settings), [""; 0]);
         let read = request_settings(&settings.to_string()).unwrap();
         let cors = read.cors_headers.as_ref().unwrap();
-        assert_eq!((cors.allowed_origins.as_slice(), cors.max_age_s), (&["https://a.example".into()][..], Some(60)));
+        assert_eq!(
+            (cors.allowed_origins.as_slice(), cors.max_age_s),
+            (&["https://a.example".into()][..], Some(60))
+        );
         assert!(cors.allow_credentials && read.enable_binding_cookie && !read.allow_iframe);
         assert_eq!(read.custom_deny_message, "no");
-        assert_eq!((read.custom_deny_url.as_str(), read.custom_non_identity_deny_url.as_str()), ("", "https://b.example/"));
+        assert_eq!(
+            (read.custom_deny_url.as_str(), read.custom_non_identity_deny_url.as_str()),
+            ("", "https://b.example/")
+        );
     }
 
     #[test]
     fn nothing_is_nothing() {
-        for settings in ["", "{}", r#"{"cors_headers":{"max_age":-1,"allowed_methods":[]},"custom_deny_message":""}"#] {
+        for settings in
+            ["", "{}", r#"{"cors_headers":{"max_age":-1,"allowed_methods":[]},"custom_deny_message":""}"#]
+        {
             assert_eq!(request_settings(settings), None, "{settings}");
         }
     }
@@ -147,9 +155,13 @@ mod tests {
         assert_eq!(wrong(&settings), expected);
         let read = request_settings(&settings.to_string()).unwrap();
         assert_eq!(read, RequestSettings { enable_binding_cookie: true, ..RequestSettings::default() });
-        let origin = json!({"cors_headers": {"allowed_origins": ["https://a.example", "null"], "max_age": 1.5}});
+        let origin =
+            json!({"cors_headers": {"allowed_origins": ["https://a.example", "null"], "max_age": 1.5}});
         assert_eq!(wrong(&origin), ["cors_headers/max_age"]);
-        assert_eq!(wrong(&json!({"cors_headers": {"allowed_origins": ["null"]}})), ["cors_headers/allowed_origins/0"]);
+        assert_eq!(
+            wrong(&json!({"cors_headers": {"allowed_origins": ["null"]}})),
+            ["cors_headers/allowed_origins/0"]
+        );
         assert_eq!(wrong(&json!({"cors_headers": []})), ["cors_headers"]);
     }
 }
