@@ -27,6 +27,7 @@ pub mod certificates;
 pub mod failure_mode;
 pub mod fleet;
 pub mod groups;
+pub mod judged;
 pub mod keys;
 pub mod limit;
 pub mod listen;

@@ -18,7 +18,11 @@ const NONE_OF: [(&str, &str); 4] = [
 
 /// Everything below these paths.
 const NOTHING_BELOW: [(&str, &str); 11] = [
-    ("access/policy-tests", "policy tests, which try policies on users,"),
+    (
+        "access/policy-tests",
+        "policy tests, which try policies on users and answer how many of them get in (of a service token ask \
+         access/apps/{app_id}/user_policy_checks?service_token_id=…),",
+    ),
     ("access/seats", "seats"),
     ("access/apps/ca", "short-lived certificate authorities"),
     ("access/apps/{app_id}/ca", "short-lived certificate authorities"),
