@@ -31,6 +31,7 @@ mod revocation;
 mod rotation;
 mod selectors;
 mod sessions;
+mod settings;
 mod telling;
 mod worlds;
 
@@ -45,6 +46,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("alerts", alerts::all()),
         ("credentials", credentials::all()),
         ("sessions", sessions::all()),
+        ("settings", settings::all()),
         ("forgery", forgery::all()),
         ("keys", keys::all()),
         ("policies", policies::all()),

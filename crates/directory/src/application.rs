@@ -29,6 +29,7 @@ pub struct Application {
 
 /// What concerns the path of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "every one is a setting of its own")]
 pub struct Settings {
     /// Lower-case name of the header that carries both credentials as JSON.
     pub read_service_tokens_from_header: Option<Box<str>>,
