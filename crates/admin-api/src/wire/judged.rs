@@ -34,10 +34,11 @@ impl Asked {
         if !address.text.is_empty() && address.text.parse::<IpAddr>().is_err() {
             return Err(Error::invalid(address.field, "must be an IP address"));
         }
-        let country_code = country.text.to_ascii_uppercase();
+        let Given { field, text: mut country_code } = country;
+        country_code.make_ascii_uppercase();
         let is_code = country_code.len() == 2 && country_code.bytes().all(|byte| byte.is_ascii_uppercase());
         if !(country_code.is_empty() || is_code) {
-            return Err(Error::invalid(country.field, "must be two letters (ISO 3166-1 alpha-2)"));
+            return Err(Error::invalid(field, "must be two letters (ISO 3166-1 alpha-2)"));
         }
         let certificate =
             common_name.map(|common_name| Certificate { common_name, ..Certificate::default() });

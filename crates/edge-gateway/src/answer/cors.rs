@@ -40,15 +40,13 @@ pub fn preflight(cors: &Cors, asker: Asker<'_>, headers: &mut HeaderMap) {
             headers.insert(name, value);
         }
     };
-    match &cors.methods {
-        Some(methods) => put(ACCESS_CONTROL_ALLOW_METHODS, methods),
+    if let Some(methods) = &cors.methods {
+        put(ACCESS_CONTROL_ALLOW_METHODS, methods);
+    } else if let Some(asked) = asker.headers.get(ACCESS_CONTROL_REQUEST_METHOD)
+        && let Ok(method) = Method::from_bytes(asked.as_bytes())
+    {
         // A star is no star beside credentials: what was asked for is said again.
-        None => {
-            let asked = asker.headers.get(ACCESS_CONTROL_REQUEST_METHOD);
-            if let Some(method) = asked.and_then(|asked| Method::from_bytes(asked.as_bytes()).ok()) {
-                put(ACCESS_CONTROL_ALLOW_METHODS, method.as_str());
-            }
-        }
+        put(ACCESS_CONTROL_ALLOW_METHODS, method.as_str());
     }
     match cors.headers.as_deref() {
         Some("") => put(ACCESS_CONTROL_ALLOW_HEADERS, OURS),

@@ -18,7 +18,8 @@ impl World {
     }
 
     async fn ask(&self, front: Front, method: &str, host: &str, lines: &[(&str, &str)]) -> Told {
-        let text: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let text =
+            lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
         let answer = match front {
             Front::Proxy => {
                 let mut client = self.connect().await;
