@@ -22,7 +22,7 @@ pub struct Whoami {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "It ends with the code of the first fault.\n\nExample:\n  $ sallyport doctor --context prod"
+    after_help = "It ends with the code of the first fault. What the API token may not look at is skipped, by the permission it lacks.\n\nExample:\n  $ sallyport doctor --context prod"
 )]
 pub struct Doctor {
     #[command(flatten)]
