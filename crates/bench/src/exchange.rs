@@ -112,6 +112,7 @@ async fn exchange(
         facts: Some(Facts { ip: "127.0.0.1".to_owned(), ..Facts::default() }),
         at_least: None,
         binding_sha256: Vec::new(),
+        gateway: String::new(),
     };
     let answer = issuer.exchange(request).await.context("an exchange failed")?;
     ensure!(!answer.into_inner().session_jwt.is_empty(), "an exchange brought no session");

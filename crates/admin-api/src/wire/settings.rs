@@ -31,33 +31,32 @@ pub struct Setting {
     pub absent: Absent,
     /// It changes what people see and never who gets in: no need to say that it has no effect.
     pub is_cosmetic: bool,
-    /// Enforcement points act on it.
-    pub is_honoured: bool,
 }
 
 impl Setting {
     pub const fn flag(name: &'static str) -> Self {
-        Self { name, shape: Shape::Flag, absent: Absent::False, is_cosmetic: false, is_honoured: false }
+        Self { name, shape: Shape::Flag, absent: Absent::False, is_cosmetic: false }
     }
 
     pub const fn text(name: &'static str) -> Self {
-        Self { name, shape: Shape::Text, absent: Absent::Omitted, is_cosmetic: false, is_honoured: false }
+        Self { name, shape: Shape::Text, absent: Absent::Omitted, is_cosmetic: false }
     }
 
     pub const fn list(name: &'static str) -> Self {
-        Self { name, shape: Shape::List, absent: Absent::Omitted, is_cosmetic: false, is_honoured: false }
+        Self { name, shape: Shape::List, absent: Absent::Omitted, is_cosmetic: false }
     }
 
     pub const fn object(name: &'static str) -> Self {
-        Self { name, shape: Shape::Object, absent: Absent::Omitted, is_cosmetic: false, is_honoured: false }
+        Self { name, shape: Shape::Object, absent: Absent::Omitted, is_cosmetic: false }
     }
 
     pub const fn shown(self, absent: Absent) -> Self {
         Self { absent, ..self }
     }
 
-    pub const fn honoured(self) -> Self {
-        Self { is_honoured: true, ..self }
+    /// Somebody acts on it: there is nothing to note.
+    pub const fn acted_on(self) -> Self {
+        self.cosmetic()
     }
 
     pub const fn cosmetic(self) -> Self {
@@ -98,7 +97,7 @@ pub fn read(
         let Some(value) = fields.any(setting.name) else { continue };
         let at = fields.path(setting.name);
         setting.accepts(&value).map_err(|expected| mismatch(at.as_str(), expected, &value))?;
-        if !(setting.is_cosmetic || setting.is_honoured) && asks_for_something(&value) {
+        if !setting.is_cosmetic && asks_for_something(&value) {
             inert.push(at);
         }
         kept.insert(setting.name.to_owned(), value);

@@ -12,7 +12,7 @@ use crate::request::credential::{self, Credential, Pair};
 use crate::session::{Key, Origin, Session};
 use directory::{Application, Organization, Snapshot};
 use http::StatusCode;
-use model::{PolicyId, Timestamp};
+use model::{AddressClass, PolicyId, Timestamp};
 use policy::{Decision, Facts, Outcome};
 use std::sync::Arc;
 
@@ -140,7 +140,7 @@ impl Gatekeeper {
     fn admit(&self, session: &Arc<Session>, at: &At<'_>) -> Result<Judged, Refusal> {
         let admitted = self.judge_session(session, at);
         if admitted.is_ok() {
-            self.usage.count(session, at.now);
+            self.usage.count(session, at.now, AddressClass::of(at.facts.address()));
         }
         admitted
     }

@@ -173,6 +173,7 @@ async fn each_caller_may_do_its_own_work_alone() {
         facts: None,
         at_least: None,
         binding_sha256: Vec::new(),
+        gateway: String::new(),
     };
     let error = world.issuer.clone().exchange(request).await.map_err(from_status).unwrap_err();
     assert_eq!(error.reason(), "CALLER_NOT_ALLOWED");
