@@ -34,6 +34,7 @@ pub mod contract;
 pub mod failure_mode;
 pub mod fleet;
 pub mod groups;
+pub mod judged;
 pub mod keys;
 mod lent;
 pub mod limit;

@@ -16,6 +16,7 @@ pub mod fields;
 pub mod fleet;
 pub mod group;
 pub mod json;
+pub mod judged;
 pub mod keys;
 pub mod organization;
 pub mod policy;

@@ -90,6 +90,5 @@ async fn write(
     let stored = crate::wire::json::stored(&present(present(merged.application)?.spec)?.settings_json);
     let flag = |name: &str| stored.get(name).and_then(Value::as_bool).unwrap_or_default();
     let shown = json!({"allow_iframe": flag("allow_iframe"), "skip_interstitial": flag("skip_interstitial")});
-    let inert = if flag("allow_iframe") { vec!["allow_iframe".to_owned()] } else { Vec::new() };
-    Ok(Answer::ok(shown).noting(&inert).propagated(merged.propagation))
+    Ok(Answer::ok(shown).propagated(merged.propagation))
 }

@@ -225,6 +225,7 @@ impl World {
             }),
             facts,
             at_least: None,
+            binding_sha256: Vec::new(),
             gateway: "gw-1".to_owned(),
         };
         let answer = self.edge.clone().exchange(request).await;
