@@ -19,6 +19,7 @@ mod cli;
 mod credentials;
 mod forgery;
 mod grpc;
+mod inactivity;
 mod keys;
 mod lifecycle;
 mod management;
@@ -53,6 +54,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("matching", matching::all()),
         ("lifecycle", lifecycle::all()),
         ("rotation", rotation::all()),
+        ("inactivity", inactivity::all()),
         ("revocation", revocation::all()),
         ("propagation", propagation::all()),
         ("management", management::all()),

@@ -191,6 +191,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     if cfg!(debug_assertions) {
         eprintln!("bench: this is a debug build; its figures mean little. Use: cargo run --release -p bench");
     }
+    // As in the programs, there is a listener, and it does not want what HTTP libraries say of each frame. Without any, they
+    // say it to nobody at some cost.
+    tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new())?;
     let mut report = Report::new(arguments);
     if arguments.wants(Name::Policy) {
         eprintln!("policy engine …");

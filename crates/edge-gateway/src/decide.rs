@@ -116,7 +116,10 @@ impl Gatekeeper {
         let (application, now) = self.decide_now(seen, None);
         let outcome = match (now, &application) {
             (Now::Decided(outcome), _) => outcome,
-            (Now::Exchange(pair), Some(at)) => self.decide_by_exchange(seen, pair.as_ref(), at).await,
+            (Now::Exchange(pair), Some(at)) => {
+                // Apart: what an exchange remembers is large, and every request would carry the place for it.
+                Box::pin(self.decide_by_exchange(seen, pair.as_ref(), at)).await
+            }
             (Now::Exchange(_), None) => Err(Refusal::unavailable("no application")),
         };
         self.conclude(application, outcome)

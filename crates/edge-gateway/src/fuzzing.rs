@@ -83,7 +83,7 @@ pub fn check_request(message: &Bytes) -> Option<Said> {
         peer: check.peer,
         application: check.application.map(str::to_owned),
         is_joined: check.is_joined,
-        headers: check.headers().map(|(name, value)| (name.to_owned(), value.to_vec())).collect(),
+        headers: check.headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect(),
         judged: Asked::read(&check, message, &origin).map(|asked| asked.headers),
     })
 }

@@ -128,7 +128,7 @@ fn remove(check: &Check<'_>, admission: &Admission, ok: &mut Writer, is_set: imp
             && value.split(|byte| *byte == b',').any(credential::is_object)
     };
     let mut has_cookie = false;
-    for (name, value) in check.headers() {
+    for &(name, value) in &check.headers {
         has_cookie |= name == "cookie";
         let is_ours = headers::is_ours(name) || name == FAILURE_MODE_ALLOWED;
         if (is_ours && !is_set(name)) || carries_both(name, value) {
@@ -138,7 +138,7 @@ fn remove(check: &Check<'_>, admission: &Admission, ok: &mut Writer, is_set: imp
     if !has_cookie {
         return;
     }
-    let cookies = || check.headers().filter(|(name, _)| *name == "cookie").map(|(_, value)| value);
+    let cookies = || check.headers.iter().filter(|(name, _)| *name == "cookie").map(|(_, value)| *value);
     if let Some(rest) = cookie::without_ours(cookies) {
         // Envoy takes text alone here: what is none goes too.
         if rest.is_empty() || std::str::from_utf8(&rest).is_err() {

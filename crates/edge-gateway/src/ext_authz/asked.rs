@@ -32,6 +32,9 @@ impl<'a> Asked<'a> {
         if check.host.is_empty() {
             return Err(Refusal::bad_request("HOST_MISSING", "the request has no host"));
         }
+        if check.has_more {
+            return Err(too_many());
+        }
         let target = canonical::target_as_given(check.host, check.target)?;
         let headers = Headers { message, origin, is_joined: check.is_joined, all: method == Method::OPTIONS };
         let headers = headers.read(check)?;
@@ -58,7 +61,7 @@ struct Headers<'m> {
 impl Headers<'_> {
     fn read(&self, check: &Check<'_>) -> Result<HeaderMap, Refusal> {
         let mut headers = HeaderMap::new();
-        for (name, value) in check.headers() {
+        for &(name, value) in &check.headers {
             match name {
                 "cf-access-client-id" => self.add_each(&mut headers, &CLIENT_ID, value)?,
                 "cf-access-client-secret" => self.add_each(&mut headers, &CLIENT_SECRET, value)?,
@@ -102,8 +105,7 @@ impl Headers<'_> {
 
     fn add(&self, headers: &mut HeaderMap, name: &HeaderName, value: &[u8]) -> Result<(), Refusal> {
         if headers.len() >= LINES {
-            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            return Err(Refusal::new(status, "HEADERS_TOO_MANY", "there are too many headers"));
+            return Err(too_many());
         }
         let value = HeaderValue::from_maybe_shared(self.message.slice_ref(value)).map_err(|_| malformed())?;
         headers.try_append(name.clone(), value).map(drop).map_err(|_| malformed())
@@ -112,6 +114,11 @@ impl Headers<'_> {
 
 fn named(name: &str) -> Result<HeaderName, Refusal> {
     HeaderName::from_lowercase(name.as_bytes()).map_err(|_| malformed())
+}
+
+fn too_many() -> Refusal {
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    Refusal::new(status, "HEADERS_TOO_MANY", "there are too many headers")
 }
 
 fn malformed() -> Refusal {

@@ -1,7 +1,7 @@
 //! What Envoy asks. A field of which there is one, and that comes twice, is malformed: two readers could take different
 //! ones.
 
-use crate::ext_authz::wire::{Fields, Malformed, Value};
+use crate::ext_authz::wire::{Fields, Malformed};
 use std::net::IpAddr;
 
 /// Which application the route belongs to, as its context extension says.
@@ -21,11 +21,19 @@ pub struct Check<'a> {
     pub application: Option<&'a str>,
     /// Several lines of one name are one, joined by commas.
     pub is_joined: bool,
-    http: &'a [u8],
+    /// Every header, pseudo-headers too, as far as they are read.
+    pub headers: Vec<Line<'a>>,
+    /// There are more of them than are read.
+    pub has_more: bool,
 }
 
+/// So many headers are read.
+const HEADERS: usize = 1_000;
+/// There is room for the usual number from the beginning.
+const USUAL: usize = 32;
+
 /// A name and a value.
-type Line<'a> = (&'a str, &'a [u8]);
+pub type Line<'a> = (&'a str, &'a [u8]);
 
 impl<'a> Check<'a> {
     pub fn read(message: &'a [u8]) -> Result<Self, Malformed> {
@@ -46,11 +54,11 @@ impl<'a> Check<'a> {
         }
         let http = only(request.ok_or(Malformed)?, 2)?.ok_or(Malformed)?;
         let (mut method, mut target, mut host, mut scheme) = (None, None, None, None);
-        let mut raw = None;
+        let (mut joined, mut raw) = (Headers::default(), None);
         for field in Fields(http) {
             match field? {
                 (2, value) => once(&mut method, value.text()?)?,
-                (3, value) => drop(line(value.bytes()?, false)?),
+                (3, value) => joined.add(line(value.bytes()?, false)?),
                 (4, value) => once(&mut target, value.text()?)?,
                 (5, value) => once(&mut host, value.text()?)?,
                 (6, value) => once(&mut scheme, value.text()?)?,
@@ -58,11 +66,8 @@ impl<'a> Check<'a> {
                 _ => {}
             }
         }
-        for field in raw.into_iter().flat_map(Fields) {
-            if let (1, value) = field? {
-                line(value.bytes()?, true)?;
-            }
-        }
+        let is_joined = raw.is_none();
+        let Headers { lines, has_more } = raw.map_or(Ok(joined), Headers::read)?;
         Ok(Self {
             method: method.unwrap_or_default(),
             target: target.unwrap_or_default(),
@@ -70,18 +75,40 @@ impl<'a> Check<'a> {
             scheme: scheme.unwrap_or_default(),
             peer: source.map(peer).transpose()?.flatten(),
             application,
-            is_joined: raw.is_none(),
-            http: raw.unwrap_or(http),
+            is_joined,
+            headers: lines,
+            has_more,
         })
     }
+}
 
-    /// Every header, pseudo-headers too.
-    pub fn headers(&self) -> impl Iterator<Item = Line<'a>> {
-        let (field, is_raw) = if self.is_joined { (3, false) } else { (1, true) };
-        Fields(self.http).filter_map(move |it| match it {
-            Ok((number, Value::Bytes(bytes))) if number == field => line(bytes, is_raw).ok(),
-            Ok(_) | Err(_) => None,
-        })
+#[derive(Default)]
+struct Headers<'a> {
+    lines: Vec<Line<'a>>,
+    has_more: bool,
+}
+
+impl<'a> Headers<'a> {
+    /// A `HeaderMap`.
+    fn read(map: &'a [u8]) -> Result<Self, Malformed> {
+        let mut headers = Self::default();
+        for field in Fields(map) {
+            if let (1, value) = field? {
+                headers.add(line(value.bytes()?, true)?);
+            }
+        }
+        Ok(headers)
+    }
+
+    fn add(&mut self, line: Line<'a>) {
+        if self.lines.is_empty() {
+            self.lines.reserve(USUAL);
+        }
+        if self.lines.len() < HEADERS {
+            self.lines.push(line);
+        } else {
+            self.has_more = true;
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Connections of Envoys: HTTP/2 in clear text from the first byte on.
 
 use crate::ext_authz::Authorizer;
+use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use model::Error;
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, join};
 use tokio::net::{TcpListener, TcpStream};
@@ -92,6 +95,26 @@ async fn open(mut stream: TcpStream) -> Option<impl AsyncRead + AsyncWrite + Unp
     Some(join(PREFACE.as_slice().chain(reading), writing))
 }
 
+/// Nearly every call has come whole when its head is read, and is answered without waiting for anybody: a task for it would
+/// cost more than its answer. As in a task, a panic ends one call and not the connection.
+#[derive(Clone)]
+struct AtOnce;
+
+impl<F> Executor<F> for AtOnce
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, call: F) {
+        let mut call = Box::pin(call);
+        // Nobody is woken: a call that waits is asked again by its task.
+        let mut asked = Context::from_waker(Waker::noop());
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(&mut asked)));
+        if matches!(polled, Ok(Poll::Pending)) {
+            tokio::spawn(call);
+        }
+    }
+}
+
 async fn carry(
     authorizer: Arc<Authorizer>,
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -103,7 +126,7 @@ async fn carry(
         let authorizer = authorizer.clone();
         async move { Ok::<_, Infallible>(authorizer.call(request).await) }
     });
-    let mut server = http2::Builder::new(TokioExecutor::new());
+    let mut server = http2::Builder::new(AtOnce);
     server
         .timer(TokioTimer::new())
         .auto_date_header(false)

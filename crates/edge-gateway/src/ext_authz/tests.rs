@@ -18,7 +18,7 @@ fn request(http: envoy::attribute_context::HttpRequest) -> envoy::CheckRequest {
 }
 
 fn headers(check: &Check<'_>) -> BTreeMap<String, Vec<u8>> {
-    check.headers().map(|(name, value)| (name.to_owned(), value.to_vec())).collect()
+    check.headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()
 }
 
 proptest! {
@@ -51,7 +51,7 @@ proptest! {
         let at = at % bytes.len();
         bytes[at] = byte;
         if let Ok(check) = Check::read(&bytes) {
-            prop_assert!(check.headers().all(|(name, value)| name.len() + value.len() <= bytes.len()));
+            prop_assert!(check.headers.iter().all(|(name, value)| name.len() + value.len() <= bytes.len()));
         }
     }
 
@@ -99,7 +99,7 @@ fn lines_as_bytes_count_alone_and_in_their_order() {
     .encode_to_vec();
     let check = Check::read(&bytes).unwrap();
     assert!(!check.is_joined);
-    assert_eq!(check.headers().map(|(_, value)| value).collect::<Vec<_>>(), [&b"a"[..], b"\xff", b"b"]);
+    assert_eq!(check.headers.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [&b"a"[..], b"\xff", b"b"]);
 }
 
 #[test]

@@ -48,6 +48,17 @@ impl<'a> Fields<'a> {
     }
 
     fn varint(&mut self) -> Result<u64, Malformed> {
+        match self.0 {
+            // Nearly every one.
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.0 = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0;
         for (index, byte) in (0..10).zip(self.0) {
             if index == 9 && *byte > 1 {
@@ -122,11 +133,17 @@ impl Writer {
         self.0.push(0);
         write(self);
         let length = self.0.len() - at - 1;
-        self.0.splice(at..=at, varint(length as u64));
+        match (self.0.get_mut(at), u8::try_from(length)) {
+            (Some(place), Ok(length @ ..0x80)) => *place = length,
+            _ => drop(self.0.splice(at..=at, varint(length as u64))),
+        }
     }
 
     fn varint(&mut self, value: u64) {
-        self.0.extend(varint(value));
+        match u8::try_from(value) {
+            Ok(byte @ ..0x80) => self.0.push(byte),
+            _ => self.0.extend(varint(value)),
+        }
     }
 }
 

@@ -148,6 +148,12 @@ async fn h7_more_than_is_looked_at_is_refused() {
         let verdict = envoy.ask(&asked).await;
         assert_eq!((verdict.status, verdict.reason()), (431, "HEADERS_TOO_MANY"));
     }
+    let others =
+        (0..1_000).fold(Asked::new("open.localhost", "/"), |asked, it| asked.with(&format!("x-{it}"), ""));
+    for asked in [others.clone(), others.raw()] {
+        let verdict = envoy.ask(&asked).await;
+        assert_eq!((verdict.status, verdict.reason()), (431, "HEADERS_TOO_MANY"));
+    }
     let long = envoy.ask(&Asked::new("open.localhost", "/").with("x", &"x".repeat(200_000))).await;
     assert_eq!(
         (long.status, long.reason()),
