@@ -83,7 +83,7 @@ fn pages(
         }
     }
     let [first, _, last] = &series;
-    let [at_first, at_last] = [first, last].map(|series| series.percentiles_us());
+    let [at_first, at_last] = [first, last].map(Series::percentiles_us);
     let rows = series.iter().enumerate().map(|(index, series)| {
         let role = if index == 0 { Role::Floor } else { Role::Path };
         Row::new(role, series, Some(first))

@@ -79,8 +79,9 @@ impl Client {
             String::from_utf8_lossy(body)
         );
         if rest.ends_with("wait=confirmed") {
-            let is_confirmed = head.contains("confirmed=1; fenced=0; not_confirmed=0");
-            ensure!(is_confirmed, "{method}: one gateway did not confirm it: {head}");
+            // The gateway, and the registry's own replica.
+            let is_confirmed = head.contains(" confirmed=2; fenced=0; not_confirmed=0;");
+            ensure!(is_confirmed, "{method}: the gateway did not confirm it: {head}");
         }
         let mut answer: Value = serde_json::from_slice(body).context("the answer is no JSON")?;
         Ok((took, answer.get_mut("result").map(Value::take).unwrap_or_default()))
