@@ -27,11 +27,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "policy-evaluator",
-        &["service-kit", "model", "proto", "database", "bus", "change-feed", "policy", "directory"],
+        &["service-kit", "model", "proto", "database", "bus", "change-feed", "audit", "policy", "directory"],
     ),
     (
         "session-issuer",
-        &["service-kit", "model", "proto", "database", "bus", "change-feed", "session-token", "revocation"],
+        &["service-kit", "model", "proto", "database", "bus", "change-feed", "audit", "session-token", "revocation"],
     ),
     ("notifier", BACKEND),
     // No database and no cache: what it knows, it knows from the feeds.
@@ -54,7 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("admin-api", &["service-kit", "telemetry", "model", "proto", "session-token"]),
 ];
 
-const BACKEND: &[&str] = &["service-kit", "model", "proto", "database", "cache", "bus", "change-feed"];
+const BACKEND: &[&str] = &["service-kit", "model", "proto", "database", "cache", "bus", "change-feed", "audit"];
 
 /// What may use everything: the program, its measurement, its proof, and the search for inputs that break its parsers.
 const ROOTS: [&str; 4] = ["bench", "fuzz", "prove", ROOT];

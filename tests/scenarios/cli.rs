@@ -148,6 +148,18 @@ async fn a_token_lives_its_whole_life_by_the_command_line(world: &World) {
     shell.run_with(&["context", "service-token"], &new).await.ended(0);
     shell.run(&[&curl[..], &["--no-session"]].concat()).await.ended(0);
 
+    let told = shell.run(&["token", "show", &name]).await.ended(0).stdout;
+    assert!(told.contains("previous secret (version 1) valid until"), "{told}");
+    assert!(told.contains(&format!("`sallyport token finish-rotation {name}` ends it now")), "{told}");
+    shell.run(&["token", "finish-rotation", &name]).await.ended(2);
+    shell.run(&["token", "finish-rotation", &name, "--yes"]).await.ended(0);
+    shell.run(&["token", "finish-rotation", &name, "--yes"]).await.ended(3);
+    shell.run(&["token", "undo-rotation", &name, "--yes"]).await.ended(5);
+    let told = shell.run(&["token", "show", &name]).await.ended(0).stdout;
+    assert!(!told.contains("finish-rotation"), "{told}");
+    assert!(shell.run(&["token", "secrets", &name]).await.ended(0).stdout.contains("current"));
+    shell.run(&[&curl[..], &["--no-session"]].concat()).await.ended(0);
+
     shell.run(&["token", "disable", &name, "--yes"]).await.ended(0);
     let refused = shell.run(&curl).await.ended(4);
     assert!(refused.stderr.contains("TOKEN_DISABLED"), "{}", refused.stderr);

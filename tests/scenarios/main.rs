@@ -20,6 +20,7 @@ mod connections;
 mod credentials;
 mod forgery;
 mod grpc;
+mod inactivity;
 mod keys;
 mod lifecycle;
 mod management;
@@ -55,6 +56,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("matching", matching::all()),
         ("lifecycle", lifecycle::all()),
         ("rotation", rotation::all()),
+        ("inactivity", inactivity::all()),
         ("revocation", revocation::all()),
         ("propagation", propagation::all()),
         ("management", management::all()),

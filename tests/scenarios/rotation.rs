@@ -1,7 +1,9 @@
 //! Item 7: rotating a secret, with and without overlap; switching a token off and on.
 
 use crate::worlds::{Scenario, scenarios};
+use harness::http::Reply;
 use harness::{App, Token, World, wait};
+use http::Method;
 use model::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -11,6 +13,8 @@ pub fn all() -> Vec<Scenario> {
         rotating_without_overlap_stops_the_old_secret_at_once,
         rotating_with_overlap_lets_both_work_until_the_time,
         the_overlap_can_be_ended_early,
+        a_rotation_is_finished_when_nobody_uses_the_old_secret_any_more,
+        a_rotation_is_undone_while_the_old_secret_works,
         a_second_rotation_leaves_two_secrets_at_most,
         a_higher_version_in_an_update_rotates,
         a_lower_version_in_an_update_is_refused,
@@ -100,6 +104,75 @@ async fn the_overlap_can_be_ended_early(world: &World) {
     assert_eq!(version(&shown), 2);
     expect(world, &app, &old, 401).await;
     expect(world, &app, &new, 200).await;
+}
+
+async fn own(world: &World, method: Method, token: &Token, path: &str) -> Reply {
+    world.rest.call_own(method, &format!("service_tokens/{}/{path}", token.id)).send().await
+}
+
+/// What is known of the use of one version, once it has been written.
+async fn used(world: &World, token: &Token, version: u64, uses: u64) -> Value {
+    let listed = async || {
+        let secrets = own(world, Method::GET, token, "secrets").await.result(200);
+        let is_it = |it: &&Value| self::version(it) == version && it["uses"].as_u64() >= Some(uses);
+        secrets.as_array().unwrap().iter().find(is_it).cloned()
+    };
+    wait::until("the use of a secret is written", Duration::from_secs(30), listed).await
+}
+
+async fn a_rotation_is_finished_when_nobody_uses_the_old_secret_any_more(world: &World) {
+    let (app, old) = world.opened().await;
+    let missing = own(world, Method::DELETE, &old, "rotation").await;
+    missing.failure(404);
+    let session = world.gateway().session(&app, &old).await;
+    let new = rotate(world, &old, Some(wait::now().after(Duration::from_hours(1)))).await;
+    let new_session = world.gateway().session(&app, &new).await;
+    // A session counts as a use of the version that opened it, wherever it is presented.
+    let before = used(world, &old, 1, 1).await["uses"].as_u64().unwrap();
+    expect_session(world, &app, &session, 200).await;
+    let previous = used(world, &old, 1, before + world.gateways.len() as u64).await;
+    assert_eq!(previous["state"], "previous");
+    assert_eq!(previous["last_used_from"], "loopback_ipv4");
+    assert!(previous["last_used_at_gateway"].as_str().unwrap().starts_with("edge-gateway"), "{previous}");
+    assert!(previous["unused_for_seconds"].as_u64().unwrap() < 60, "{previous}");
+    assert_eq!(used(world, &old, 2, 1).await["state"], "current");
+
+    let finished = own(world, Method::DELETE, &old, "rotation").await;
+    let propagation = finished.header("sallyport-propagation").unwrap_or_default().to_owned();
+    assert!(propagation.contains("not_confirmed=0"), "{propagation}");
+    assert_eq!(version(&finished.result(200)), 2);
+    for gateway in &world.gateways {
+        assert_eq!(gateway.get(&app.domain).pair(&old).send().await.refused(401), "TOKEN_UNKNOWN");
+        let reply = gateway.get(&app.domain).cookie(&session).send().await;
+        assert_eq!(reply.refused(401), "TOKEN_SECRET_EXPIRED");
+    }
+    expect(world, &app, &new, 200).await;
+    expect_session(world, &app, &new_session, 200).await;
+    own(world, Method::DELETE, &old, "rotation").await.failure(404);
+    own(world, Method::POST, &old, "rotation/undo").await.failure(409);
+}
+
+async fn a_rotation_is_undone_while_the_old_secret_works(world: &World) {
+    let (app, old) = world.opened().await;
+    own(world, Method::POST, &old, "rotation/undo").await.failure(409);
+    let session = world.gateway().session(&app, &old).await;
+    let new = rotate(world, &old, Some(wait::now().after(Duration::from_hours(1)))).await;
+    let new_session = world.gateway().session(&app, &new).await;
+    expect_session(world, &app, &new_session, 200).await;
+    let shown = own(world, Method::POST, &old, "rotation/undo").await.result(200);
+    assert_eq!(version(&shown), 3);
+    assert!(shown.get("previous_client_secret_expires_at").is_none() && shown.get("client_secret").is_none());
+    for gateway in &world.gateways {
+        assert_eq!(gateway.get(&app.domain).pair(&new).send().await.refused(401), "TOKEN_UNKNOWN");
+        let reply = gateway.get(&app.domain).cookie(&new_session).send().await;
+        assert_eq!(reply.refused(401), "TOKEN_SECRET_EXPIRED");
+    }
+    // For the users of the old secret nothing has happened.
+    expect(world, &app, &old, 200).await;
+    expect_session(world, &app, &session, 200).await;
+    own(world, Method::POST, &old, "rotation/undo").await.failure(409);
+    let lower = world.rest.put(&old.path(), &json!({"client_secret_version": 2})).await.failure(400);
+    assert_eq!(lower["source"]["pointer"], json!("/client_secret_version"));
 }
 
 async fn a_second_rotation_leaves_two_secrets_at_most(world: &World) {

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use model::{Clock, Error};
 use proto::access_log::access_log_client::AccessLogClient;
+use proto::audit::audit_log_client::AuditLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -20,6 +21,8 @@ pub struct Deps {
     pub session_issuer: SessionIssuerClient<GrpcChannel>,
     pub notifier: NotifierClient<GrpcChannel>,
     pub access_log: AccessLogClient<GrpcChannel>,
+    /// The notifier's. The other services' are beside their feeds.
+    pub notifier_audit_log: AuditLogClient<GrpcChannel>,
     pub feeds: Feeds,
     pub clock: Arc<dyn Clock>,
 }
@@ -52,6 +55,7 @@ impl Deps {
             session_issuer: SessionIssuerClient::new(feeds.session_issuer.clone()),
             notifier: NotifierClient::new(channel("notifier")?),
             access_log: AccessLogClient::new(channel("notifier")?),
+            notifier_audit_log: AuditLogClient::new(channel("notifier")?),
             feeds,
             clock: setting.clock.clone(),
         })

@@ -12,6 +12,7 @@
 //! | [`limit`] | how much one API token may ask |
 //! | [`unsupported`] | what the contract has for people |
 //! | [`observe`] | request ids, the log line, headers of every response |
+//! | [`refusals`] | what was refused, for the audit log |
 //! | [`listen`] | connections |
 //! | `lent` | what a handler leaves of a body is read |
 
@@ -38,7 +39,9 @@ pub mod policies;
 pub mod policy_checks;
 pub mod policy_test;
 pub mod problem;
+pub mod refusals;
 pub mod request;
+pub mod rotation;
 pub mod scopes;
 pub mod service_tokens;
 pub mod tags;
@@ -55,7 +58,6 @@ use axum::middleware::{from_fn_with_state, map_request, map_request_with_state};
 use model::Clock;
 use problem::Problem;
 use proto::access_log::access_log_client::AccessLogClient;
-use proto::audit::audit_log_client::AuditLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -74,12 +76,13 @@ pub struct App {
     pub session_issuer: SessionIssuerClient<GrpcChannel>,
     pub notifier: NotifierClient<GrpcChannel>,
     pub access_log: AccessLogClient<GrpcChannel>,
-    pub audit_log: AuditLogClient<GrpcChannel>,
+    pub audit_logs: audit_logs::AuditLogs,
     pub feeds: Feeds,
     pub clock: Arc<dyn Clock>,
     pub keys: Keys,
     pub zones: zones::Zones,
     pub limiter: limit::Limiter,
+    pub refusals: refusals::Refusals,
 }
 
 type Router = axum::Router<App>;
@@ -106,7 +109,7 @@ pub fn router(app: App) -> axum::Router {
         .merge(unsupported::routes());
     let ours =
         Router::new().merge(failure_mode::routes()).merge(keys::own_routes()).merge(access_log::own_routes());
-    let ours = ours.merge(policy_test::routes());
+    let ours = ours.merge(policy_test::routes()).merge(rotation::routes());
     let of_an_account = |routes: Router| {
         routes
             .method_not_allowed_fallback(async || Problem::wrong_method())

@@ -22,6 +22,7 @@ pub mod policy;
 pub mod policy_check;
 pub mod policy_test;
 pub mod rules;
+pub mod secrets;
 pub mod settings;
 pub mod token;
 pub mod webhook;

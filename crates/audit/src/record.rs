@@ -1,5 +1,6 @@
 //! Writing.
 
+use crate::state::text;
 use database::failed;
 use database::sqlx::{self, PgConnection, SqliteConnection};
 use model::{Error, Timestamp};
@@ -27,10 +28,6 @@ pub trait AuditConnection {
     /// Writes one record, in the name of whoever asked for the change.
     fn audit(&mut self, record: Record<'_>, now: Timestamp)
     -> impl Future<Output = Result<(), Error>> + Send;
-}
-
-fn text(state: Option<Value>) -> String {
-    state.map(|state| state.to_string()).unwrap_or_default()
 }
 
 macro_rules! audit_connection {

@@ -5,7 +5,6 @@ use database::Database;
 use model::AccountId;
 use proto::audit::audit_log_server::{AuditLog, AuditLogServer};
 use proto::audit::{ListAuditRequest, ListAuditResponse};
-use service_kit::status::to_status;
 use tonic::{Request, Response, Status};
 
 struct Rpc(Database);
@@ -21,9 +20,10 @@ impl AuditLog for Rpc {
         &self,
         request: Request<ListAuditRequest>,
     ) -> Result<Response<ListAuditResponse>, Status> {
-        let request = request.into_inner();
-        request.account_id.parse::<AccountId>().map_err(to_status)?;
-        let records = log::list(&self.0, &request).await.map_err(to_status)?;
-        Ok(Response::new(ListAuditResponse { records }))
+        service_kit::actor::answer(request, async |request| {
+            request.account_id.parse::<AccountId>()?;
+            log::list(&self.0, &request).await
+        })
+        .await
     }
 }

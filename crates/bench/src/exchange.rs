@@ -111,6 +111,7 @@ async fn exchange(
         service_token: Some(ServiceTokenCredential { client_id, client_secret }),
         facts: Some(Facts { ip: "127.0.0.1".to_owned(), ..Facts::default() }),
         at_least: None,
+        gateway: String::new(),
     };
     let answer = issuer.exchange(request).await.context("an exchange failed")?;
     ensure!(!answer.into_inner().session_jwt.is_empty(), "an exchange brought no session");

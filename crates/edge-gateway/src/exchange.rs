@@ -60,6 +60,8 @@ pub struct Exchange {
     throttle: Throttle,
     refused: Refused,
     clock: Arc<dyn Clock>,
+    /// This gateway's name, for people.
+    gateway: String,
 }
 
 impl Exchange {
@@ -77,7 +79,14 @@ impl Exchange {
             throttle: Throttle::new(settings, clock.clone()),
             refused: Refused::default(),
             clock,
+            gateway: String::new(),
         }
+    }
+
+    /// In the name of this gateway.
+    #[must_use]
+    pub fn named(self, gateway: &str) -> Self {
+        Self { gateway: gateway.to_owned(), ..self }
     }
 
     /// Asks once, however many ask the same at the same time. Whoever gets the answer judges it for its own request.
@@ -160,6 +169,7 @@ impl Exchange {
                 }),
                 ..Facts::default()
             }),
+            gateway: self.gateway.clone(),
         };
         let answer = self
             .client

@@ -72,9 +72,9 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         rides.keep_judging(judging).await;
         Ok(())
     }));
-    let (telling, told_on) = (served.clone(), bus.clone());
+    let (telling, told_on, told_by) = (served.clone(), bus.clone(), name.clone());
     workers.push(Worker::new("edge-gateway decisions", async move |_| {
-        decisions.keep_telling(told_on, name, telling).await;
+        decisions.keep_telling(told_on, told_by, telling).await;
         Ok(())
     }));
     let served = Arc::new(served.drop_guard());
@@ -113,7 +113,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         Ok(())
     }));
     workers.push(Worker::new("edge-gateway usage", async move |stop| {
-        usage.keep_reporting(bus, stop).await;
+        usage.keep_reporting(name, bus, stop).await;
         Ok(())
     }));
     Ok((Assembly { routes: Routes::default(), workers }, ready))
@@ -127,7 +127,7 @@ fn gatekeeper(proxy: &Proxy, limits: &Limits, deps: &Deps, knowledge: Arc<Knowle
         verified: remember(limits.max_sessions()),
         pairs: remember(limits.max_pairs()),
         origins: Origins::default(),
-        exchange: Exchange::new(issuer, proxy.is_https(), &proxy.throttle, clock),
+        exchange: Exchange::new(issuer, proxy.is_https(), &proxy.throttle, clock).named(&deps.name),
         usage: Arc::new(Usage::default()),
         fallbacks: Arc::new(Fallbacks::default()),
         decisions: Arc::new(Decisions::new(proxy.decisions)),

@@ -19,7 +19,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU8};
 
 pub use key::{AsItIs, Key};
 pub use obtained::Obtained;
@@ -42,6 +42,8 @@ pub struct Session {
     pub as_of_issuer: u64,
     /// When it was used last, in milliseconds since 1970.
     pub last_used_ms: AtomicI64,
+    /// From where: the number of an [`AddressClass`](model::AddressClass).
+    pub last_used_from: AtomicU8,
     /// Since the last report.
     pub uses: Uses,
 }

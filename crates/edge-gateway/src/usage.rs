@@ -1,10 +1,10 @@
-//! When sessions were last used, told to the token registry in batches. A request adds to its own session's counter and
+//! When and from where sessions were last used, told to the token registry in batches. A request adds to its own session's counter and
 //! takes a lock only at the session's first use since the last report.
 
 use crate::session::Session;
 use bus::Bus;
 use bytes::Bytes;
-use model::Timestamp;
+use model::{AddressClass, Timestamp};
 use parking_lot::Mutex;
 use prost::Message as _;
 use proto::token_registry::UsageReport;
@@ -50,11 +50,12 @@ pub struct Usage {
 
 impl Usage {
     /// One use of a session. Nothing of one that no token obtained.
-    pub fn count(&self, session: &Arc<Session>, now: Timestamp) {
+    pub fn count(&self, session: &Arc<Session>, now: Timestamp, from: AddressClass) {
         if session.token.is_none() {
             return;
         }
         session.last_used_ms.store(now.as_millis(), Ordering::Relaxed);
+        session.last_used_from.store(from.number(), Ordering::Relaxed);
         if !session.uses.add() {
             return;
         }
@@ -76,25 +77,32 @@ impl Usage {
                 client_secret_version: session.secret_version,
                 uses: session.uses.take().into(),
                 last_used_at_ms: session.last_used_ms.load(Ordering::Acquire),
+                source: session.last_used_from.load(Ordering::Relaxed).into(),
             })
         };
         listed.filter_map(read).filter(|used| used.uses > 0).collect()
     }
 
-    async fn report(&self, bus: &dyn Bus) {
+    async fn report(&self, gateway: &str, bus: &dyn Bus) {
         for uses in self.take().chunks(PER_MESSAGE) {
-            let report = UsageReport { uses: uses.to_vec() };
+            let report = UsageReport { uses: uses.to_vec(), gateway: gateway.to_owned() };
             if let Err(error) = bus.publish(SUBJECT, Bytes::from(report.encode_to_vec())).await {
                 tracing::debug!(%error, "a usage report was lost");
             }
         }
     }
 
-    pub async fn keep_reporting(self: Arc<Self>, bus: Arc<dyn Bus>, stop: CancellationToken) {
+    /// In the name of this gateway, until `stop`.
+    pub async fn keep_reporting(
+        self: Arc<Self>,
+        gateway: String,
+        bus: Arc<dyn Bus>,
+        stop: CancellationToken,
+    ) {
         while stop.run_until_cancelled(tokio::time::sleep(REPORT)).await.is_some() {
-            self.report(&*bus).await;
+            self.report(&gateway, &*bus).await;
         }
-        self.report(&*bus).await;
+        self.report(&gateway, &*bus).await;
     }
 }
 
@@ -126,7 +134,7 @@ mod tests {
     fn uses_are_summed_and_reported_once() {
         let (usage, session) = (Usage::default(), session(TokenId::random()));
         for millis in [1, 2, 3] {
-            usage.count(&session, Timestamp::from_millis(millis));
+            usage.count(&session, Timestamp::from_millis(millis), AddressClass::PrivateIpv6);
         }
         let reported = usage.take();
         assert_eq!(reported.len(), 1);
@@ -134,9 +142,11 @@ mod tests {
             (reported[0].uses, reported[0].last_used_at_ms, reported[0].client_secret_version),
             (3, 3, 7)
         );
+        assert_eq!(reported[0].source, i32::from(AddressClass::PrivateIpv6.number()));
         assert!(usage.take().is_empty());
-        usage.count(&session, Timestamp::from_millis(4));
-        assert_eq!(usage.take()[0].uses, 1);
+        usage.count(&session, Timestamp::from_millis(4), AddressClass::PublicIpv4);
+        let again = usage.take();
+        assert_eq!((again[0].uses, again[0].source), (1, i32::from(AddressClass::PublicIpv4.number())));
     }
 
     #[test]
@@ -144,11 +154,11 @@ mod tests {
         let usage = Usage::default();
         let sessions: Vec<_> = (0..MOST + 1_000).map(|_| session(TokenId::random())).collect();
         for session in &sessions {
-            usage.count(session, Timestamp::from_millis(1));
+            usage.count(session, Timestamp::from_millis(1), AddressClass::Unknown);
         }
         let reported = usage.take().len();
         assert!((MOST / 2..=MOST).contains(&reported), "{reported}");
-        usage.count(&sessions[0], Timestamp::from_millis(2));
+        usage.count(&sessions[0], Timestamp::from_millis(2), AddressClass::Unknown);
         assert_eq!(usage.take().len(), 1, "there is room again");
     }
 }

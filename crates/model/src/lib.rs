@@ -7,8 +7,10 @@
 //! | [`duration`] | durations as the wire contract writes them |
 //! | [`id`] | identifiers that cannot be swapped |
 //! | [`credential`] | Client ID and Client Secret |
+//! | [`address`] | what kind of address a request came from |
 //! | [`api_token`] | what the management API is asked with |
 
+pub mod address;
 pub mod api_token;
 mod checked;
 pub mod credential;
@@ -17,6 +19,7 @@ pub mod error;
 pub mod id;
 pub mod time;
 
+pub use address::AddressClass;
 pub use api_token::ApiTokenValue;
 pub use credential::{ClientId, ClientSecret};
 pub use duration::{SessionDuration, TokenDuration};

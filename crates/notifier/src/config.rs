@@ -67,7 +67,11 @@ pub fn default_scan_interval() -> Duration {
 pub fn default_callers() -> Callers {
     Callers::new([(
         "admin-api",
-        &["/sallyport.notifier.v1.Notifier/*", "/sallyport.access_log.v1.AccessLog/*"],
+        &[
+            "/sallyport.notifier.v1.Notifier/*",
+            "/sallyport.access_log.v1.AccessLog/*",
+            "/sallyport.audit.v1.AuditLog/*",
+        ],
     )])
 }
 

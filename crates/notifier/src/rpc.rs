@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::worker::Worker;
 use model::Clock;
 use proto::notifier as pb;
-use service_kit::status::to_status;
+use service_kit::actor;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -33,14 +33,13 @@ fn new_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-/// Every method is the same: the call, under the one error map.
+/// Every method is the same: the call, in its caller's name and under the one error map.
 macro_rules! serve {
     ($($method:ident: $request:ident -> $response:ident),+ $(,)?) => {
         #[tonic::async_trait]
         impl pb::notifier_server::Notifier for Rpc {
             $(async fn $method(&self, request: Request<pb::$request>) -> Result<Response<pb::$response>, Status> {
-                let answer = Rpc::$method(self, request.into_inner()).await;
-                answer.map(Response::new).map_err(to_status)
+                actor::answer(request, |request| Rpc::$method(self, request)).await
             })+
         }
     };

@@ -17,7 +17,7 @@ use tonic::service::Routes;
 /// Puts the notifier together: tables, gRPC service, workers.
 pub async fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
     let Deps { database, clock, mailer, token_registry, secrets_key, bus } = deps;
-    let store = Store::open(database).await?;
+    let store = Store::open(database.clone()).await?;
     let outbound = Arc::new(Outbound::new(config.allow_private_webhooks)?);
     let secrets = Arc::new(secrets_key);
     let worker =
@@ -25,10 +25,14 @@ pub async fn build(config: &Config, deps: Deps) -> Result<Assembly, Error> {
     let worker = Arc::new(worker);
     let log = AccessLog::new(store.clone(), clock.clone(), &config.access_log);
     let read_log = AccessLogRpc { store: store.clone() };
+    let audit_clock = clock.clone();
     let rpc = Rpc { store, clock, outbound, secrets, worker: worker.clone() };
     let mut workers = worker.workers(config.scan_interval);
     workers.extend(log.workers(bus));
-    let routes = Routes::new(NotifierServer::new(rpc)).add_service(AccessLogServer::new(read_log));
+    workers.push(audit::log::worker("notifier audit", database.clone(), audit_clock));
+    let routes = Routes::new(NotifierServer::new(rpc))
+        .add_service(AccessLogServer::new(read_log))
+        .add_service(audit::rpc::server(database));
     Ok(Assembly { routes, workers })
 }
 
@@ -37,8 +41,11 @@ pub struct Notifier;
 
 impl Service for Notifier {
     const NAME: &'static str = "notifier";
-    const GRPC_SERVICES: &'static [&'static str] =
-        &["sallyport.notifier.v1.Notifier", "sallyport.access_log.v1.AccessLog"];
+    const GRPC_SERVICES: &'static [&'static str] = &[
+        "sallyport.notifier.v1.Notifier",
+        "sallyport.access_log.v1.AccessLog",
+        "sallyport.audit.v1.AuditLog",
+    ];
     type Config = Config;
 
     fn problems(config: &Config) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! these statements is in `store/conformance.rs`.
 
 mod access_log;
+mod audited;
 mod deliveries;
 mod policies;
 mod webhooks;
@@ -27,6 +28,7 @@ impl Store {
     /// With the tables of this version.
     pub async fn open(database: Database) -> Result<Self, Error> {
         database.migrate(&database::migrations::NOTIFIER).await?;
+        database.migrate(&database::migrations::AUDIT).await?;
         Ok(Self { database })
     }
 

@@ -1,8 +1,10 @@
 //! How anything is changed: planned, checked, written and told to the feed in one transaction.
 
+use crate::audited::Subject;
 use crate::references::{Reference, References};
 use crate::store::{Tables, Write, find_application_state};
 use async_trait::async_trait;
+use audit::AuditConnection as _;
 use change_feed::{Appended, Change, Feed, FeedConnection as _, Wait};
 use database::{Database, failed};
 use model::{Clock, Error, ErrorKind, Timestamp};
@@ -22,6 +24,9 @@ pub trait Intent: Send + Sync {
     /// Reads and checks everything, and says what to write. Called twice: to learn which tokens are concerned, and
     /// again in the transaction. Ids are made beforehand, so both plans are the same unless something moved.
     async fn plan(&self, tables: &mut dyn Tables, now: Timestamp) -> Result<Plan, Error>;
+
+    /// What its record is about: one record for each change.
+    fn subject(&self) -> Subject;
 
     /// Read after the writes, in their transaction.
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Self::Answer, Error>;
@@ -124,7 +129,7 @@ impl Changes {
             intent.plan(&mut *connection, now).await?
         });
         let stated = self.references.state(account, &plan.references).await?;
-        let outcome = self.commit(intent, &plan.references, now).await;
+        let outcome = self.commit(intent, account, &plan.references, now).await;
         let (announced, ()) = tokio::join!(
             async {
                 match outcome {
@@ -140,6 +145,7 @@ impl Changes {
     async fn commit<I: Intent>(
         &self,
         intent: &I,
+        account: &str,
         stated: &[Reference],
         now: Timestamp,
     ) -> Result<(I::Answer, Appended), Error> {
@@ -150,6 +156,8 @@ impl Changes {
             if plan.references != stated {
                 return Err(moved());
             }
+            let subject = intent.subject();
+            let before = subject.before(&mut *tx, account).await?;
             for write in &plan.writes {
                 crate::store::Writes::write(&mut *tx, write).await?;
             }
@@ -159,6 +167,8 @@ impl Changes {
                 let change = Change { object: object.to_string(), state, keep_until: None };
                 tx.record(&mut appended, change, now).await?;
             }
+            let after = subject.after(&mut *tx, account).await?;
+            tx.audit(subject.record(account, before, after), now).await?;
             (intent.answer(&mut *tx).await?, appended)
         });
         Ok(outcome)

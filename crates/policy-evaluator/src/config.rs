@@ -33,6 +33,7 @@ pub fn default_callers() -> Callers {
             "admin-api",
             &[
                 "/sallyport.policy_evaluator.v1.PolicyEvaluator/*",
+                "/sallyport.audit.v1.AuditLog/*",
                 "/sallyport.change_feed.v1.ChangeFeed/ListReplicas",
             ],
         ),

@@ -5,6 +5,7 @@
 //! | `domain` | what applications, policies, groups and organizations must satisfy; pure |
 //! | `store` | the SQL: reads, and the writes that a plan may contain |
 //! | `change` | how anything is changed: planned, checked, written and told to the feed in one transaction |
+//! | `inactivity` | what is to be done with unused tokens, as the token registry is told |
 //! | `references` | which tokens policies and groups name, as the token registry is told |
 //! | `rpc` | one folder a noun, one file a call |
 //! | [`config`], [`deps`], [`service`] | built, connected, run |
@@ -12,12 +13,15 @@
 //! # How to add a change
 //!
 //! Implement `change::Intent` beside the call: `plan` reads and checks everything and lists the writes and the objects
-//! whose state they change; `answer` reads what the caller is told. `Changes::run` does the rest.
+//! whose state they change; `subject` says what its audit record is about; `answer` reads what the caller is told.
+//! `Changes::run` does the rest.
 
+mod audited;
 mod change;
 pub mod config;
 pub mod deps;
 mod domain;
+mod inactivity;
 mod references;
 mod rpc;
 pub mod service;

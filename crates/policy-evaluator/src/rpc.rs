@@ -9,6 +9,7 @@ mod policy;
 mod tag;
 
 pub use evaluate::Local;
+pub use policy::find as find_policy;
 
 use crate::change::Changes;
 use change_feed::Wait;
@@ -16,7 +17,7 @@ use database::Database;
 use model::{AccountId, Error};
 use proto::policy_evaluator as wire;
 use proto::policy_evaluator::policy_evaluator_server::PolicyEvaluator;
-use service_kit::status::to_status;
+use service_kit::actor;
 use std::str::FromStr;
 use tonic::{Request, Response, Status};
 
@@ -65,7 +66,7 @@ macro_rules! calls {
         #[tonic::async_trait]
         impl PolicyEvaluator for Rpc {$(
             async fn $name(&self, request: Request<wire::$request>) -> Result<Response<wire::$response>, Status> {
-                self.$name(request.into_inner()).await.map(Response::new).map_err(to_status)
+                actor::answer(request, |request| self.$name(request)).await
             }
         )+}
     };

@@ -11,8 +11,11 @@ pub struct PolicyEvaluator;
 
 impl Service for PolicyEvaluator {
     const NAME: &'static str = "policy-evaluator";
-    const GRPC_SERVICES: &'static [&'static str] =
-        &["sallyport.policy_evaluator.v1.PolicyEvaluator", "sallyport.change_feed.v1.ChangeFeed"];
+    const GRPC_SERVICES: &'static [&'static str] = &[
+        "sallyport.policy_evaluator.v1.PolicyEvaluator",
+        "sallyport.audit.v1.AuditLog",
+        "sallyport.change_feed.v1.ChangeFeed",
+    ];
     type Config = Config;
 
     fn problems(config: &Config) -> Vec<String> {

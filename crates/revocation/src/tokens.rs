@@ -97,14 +97,19 @@ impl From<&wire::TokenState> for TokenStatus {
 
 impl From<&wire::Token> for TokenStatus {
     fn from(token: &wire::Token) -> Self {
+        let ends = Timestamp::from_millis(token.previous_client_secret_expires_at_ms.unwrap_or_default());
+        let versions = (token.previous_client_secret_version, token.restored_client_secret_version);
+        let (previous_version, previous_expires_at) = match versions {
+            // The current secret under its earlier version, as long as the token works.
+            (0, restored) if restored > 0 => (restored, Timestamp::FAR_FUTURE),
+            (previous, _) => (previous, ends),
+        };
         Self {
             life: if token.enabled { Life::Live } else { Life::Disabled },
             expires_at: Timestamp::from_millis(token.expires_at_ms),
             version: token.client_secret_version,
-            previous_version: token.previous_client_secret_version,
-            previous_expires_at: Timestamp::from_millis(
-                token.previous_client_secret_expires_at_ms.unwrap_or_default(),
-            ),
+            previous_version,
+            previous_expires_at,
             revoked_as_of: token.revoked_as_of,
         }
     }
@@ -270,7 +275,33 @@ mod tests {
             ..wire::Token::default()
         };
         assert_eq!(TokenStatus::from(&token), TokenStatus::from(&state()));
-        let disabled = wire::Token { enabled: false, ..token };
+        let disabled = wire::Token { enabled: false, ..token.clone() };
         assert_eq!(TokenStatus::from(&disabled).judge(5, 10, NOW), Err(Refusal::TokenDisabled));
+        // No version is 0: without a previous secret it stands for nothing.
+        let alone = wire::Token { previous_client_secret_version: 0, ..token };
+        assert_eq!(TokenStatus::from(&alone).judge(0, 10, NOW), Err(Refusal::TokenSecretExpired));
+    }
+
+    #[test]
+    fn after_an_undone_rotation_the_restored_secrets_sessions_live_and_the_undone_ones_are_dead() {
+        let token = wire::Token {
+            enabled: true,
+            expires_at_ms: 2_000_000,
+            client_secret_version: 5,
+            restored_client_secret_version: 3,
+            ..wire::Token::default()
+        };
+        let state = wire::TokenState {
+            status: Status::Live.into(),
+            expires_at_ms: 2_000_000,
+            client_secret_version: 5,
+            previous_client_secret_version: 3,
+            previous_client_secret_expires_at_ms: Timestamp::FAR_FUTURE.as_millis(),
+            ..wire::TokenState::default()
+        };
+        assert_eq!(TokenStatus::from(&token), TokenStatus::from(&state));
+        for (version, is_good) in [(2, false), (3, true), (4, false), (5, true)] {
+            assert_eq!(TokenStatus::from(&token).judge(version, 0, NOW).is_ok(), is_good, "{version}");
+        }
     }
 }

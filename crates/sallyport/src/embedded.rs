@@ -6,6 +6,7 @@ use database::Database;
 use edge_gateway::config::Proxy;
 use model::Clock;
 use proto::access_log::access_log_client::AccessLogClient;
+use proto::audit::audit_log_client::AuditLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -137,6 +138,7 @@ pub async fn assemble(options: Options) -> Result<Embedded> {
         session_issuer: SessionIssuerClient::new(issuer.channel("admin-api")),
         notifier: NotifierClient::new(notifier.channel("admin-api")),
         access_log: AccessLogClient::new(notifier.channel("admin-api")),
+        notifier_audit_log: AuditLogClient::new(notifier.channel("admin-api")),
         feeds: admin_api::Feeds {
             token_registry: registry.channel("admin-api"),
             policy_evaluator: evaluator.channel("admin-api"),

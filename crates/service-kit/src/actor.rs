@@ -3,6 +3,8 @@
 //! admin-api says who asked it; the name goes with every call that it makes for them. Any other caller acts in its own.
 
 use crate::caller::Caller;
+use crate::status::to_status;
+use model::Error;
 use prost::Message as _;
 use proto::audit::Actor;
 use std::future::Future;
@@ -19,6 +21,21 @@ tokio::task_local! {
 /// Everything that `work` calls or changes is in the actor's name.
 pub async fn scope<T>(actor: Actor, work: impl Future<Output = T>) -> T {
     ACTOR.scope(actor, work).await
+}
+
+/// Answers a call of a service: in its caller's name, under the one error map.
+///
+/// # Errors
+/// What `call` says, as a status.
+pub async fn answer<Q, A, F>(
+    request: tonic::Request<Q>,
+    call: impl FnOnce(Q) -> F,
+) -> Result<tonic::Response<A>, tonic::Status>
+where
+    F: Future<Output = Result<A, Error>>,
+{
+    let actor = of(&request);
+    scope(actor, call(request.into_inner())).await.map(tonic::Response::new).map_err(to_status)
 }
 
 /// Outside any scope: the service itself, by no name.
@@ -40,12 +57,12 @@ pub fn of<T>(request: &tonic::Request<T>) -> Actor {
     let caller = request.extensions().get::<Caller>().map(|Caller(name)| &**name).unwrap_or_default();
     let said = request.metadata().get_bin(KEY).and_then(|value| value.to_bytes().ok());
     let said = said.filter(|_| caller == SPEAKS_FOR_OTHERS).and_then(|bytes| Actor::decode(bytes).ok());
-    said.unwrap_or_else(|| Actor {
-        kind: "service".to_owned(),
-        id: caller.to_owned(),
-        name: caller.to_owned(),
-        ..Actor::default()
-    })
+    said.unwrap_or_else(|| service(caller))
+}
+
+/// A service that acts in its own name.
+pub fn service(name: &str) -> Actor {
+    Actor { kind: "service".to_owned(), id: name.to_owned(), name: name.to_owned(), ..Actor::default() }
 }
 
 #[cfg(test)]

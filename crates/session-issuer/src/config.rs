@@ -54,7 +54,7 @@ pub fn default_callers() -> Callers {
         methods.chain([format!("{FEED}{feed}")]).collect::<Vec<_>>()
     };
     // Everything but to obtain a session.
-    let admin = of(
+    let mut admin = of(
         &[
             "IntrospectSession",
             "RevokeApplicationSessions",
@@ -68,6 +68,7 @@ pub fn default_callers() -> Callers {
         ],
         "ListReplicas",
     );
+    admin.push("/sallyport.audit.v1.AuditLog/ListAudit".to_owned());
     Callers::of([("edge-gateway", of(&["Exchange", "GetKeySet"], "*")), ("admin-api", admin)])
 }
 

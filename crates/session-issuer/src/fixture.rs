@@ -156,4 +156,5 @@ pub fn claims(account: AccountId, issuer: &str, now: Timestamp) -> Claims {
 pub async fn migrate(database: &Database) {
     database.migrate(&database::migrations::CHANGE_FEED).await.unwrap();
     database.migrate(&database::migrations::SESSION_ISSUER).await.unwrap();
+    database.migrate(&database::migrations::AUDIT).await.unwrap();
 }

@@ -19,8 +19,8 @@ use proto::session_issuer as wire;
 use proto::session_issuer::session_issuer_server::SessionIssuer;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
 use revocation::Sessions;
-use service_kit::GrpcChannel;
-use service_kit::status::{from_status, to_status};
+use service_kit::status::from_status;
+use service_kit::{GrpcChannel, actor};
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
@@ -90,7 +90,7 @@ macro_rules! calls {
         #[tonic::async_trait]
         impl SessionIssuer for Rpc {$(
             async fn $name(&self, request: Request<wire::$request>) -> Result<Response<wire::$response>, Status> {
-                self.$name(request.into_inner()).await.map(Response::new).map_err(to_status)
+                actor::answer(request, |request| self.$name(request)).await
             }
         )+}
     };

@@ -27,6 +27,7 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
     let sealing = KeyEncryptionKey::new(&key_encryption_key)?;
     database.migrate(&database::migrations::CHANGE_FEED).await?;
     database.migrate(&database::migrations::SESSION_ISSUER).await?;
+    database.migrate(&database::migrations::AUDIT).await?;
     let feed =
         Feed::open("session-issuer", database.clone(), bus.clone(), clock.clone(), Settings::default())
             .await?;
@@ -36,6 +37,7 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         gate: Arc::new(Gate::default()),
         clock: clock.clone(),
     };
+    let (records, audit_clock) = (database.clone(), clock.clone());
     let store = Store::new(database, clock.clone());
     let keys =
         Arc::new(Keys::new(store.clone(), feed.clone(), following.clone(), sealing, key_set_cache_lifetime));
@@ -59,12 +61,14 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         policy_evaluator,
     };
     let routes = Routes::new(SessionIssuerServer::new(rpc))
+        .add_service(audit::rpc::server(records.clone()))
         .add_service(change_feed::rpc::server(feed.clone(), to_status));
     let workers = vec![
         Worker::new("session-issuer replica", async move |stop| {
             replica.follow(stop).await;
             Ok(())
         }),
+        audit::log::worker("session-issuer audit", records, audit_clock),
         Worker::new("session-issuer feed", async move |stop| {
             feed.keep_compact(stop).await;
             Ok(())

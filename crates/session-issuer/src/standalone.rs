@@ -11,8 +11,11 @@ pub struct SessionIssuer;
 
 impl Service for SessionIssuer {
     const NAME: &'static str = "session-issuer";
-    const GRPC_SERVICES: &'static [&'static str] =
-        &["sallyport.session_issuer.v1.SessionIssuer", "sallyport.change_feed.v1.ChangeFeed"];
+    const GRPC_SERVICES: &'static [&'static str] = &[
+        "sallyport.session_issuer.v1.SessionIssuer",
+        "sallyport.audit.v1.AuditLog",
+        "sallyport.change_feed.v1.ChangeFeed",
+    ];
     type Config = Config;
 
     fn problems(config: &Config) -> Vec<String> {

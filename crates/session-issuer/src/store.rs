@@ -1,5 +1,6 @@
 //! The SQL. Every change that enforcement points must know is one transaction with its feed entry.
 
+mod audited;
 #[cfg(test)]
 mod conformance;
 mod keys;
@@ -8,9 +9,10 @@ mod settings;
 mod stored_key;
 mod upkeep;
 
+use audit::AuditConnection as _;
 use change_feed::{Appended, Change, FeedConnection as _};
 use database::Database;
-use model::{ApplicationId, Clock, Error, SessionId, Timestamp, TokenId};
+use model::{AccountId, ApplicationId, Clock, Error, SessionId, Timestamp, TokenId};
 use prost::Message as _;
 use proto::session_issuer::RevocationState;
 use std::fmt;
@@ -36,6 +38,16 @@ pub enum Revoked {
     Session(SessionId),
 }
 
+impl Revoked {
+    fn id(&self) -> String {
+        match self {
+            Self::Application(id) => id.to_string(),
+            Self::Token(id) => id.to_string(),
+            Self::Session(id) => id.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Revoked {
     /// The feed's name of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,7 +70,12 @@ impl Store {
     }
 
     /// Ends everything that was validated before this change; remembered until `keep_until`.
-    pub async fn revoke(&self, revoked: Revoked, keep_until: Timestamp) -> Result<Appended, Error> {
+    pub async fn revoke(
+        &self,
+        account: AccountId,
+        revoked: Revoked,
+        keep_until: Timestamp,
+    ) -> Result<Appended, Error> {
         let mut appended = Appended::default();
         let now = self.clock.now();
         database::transaction!(&self.database, |tx| {
@@ -69,6 +86,8 @@ impl Store {
                 keep_until: Some(keep_until),
             };
             tx.record(&mut appended, change, now).await?;
+            let (account, id) = (account.to_string(), revoked.id());
+            tx.audit(audited::of_sessions(&account, revoked, &id, revoked_as_of), now).await?;
         });
         Ok(appended)
     }

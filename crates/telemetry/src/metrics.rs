@@ -141,6 +141,11 @@ pub const METRICS: &[Metric] = &[
         "Decisions that are missing in the decision log and the access log: reason full (no room until they were written), summed (refusals of strangers told as a number), or bus (not published).",
     ),
     counter(
+        "sallyport_audit_refusals_dropped_total",
+        &["reason"],
+        "Refused management calls that are missing in the audit log: reason sources (more sources than are told apart), full (no room until they were written), or failed (the token registry did not take them).",
+    ),
+    counter(
         "sallyport_exchanges_total",
         &["outcome"],
         "Credentials that were asked about: outcome session, bypass, refused or unavailable.",

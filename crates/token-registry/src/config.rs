@@ -47,15 +47,19 @@ pub fn default_callers() -> Callers {
         "UpdateToken",
         "RefreshToken",
         "RotateToken",
+        "ListTokenSecrets",
+        "FinishRotation",
+        "UndoRotation",
         "DeleteToken",
     ]);
     admin.push(format!("{feed}ListReplicas"));
     admin.push("/sallyport.token_registry.v1.ApiTokens/*".to_owned());
     admin.push("/sallyport.audit.v1.AuditLog/ListAudit".to_owned());
+    admin.push("/sallyport.audit.v1.RefusalLog/RecordRefusals".to_owned());
     Callers::of([
         ("admin-api", admin),
         ("session-issuer", of(&["AuthenticateToken", "GetToken"])),
-        ("policy-evaluator", of(&["SetTokenReferences"])),
+        ("policy-evaluator", of(&["SetTokenReferences", "EndInactiveTokens"])),
         ("notifier", of(&["GetToken", "ListExpiringTokens"])),
         ("edge-gateway", vec![format!("{feed}*")]),
     ])

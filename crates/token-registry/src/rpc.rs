@@ -4,10 +4,13 @@ mod api_tokens;
 mod authenticate;
 mod create;
 mod delete;
+mod inactivity;
 mod list;
 mod references;
 mod refresh;
 mod rotate;
+mod rotation;
+mod secrets;
 mod update;
 
 pub use api_tokens::ApiTokensRpc;
@@ -22,7 +25,6 @@ use model::{AccountId, Clock, Error, TokenId};
 use proto::token_registry as wire;
 use proto::token_registry::token_registry_server::TokenRegistry;
 use service_kit::actor;
-use service_kit::status::to_status;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -52,9 +54,7 @@ macro_rules! calls {
         #[tonic::async_trait]
         impl TokenRegistry for Rpc {$(
             async fn $name(&self, request: Request<wire::$request>) -> Result<Response<wire::$response>, Status> {
-                let actor = actor::of(&request);
-                let answer = actor::scope(actor, self.$name(request.into_inner())).await;
-                answer.map(Response::new).map_err(to_status)
+                actor::answer(request, |request| self.$name(request)).await
             }
         )+}
     };
@@ -68,7 +68,11 @@ calls! {
     update_token(UpdateTokenRequest) -> UpdateTokenResponse,
     refresh_token(RefreshTokenRequest) -> RefreshTokenResponse,
     rotate_token(RotateTokenRequest) -> RotateTokenResponse,
+    list_token_secrets(ListTokenSecretsRequest) -> ListTokenSecretsResponse,
+    finish_rotation(FinishRotationRequest) -> FinishRotationResponse,
+    undo_rotation(UndoRotationRequest) -> UndoRotationResponse,
     delete_token(DeleteTokenRequest) -> DeleteTokenResponse,
     list_expiring_tokens(ListExpiringTokensRequest) -> ListExpiringTokensResponse,
     set_token_references(SetTokenReferencesRequest) -> SetTokenReferencesResponse,
+    end_inactive_tokens(EndInactiveTokensRequest) -> EndInactiveTokensResponse,
 }

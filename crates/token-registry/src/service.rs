@@ -67,16 +67,14 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
     let routes = Routes::new(TokenRegistryServer::new(rpc))
         .add_service(ApiTokensServer::new(api_tokens))
         .add_service(audit::rpc::server(records.clone()))
+        .add_service(audit::refusals::server(records.clone(), audit_clock.clone()))
         .add_service(change_feed::rpc::server(feed.clone(), to_status));
     let workers = vec![
         Worker::new("token-registry replica", async move |stop| {
             replica.follow(stop).await;
             Ok(())
         }),
-        Worker::new("token-registry audit", async move |stop| {
-            audit::log::keep_forgetting(records, audit_clock, stop).await;
-            Ok(())
-        }),
+        audit::log::worker("token-registry audit", records, audit_clock),
         Worker::new("token-registry feed", async move |stop| {
             feed.keep_compact(stop).await;
             Ok(())

@@ -15,6 +15,7 @@ impl Service for TokenRegistry {
         "sallyport.token_registry.v1.TokenRegistry",
         "sallyport.token_registry.v1.ApiTokens",
         "sallyport.audit.v1.AuditLog",
+        "sallyport.audit.v1.RefusalLog",
         "sallyport.change_feed.v1.ChangeFeed",
     ];
     type Config = Config;

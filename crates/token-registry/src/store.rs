@@ -14,7 +14,7 @@ macro_rules! credential_columns {
     () => {
         "id, account_id, name, client_id, duration, enabled, created_at_ms, updated_at_ms, expires_at_ms, \
          secret_version, secret_digest, pepper_id, previous_digest, previous_pepper_id, previous_version, \
-         previous_expires_at_ms, revoked_as_of, changed_at_position"
+         previous_expires_at_ms, revoked_as_of, changed_at_position, restored_version"
     };
 }
 
@@ -59,7 +59,7 @@ macro_rules! look_up_statement {
             COALESCE(expires_at_ms, 0) AS expires_at_ms, COALESCE(secret_version, 1) AS secret_version,
             COALESCE(secret_digest, $2) AS secret_digest, COALESCE(pepper_id, $3) AS pepper_id, previous_digest,
             previous_pepper_id, previous_version, previous_expires_at_ms, COALESCE(revoked_as_of, 0) AS revoked_as_of,
-            COALESCE(changed_at_position, 0) AS changed_at_position, CAST(NULL AS BIGINT) AS last_seen_at_ms, as_of,
+            COALESCE(changed_at_position, 0) AS changed_at_position, restored_version, CAST(NULL AS BIGINT) AS last_seen_at_ms, as_of,
             CAST(CASE WHEN id IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_there
          FROM (SELECT position AS as_of FROM feed_head) AS head LEFT JOIN tokens ON client_id = $1"
     };
@@ -79,10 +79,15 @@ mod audited;
 mod changes;
 #[cfg(test)]
 pub mod conformance;
+mod inactive;
 mod references;
+mod secrets;
 mod uses;
 
+pub use changes::Only;
+pub use inactive::{Rule, Turn};
 pub use references::checked_token_ids;
+pub use secrets::Used;
 pub use uses::Use;
 
 #[cfg(test)]
@@ -132,7 +137,7 @@ impl Store {
             let outcome = sqlx::query(concat!(
                 "INSERT INTO tokens (",
                 credential_columns!(),
-                ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
+                ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
                  WHERE NOT EXISTS (SELECT 1 FROM deleted_tokens WHERE id = $1)
                    AND NOT EXISTS (SELECT 1 FROM deleted_tokens WHERE client_id = $4)"
             ))
@@ -154,6 +159,7 @@ impl Store {
             .bind(token.previous_expires_at_ms)
             .bind(token.revoked_as_of)
             .bind(token.changed_at_position)
+            .bind(token.restored_version)
             .execute(&mut *tx)
             .await
             .map_err(failed)?;

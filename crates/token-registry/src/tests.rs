@@ -6,10 +6,12 @@ pub mod audited;
 pub mod authenticate;
 pub mod cached;
 pub mod delete;
+pub mod inactivity;
 pub mod lifecycle;
 pub mod list;
 pub mod races;
 pub mod rotate;
+pub mod rotation;
 pub mod secrets;
 pub mod usage;
 mod watched;
@@ -55,7 +57,8 @@ macro_rules! facts {
 /// Where the facts are.
 mod facts {
     pub use super::{
-        api_tokens, audited, authenticate, cached, delete, lifecycle, list, races, rotate, secrets, usage,
+        api_tokens, audited, authenticate, cached, delete, inactivity, lifecycle, list, races, rotate,
+        rotation, secrets, usage,
     };
     pub use crate::store::conformance as store;
 }
@@ -85,6 +88,23 @@ facts! {
         the_overlap_is_shortened_extended_and_ended_by_updates,
         a_second_rotation_leaves_two_secrets,
         a_lower_version_is_refused_an_equal_one_does_nothing_a_higher_one_rotates;
+    rotation:
+        a_finished_rotation_ends_the_previous_secret_and_is_not_there_to_be_finished_again,
+        an_undone_rotation_restores_the_previous_secret_and_ends_the_new_one,
+        only_while_the_previous_secret_works_can_a_rotation_be_undone,
+        after_an_undone_rotation_the_next_one_is_like_any_other,
+        of_two_who_end_and_undo_at_once_one_is_refused,
+        what_was_cached_before_a_rotation_was_undone_admits_nobody_after_it,
+        each_version_says_when_and_where_it_was_last_used,
+        a_restored_secret_is_used_under_both_its_versions,
+        a_rotation_of_another_account_is_not_there;
+    inactivity:
+        a_rule_acts_once_it_has_been_stated_for_a_day_without_a_gap,
+        an_unused_token_is_disabled_and_its_end_is_recorded,
+        what_was_used_changed_named_or_is_young_is_left_alone,
+        deleting_takes_the_disabled_ones_too_and_no_named_one,
+        tokens_are_ended_some_at_a_time_by_one_replica,
+        a_wrong_rule_is_refused;
     delete:
         after_a_delete_nothing_finds_the_token,
         a_deleted_client_id_is_never_used_again,
@@ -94,7 +114,8 @@ facts! {
     audited:
         every_change_has_one_record_and_nothing_else_has,
         a_record_names_who_asked_and_holds_no_secret,
-        a_change_whose_record_cannot_be_written_does_not_happen;
+        a_change_whose_record_cannot_be_written_does_not_happen,
+        a_refused_attempt_is_kept_once;
     authenticate:
         an_unknown_id_and_a_wrong_secret_answer_alike,
         junk_is_told_from_secrets,

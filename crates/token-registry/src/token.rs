@@ -1,7 +1,7 @@
 //! A token and everything that may happen to it.
 
 use crate::pepper::{DIGEST, Peppers};
-use model::{ClientId, ClientSecret, Error, Timestamp, TokenDuration, TokenId};
+use model::{ClientId, ClientSecret, Error, ErrorKind, Timestamp, TokenDuration, TokenId};
 use proto::token_registry as wire;
 
 database::row! {
@@ -26,6 +26,7 @@ database::row! {
         previous_expires_at_ms: Option<i64>,
         revoked_as_of: i64,
         changed_at_position: i64,
+        restored_version: Option<i64>,
         last_seen_at_ms: Option<i64>,
     }
 }
@@ -82,6 +83,7 @@ impl Token {
             previous_expires_at_ms: request.previous_client_secret_expires_at_ms,
             revoked_as_of: 0,
             changed_at_position: 0,
+            restored_version: None,
             last_seen_at_ms: None,
         };
         Ok((token, secret))
@@ -127,9 +129,51 @@ impl Token {
         self.previous_pepper_id = overlaps.then_some(pepper_id);
         self.previous_version = overlaps.then_some(self.secret_version);
         self.previous_expires_at_ms = overlap_until;
+        self.restored_version = None;
         self.secret_version = version;
         self.updated_at_ms = now.as_millis();
         Ok(secret)
+    }
+
+    /// Whether it was neither used nor changed since a time.
+    pub fn is_unused_since(&self, since: Timestamp) -> bool {
+        let touched = self.created_at_ms.max(self.updated_at_ms);
+        self.last_seen_at_ms.map_or(touched, |seen| touched.max(seen)) < since.as_millis()
+    }
+
+    /// Whether there is a previous secret that works.
+    pub fn overlaps(&self, now: Timestamp) -> bool {
+        let ends = self.previous_expires_at_ms.filter(|_| self.previous_digest.is_some());
+        ends.is_some_and(|ends| now.as_millis() < ends)
+    }
+
+    /// The previous secret stops now.
+    pub fn finish_rotation(&mut self, now: Timestamp) -> Result<(), Error> {
+        if !self.overlaps(now) {
+            return Err(Error::not_found("previous secret that works"));
+        }
+        self.set_overlap(now.as_millis(), now);
+        self.updated_at_ms = now.as_millis();
+        Ok(())
+    }
+
+    /// The previous secret is the current one again, and the current one stops now. No version comes twice: the secret
+    /// goes on under the next one, and the sessions of its earlier version go on with it.
+    pub fn undo_rotation(&mut self, now: Timestamp) -> Result<(), Error> {
+        let overlaps = self.overlaps(now);
+        let previous =
+            self.previous_digest.take().zip(self.previous_pepper_id.take()).zip(self.previous_version.take());
+        let Some(((digest, pepper_id), version)) = previous.filter(|_| overlaps) else {
+            let message =
+                "no previous secret works: there is no rotation to take back; rotate for a new secret";
+            return Err(Error::new(ErrorKind::NotReady, "TOKEN_NO_OVERLAP", message));
+        };
+        (self.secret_digest, self.pepper_id) = (digest, pepper_id);
+        self.secret_version = self.secret_version.saturating_add(1);
+        self.restored_version = Some(version);
+        self.previous_expires_at_ms = None;
+        self.updated_at_ms = now.as_millis();
+        Ok(())
     }
 
     /// Sets, extends, shortens or ends the overlap. One that has ended is over: the old secret never comes back.
@@ -164,15 +208,18 @@ impl Token {
     }
 
     pub fn state_when_deleted(&self) -> wire::TokenState {
-        let overlap = self.previous_version.and(self.previous_expires_at_ms);
+        let overlap = self.previous_version.zip(self.previous_expires_at_ms);
+        // What was restored is the current secret: its earlier version ends when the token does.
+        let restored = self.restored_version.map(|version| (version, Timestamp::FAR_FUTURE.as_millis()));
+        let (previous_version, previous_expires_at_ms) = overlap.or(restored).unwrap_or_default();
         wire::TokenState {
             token_id: self.id.clone(),
             status: wire::token_state::Status::Deleted.into(),
             expires_at_ms: self.expires_at_ms,
             client_secret_version: self.secret_version,
-            previous_client_secret_expires_at_ms: overlap.unwrap_or_default(),
+            previous_client_secret_expires_at_ms: previous_expires_at_ms,
             revoked_as_of: self.revoked_as_of.unsigned_abs(),
-            previous_client_secret_version: self.previous_version.unwrap_or_default(),
+            previous_client_secret_version: previous_version,
         }
     }
 }
@@ -198,6 +245,7 @@ impl From<Token> for wire::Token {
             previous_expires_at_ms,
             revoked_as_of,
             changed_at_position: _,
+            restored_version,
             last_seen_at_ms,
         } = token;
         Self {
@@ -215,6 +263,7 @@ impl From<Token> for wire::Token {
             last_seen_at_ms,
             revoked_as_of: revoked_as_of.unsigned_abs(),
             previous_client_secret_version: previous_version.unwrap_or_default(),
+            restored_client_secret_version: restored_version.unwrap_or_default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! When each secret was last used: counted in memory, written in batches, apart from the credentials.
+//! When and where each secret was last used: counted in memory, written in batches, apart from the credentials.
 
 mod api_tokens;
 mod reports;
@@ -6,9 +6,10 @@ mod reports;
 pub use api_tokens::ApiTokenUsage;
 
 use crate::store::{Store, Use};
-use model::{Clock, Timestamp};
+use model::{AddressClass, Clock, Timestamp};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -24,22 +25,58 @@ const BATCH: usize = 500;
 /// Uses that are not written yet.
 #[derive(Default)]
 pub struct Usage {
-    pending: Mutex<HashMap<(String, i64), (Timestamp, i64)>>,
+    pending: Mutex<HashMap<(String, i64), Pending>>,
+}
+
+struct Pending {
+    last: Timestamp,
+    place: Place,
+    count: i64,
+}
+
+/// Where a secret was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The gateway's name; empty: unknown.
+    gateway: Arc<str>,
+    source: AddressClass,
+}
+
+/// A longer name is none.
+const LONGEST_NAME: usize = 200;
+
+impl Place {
+    /// As a gateway says. A name that could not be shown is none.
+    pub fn new(gateway: &str, source: i32) -> Self {
+        let is_shown = gateway.len() <= LONGEST_NAME && !gateway.chars().any(char::is_control);
+        Self {
+            gateway: if is_shown { gateway.into() } else { "".into() },
+            source: AddressClass::from_number(source.into()),
+        }
+    }
 }
 
 impl Usage {
     /// One use, now.
-    pub fn count(&self, token_id: &str, version: i64, clock: &dyn Clock) {
-        self.add(token_id, version, clock.now(), 1);
+    pub fn count(&self, token_id: &str, version: i64, place: Place, clock: &dyn Clock) {
+        self.add(token_id, version, Pending { last: clock.now(), place, count: 1 });
     }
 
-    fn add(&self, token_id: &str, version: i64, last: Timestamp, count: i64) {
+    fn add(&self, token_id: &str, version: i64, new: Pending) {
         let mut pending = self.pending.lock();
-        if let Some((known, uses)) = pending.get_mut(&(token_id.to_owned(), version)) {
-            *known = last.max(*known);
-            *uses = uses.saturating_add(count);
-        } else if pending.len() < MOST {
-            pending.insert((token_id.to_owned(), version), (last, count));
+        let is_full = pending.len() >= MOST;
+        match pending.entry((token_id.to_owned(), version)) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.count = known.count.saturating_add(new.count);
+                if new.last > known.last {
+                    (known.last, known.place) = (new.last, new.place);
+                }
+            }
+            Entry::Vacant(_) if is_full => {}
+            Entry::Vacant(place) => {
+                place.insert(new);
+            }
         }
     }
 
@@ -50,11 +87,13 @@ impl Usage {
 
     pub async fn flush(&self, store: &Store) {
         let pending = std::mem::take(&mut *self.pending.lock());
-        let uses = pending.into_iter().map(|((token_id, version), (last, count))| Use {
+        let uses = pending.into_iter().map(|((token_id, version), Pending { last, place, count })| Use {
             token_id,
             version,
             last,
             count,
+            gateway: place.gateway.to_string(),
+            source: place.source,
         });
         let mut uses: Vec<_> = uses.collect();
         uses.sort_unstable_by(|a, b| (&a.token_id, a.version).cmp(&(&b.token_id, b.version)));

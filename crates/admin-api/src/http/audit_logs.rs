@@ -1,15 +1,21 @@
-//! `audit_logs`: who changed what, newest first. The contract's form; the token registry keeps the records of service
-//! tokens and API tokens.
+//! `audit_logs`: who changed what, and who was refused, newest first. Each service keeps the records of what it owns;
+//! here they become one list.
 
 use super::answer::Answer;
 use super::authenticate::Account;
+use super::problem::Problem;
 use super::request::Query;
-use super::{App, Outcome, Router, answered};
+use super::{App, Outcome, Router};
 use crate::wire::audit;
 use axum::extract::State;
 use axum::routing::get;
-use model::Error;
-use proto::audit::ListAuditRequest;
+use futures::future::try_join_all;
+use model::{Error, ErrorKind};
+use proto::audit::audit_log_client::AuditLogClient;
+use proto::audit::{AuditRecord, ListAuditRequest, ListAuditResponse};
+use service_kit::GrpcChannel;
+use service_kit::status::from_status;
+use std::sync::Arc;
 
 const LARGEST: u32 = 1_000;
 const PAGE: u32 = 100;
@@ -18,15 +24,97 @@ pub fn routes() -> Router {
     Router::new().route("/audit_logs", get(list))
 }
 
-async fn list(State(mut app): State<App>, Account(account_id): Account, query: Query) -> Outcome {
+/// Every service that keeps records, by name.
+#[derive(Clone)]
+pub struct AuditLogs(Arc<[(&'static str, AuditLogClient<GrpcChannel>)]>);
+
+impl AuditLogs {
+    pub fn new(logs: impl IntoIterator<Item = (&'static str, AuditLogClient<GrpcChannel>)>) -> Self {
+        Self(logs.into_iter().collect())
+    }
+
+    /// One page of each. A list with holes would be taken for the whole: one that is away fails them all.
+    async fn ask(&self, request: &ListAuditRequest) -> Result<Vec<ListAuditResponse>, Problem> {
+        let asked = self.0.iter().map(async |(service, client)| {
+            let answer = client.clone().list_audit(request.clone()).await;
+            answer.map(tonic::Response::into_inner).map_err(|status| away(service, from_status(status)))
+        });
+        try_join_all(asked).await
+    }
+}
+
+fn away(service: &str, error: Error) -> Problem {
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Deadline => {
+            Error::unavailable(&format!("the audit log of {service}"), error).into()
+        }
+        _ => Problem::from_service(error),
+    }
+}
+
+async fn list(State(app): State<App>, Account(account_id): Account, query: Query) -> Outcome {
     let after = audit::read_cursor(query.get("cursor"))?;
+    let is_begun = query.get("cursor").is_some();
     let request = request(account_id, &query, after)?;
     let limit = request.limit;
-    let found = answered(app.audit_log.list_audit(request).await)?;
-    let is_full = found.records.len() == limit as usize;
-    let cursor = found.records.last().filter(|_| is_full).map(audit::cursor).unwrap_or_default();
-    let records = found.records.into_iter().map(audit::view).collect();
+    let (records, has_more) = if is_begun {
+        merge(app.audit_logs.ask(&request).await?, limit as usize)
+    } else {
+        numbered(&app.audit_logs, request, query.count("page", 1)?).await?
+    };
+    let cursor = records.last().filter(|_| has_more).map(audit::cursor).unwrap_or_default();
+    let records = records.into_iter().map(audit::view).collect();
     Ok(Answer::cursor_page(records, limit, &cursor))
+}
+
+/// For clients that know no cursor and ask for page after page: each page but the last is full.
+async fn numbered(
+    logs: &AuditLogs,
+    mut request: ListAuditRequest,
+    page: u32,
+) -> Result<(Vec<AuditRecord>, bool), Problem> {
+    let wanted = request.limit as usize;
+    let mut passed_over = u64::from(page - 1) * u64::from(request.limit);
+    let mut found = Vec::new();
+    loop {
+        let missing = if passed_over > 0 { passed_over } else { (wanted - found.len()) as u64 };
+        request.limit = u32::try_from(missing).unwrap_or(LARGEST).min(LARGEST);
+        let (records, has_more) = merge(logs.ask(&request).await?, request.limit as usize);
+        if let Some(last) = records.last() {
+            (request.after_ms, request.after_id) = (last.recorded_at_ms, last.id.clone());
+        }
+        if passed_over > 0 {
+            passed_over = passed_over.saturating_sub(records.len() as u64);
+        } else {
+            found.extend(records);
+        }
+        if !has_more || found.len() >= wanted {
+            return Ok((found, has_more));
+        }
+    }
+}
+
+/// Where a record is in the one order of all services.
+fn place(record: &AuditRecord) -> (i64, &str) {
+    (record.recorded_at_ms, &record.id)
+}
+
+/// The newest of all pages, and whether there may be older ones.
+///
+/// What is older than the end of a page that goes on is left for the next time: there may be others in between.
+fn merge(pages: Vec<ListAuditResponse>, limit: usize) -> (Vec<AuditRecord>, bool) {
+    let ends = pages.iter().filter(|page| page.has_more).filter_map(|page| page.records.last());
+    let end = ends.max_by_key(|record| place(record)).cloned();
+    let mut all: Vec<AuditRecord> = pages.into_iter().flat_map(|page| page.records).collect();
+    if let Some(end) = &end {
+        all.retain(|record| place(record) >= place(end));
+    }
+    all.sort_by(|one, other| place(other).cmp(&place(one)));
+    // Services that share a database answer with the same records.
+    all.dedup_by(|one, other| place(one) == place(other));
+    let has_more = end.is_some() || all.len() > limit;
+    all.truncate(limit);
+    (all, has_more)
 }
 
 fn request(
@@ -34,9 +122,11 @@ fn request(
     query: &Query,
     (after_ms, after_id): (i64, String),
 ) -> Result<ListAuditRequest, Error> {
-    let limit = query.count("per_page", PAGE)?.min(LARGEST);
-    // Some clients know no cursor and ask for page after page.
-    let page = if after_id.is_empty() { query.count("page", 1)? } else { 1 };
+    let outcome = match query.flag("action.result")? {
+        None => "",
+        Some(true) => "success",
+        Some(false) => "refused",
+    };
     Ok(ListAuditRequest {
         account_id,
         since_ms: query.time("since")?.unwrap_or_default(),
@@ -47,7 +137,99 @@ fn request(
         object_id: query.text("resource.id"),
         after_ms,
         after_id,
-        limit,
-        skip: u64::from(page - 1) * u64::from(limit),
+        limit: query.count("per_page", PAGE)?.min(LARGEST),
+        outcome: outcome.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proto::audit::audit_log_server::{AuditLog, AuditLogServer};
+    use service_kit::Callers;
+    use tonic::{Request, Response, Status};
+
+    /// A service's log, and whether it can be asked.
+    struct Log(bool);
+
+    #[tonic::async_trait]
+    impl AuditLog for Log {
+        async fn list_audit(
+            &self,
+            _: Request<ListAuditRequest>,
+        ) -> Result<Response<ListAuditResponse>, Status> {
+            if self.0 {
+                Ok(Response::new(ListAuditResponse { records: vec![record(1, 1)], has_more: false }))
+            } else {
+                Err(Status::unavailable("gone"))
+            }
+        }
+    }
+
+    fn log(is_there: bool) -> AuditLogClient<GrpcChannel> {
+        let routes = tonic::service::Routes::new(AuditLogServer::new(Log(is_there)));
+        AuditLogClient::new(GrpcChannel::local(routes, Callers::new([("admin-api", &["*"])]), "admin-api"))
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_away_fails_the_list_and_is_named() {
+        let whole = AuditLogs::new([("token-registry", log(true)), ("notifier", log(true))]);
+        assert_eq!(whole.ask(&ListAuditRequest::default()).await.unwrap().len(), 2);
+        let holed = AuditLogs::new([("token-registry", log(true)), ("notifier", log(false))]);
+        let problem = holed.ask(&ListAuditRequest::default()).await.unwrap_err();
+        assert_eq!(problem.codes(), [12_193]);
+        assert!(format!("{problem:?}").contains("the audit log of notifier is unavailable"), "{problem:?}");
+    }
+
+    fn record(at: i64, number: usize) -> AuditRecord {
+        AuditRecord { id: format!("{number:032x}"), recorded_at_ms: at, ..AuditRecord::default() }
+    }
+
+    /// A service's answer: its newest after a place, at most `limit`, or fewer when it may say no more at once.
+    fn answer(
+        kept: &[AuditRecord],
+        after: Option<(i64, &str)>,
+        limit: usize,
+        most: usize,
+    ) -> ListAuditResponse {
+        let mut newest: Vec<_> =
+            kept.iter().filter(|record| after.is_none_or(|after| place(record) < after)).cloned().collect();
+        newest.sort_by(|one, other| place(other).cmp(&place(one)));
+        let has_more = newest.len() >= limit.min(most);
+        newest.truncate(limit.min(most));
+        ListAuditResponse { records: newest, has_more }
+    }
+
+    proptest! {
+        #[test]
+        fn no_record_is_lost_or_doubled_whatever_the_pages_and_the_times(
+            // Few times: most are shared by several services.
+            times in prop::collection::vec((0_i64..6, 0_usize..4), 0..60),
+            limit in 1_usize..8,
+            most in 1_usize..8,
+        ) {
+            let mut services = vec![Vec::new(); 4];
+            for (number, (at, service)) in times.iter().enumerate() {
+                services[*service].push(record(*at, number));
+            }
+            // Two of them share a database.
+            services[3] = services[2].clone();
+            let mut seen: Vec<AuditRecord> = Vec::new();
+            loop {
+                let after = seen.last().map(place);
+                let pages = services.iter().map(|kept| answer(kept, after, limit, most)).collect();
+                let (page, has_more) = merge(pages, limit);
+                prop_assert!(page.len() <= limit);
+                prop_assert!(!has_more || !page.is_empty());
+                seen.extend(page);
+                if !has_more {
+                    break;
+                }
+            }
+            let mut expected: Vec<_> = services[..3].concat();
+            expected.sort_by(|one, other| place(other).cmp(&place(one)));
+            prop_assert_eq!(seen, expected);
+        }
+    }
 }

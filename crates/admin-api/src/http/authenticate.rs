@@ -4,9 +4,8 @@
 //! every call: what is revoked there is refused here at once.
 
 use super::App;
-use super::listen::Peer;
-use super::observe::RequestId;
 use super::problem::Problem;
+use super::refusals::{Asking, seen};
 use super::request::Target;
 use super::scopes::{self, Scopes};
 use crate::config::ApiToken;
@@ -15,16 +14,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{AUTHORIZATION, USER_AGENT};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use model::{ApiTokenValue, Error};
 use proto::token_registry::VerifyApiTokenRequest;
 use proto::token_registry::verify_api_token_response::Standing;
 use std::sync::Arc;
-
-/// Of a user agent, as it is recorded.
-const LONGEST_AGENT: usize = 64;
 
 /// The account that the request may manage: the one in its path.
 #[derive(Debug, Clone)]
@@ -39,6 +35,7 @@ pub struct TokenName(pub Arc<str>);
 pub struct Actor {
     /// 32 lowercase hex digits. A configured token's comes from its name.
     pub id: String,
+    pub account_id: String,
     pub name: Arc<str>,
     pub scopes: Scopes,
     pub is_configured: bool,
@@ -97,8 +94,8 @@ impl Key {
         // Says nothing of the token's value.
         let id = digest(&SHA256, format!("configured API token/{}", self.name).as_bytes());
         let id = id.as_ref().get(..16).map(hex::encode).unwrap_or_default();
-        let (name, scopes) = (self.name.clone(), Scopes::all());
-        Actor { id, name, scopes, is_configured: true, expires_at_ms: None }
+        let (name, account_id, scopes) = (self.name.clone(), self.account_id.clone(), Scopes::all());
+        Actor { id, account_id, name, scopes, is_configured: true, expires_at_ms: None }
     }
 }
 
@@ -120,6 +117,7 @@ async fn identify(app: &App, headers: &HeaderMap, account_id: Option<&str>) -> R
         }
         (Standing::Active, Some(token)) => Ok(Actor {
             id: token.id,
+            account_id: token.account_id,
             name: token.name.into(),
             scopes: Scopes::of(&token.scopes),
             is_configured: false,
@@ -179,31 +177,23 @@ async fn let_in(actor: Actor, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let refused = actor.scopes.check(scopes::needed(request.method(), route));
     let name = TokenName(actor.name.clone());
+    let asking = Asking { actor: asking(&actor, &request), account_id: actor.account_id.clone() };
     let mut response = if let Err(problem) = refused {
         problem.into_response()
     } else {
-        let asking = asking(&actor, &request);
         request.extensions_mut().insert(actor);
-        service_kit::actor::scope(asking, next.run(request)).await
+        service_kit::actor::scope(asking.actor.clone(), next.run(request)).await
     };
     response.extensions_mut().insert(name);
+    response.extensions_mut().insert(asking);
     response
 }
 
 /// What the records of changes say of the caller.
 fn asking(actor: &Actor, request: &Request) -> proto::audit::Actor {
     let kind = if actor.is_configured { "configured_api_token" } else { "api_token" };
-    let agent = request.headers().get(USER_AGENT).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let product = agent.split_whitespace().next().unwrap_or_default();
-    let extensions = request.extensions();
-    proto::audit::Actor {
-        kind: kind.to_owned(),
-        id: actor.id.clone(),
-        name: actor.name.to_string(),
-        address: extensions.get::<Peer>().map(|Peer(ip)| ip.to_string()).unwrap_or_default(),
-        agent: product.chars().take(LONGEST_AGENT).collect(),
-        request_id: extensions.get::<RequestId>().map(|RequestId(id)| id.clone()).unwrap_or_default(),
-    }
+    let (id, name) = (actor.id.clone(), actor.name.to_string());
+    proto::audit::Actor { kind: kind.to_owned(), id, name, ..seen(request) }
 }
 
 impl<S: Sync> FromRequestParts<S> for Actor {

@@ -6,6 +6,7 @@
 use super::App;
 use super::authenticate::TokenName;
 use super::problem::Problem;
+use super::refusals::{Asking, Attempt};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -31,11 +32,13 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
     let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone()).unwrap_or_default();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let attempt = route.as_deref().map(|route| Attempt::of(&request, &method, route));
     let started = app.clock.boot();
     let span = begin(&request, &method, route.as_deref(), &id);
     let mut response = span.run(next.run(request)).await;
     let problem = response.extensions_mut().remove::<Problem>();
     let token = response.extensions_mut().remove::<TokenName>();
+    let asking = response.extensions_mut().remove::<Asking>();
     let line = Line {
         request_id: &id,
         method: method.as_str(),
@@ -47,6 +50,13 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
     span.set("http.response.status_code", || i64::from(line.status));
     drop(span);
     line.write(problem.as_ref());
+    if response.status().is_client_error() {
+        let code = problem.as_ref().and_then(|problem| problem.codes().first().copied()).unwrap_or_default();
+        let refused = attempt.and_then(|attempt| attempt.refused(asking, response.status(), code));
+        if let Some(refused) = refused {
+            app.refusals.note(refused, app.clock.boot());
+        }
+    }
     if let Some(problem) = problem {
         let mut rendered = problem.render(&id);
         // Such as `Allow`, which the router has set.

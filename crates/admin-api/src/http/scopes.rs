@@ -46,8 +46,9 @@ const fn writing(scope: Scope) -> Option<Scope> {
 }
 
 /// By the beginning of what follows the account: what reading and what changing needs.
-const NEEDED: [(&str, Scope, Scope); 10] = [
+const NEEDED: [(&str, Scope, Scope); 11] = [
     ("access/service_tokens", Scope::ServiceTokensRead, Scope::ServiceTokensWrite),
+    ("service_tokens", Scope::ServiceTokensRead, Scope::ServiceTokensWrite),
     ("access/apps", Scope::AppsAndPoliciesRead, Scope::AppsAndPoliciesWrite),
     ("access/policies", Scope::AppsAndPoliciesRead, Scope::AppsAndPoliciesWrite),
     ("access/groups", Scope::AppsAndPoliciesRead, Scope::AppsAndPoliciesWrite),
@@ -112,6 +113,11 @@ mod tests {
         for method in [Method::PUT, Method::DELETE, Method::POST, Method::PATCH, Method::OPTIONS] {
             assert_eq!(needed(&method, route), Some(Scope::ServiceTokensWrite), "{method}");
         }
+        let rotation = "/sallyport/v1/accounts/{account_id}/service_tokens/{id}/rotation";
+        assert_eq!(needed(&Method::DELETE, rotation), Some(Scope::ServiceTokensWrite));
+        assert_eq!(needed(&Method::POST, &format!("{rotation}/undo")), Some(Scope::ServiceTokensWrite));
+        let secrets = "/sallyport/v1/accounts/{account_id}/service_tokens/{id}/secrets";
+        assert_eq!(needed(&Method::GET, secrets), Some(Scope::ServiceTokensRead));
         let mode = "/sallyport/v1/accounts/{account_id}/apps/{app_id}/failure_mode";
         assert_eq!(needed(&Method::PUT, mode), Some(Scope::AppsAndPoliciesWrite));
     }

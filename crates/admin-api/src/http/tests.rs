@@ -1,7 +1,9 @@
 //! What every route has in common, asked of the router itself. No service is reachable behind it.
 
+use super::audit_logs::AuditLogs;
 use super::authenticate::Keys;
 use super::limit::Limiter;
+use super::refusals::Refusals;
 use super::zones::Zones;
 use super::{App, listen, router};
 use crate::config::ApiToken;
@@ -41,12 +43,13 @@ fn app() -> App {
         session_issuer: SessionIssuerClient::new(nowhere()),
         notifier: NotifierClient::new(nowhere()),
         access_log: AccessLogClient::new(nowhere()),
-        audit_log: AuditLogClient::new(nowhere()),
+        audit_logs: AuditLogs::new([("token-registry", AuditLogClient::new(nowhere()))]),
         feeds: Feeds { token_registry: nowhere(), policy_evaluator: nowhere(), session_issuer: nowhere() },
         clock: Arc::new(SystemClock),
         keys: Keys::new(&[key(ACCOUNT, "mine"), key(&"f".repeat(32), "theirs")]),
         zones: Zones::new([("e".repeat(32), ACCOUNT.to_owned())].into()),
         limiter: Limiter::new(0),
+        refusals: Refusals::default(),
     }
 }
 

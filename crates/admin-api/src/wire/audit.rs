@@ -30,16 +30,35 @@ pub fn view(record: AuditRecord) -> Value {
         object_id,
         before,
         after,
+        outcome,
+        status,
+        error_code,
+        call,
+        attempts,
     } = record;
     let actor = actor.unwrap_or_default();
     let state = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
+    let is_refused = outcome == "refused";
+    let (request_id, user_agent) = (actor.request_id, actor.agent);
+    let metadata = if is_refused {
+        json!({
+            "request_id": request_id,
+            "user_agent": user_agent,
+            "status": status,
+            "error_code": error_code,
+            "call": call,
+            "attempts": attempts,
+        })
+    } else {
+        json!({"request_id": request_id, "user_agent": user_agent})
+    };
     json!({
         "id": id,
         "when": time(recorded_at_ms),
-        "action": {"type": operation, "result": true},
+        "action": {"type": operation, "result": !is_refused},
         "actor": {"id": actor.id, "name": actor.name, "type": actor_type(&actor.kind), "kind": actor.kind, "ip": actor.address},
         "interface": "API",
-        "metadata": {"request_id": actor.request_id, "user_agent": actor.agent},
+        "metadata": metadata,
         "resource": {"id": object_id, "type": object_kind},
         "owner": {"id": account_id},
         "oldValue": before,
@@ -49,7 +68,7 @@ pub fn view(record: AuditRecord) -> Value {
     })
 }
 
-/// The contract's word: an administrator, or an automated system.
+/// The contract's word: an administrator, or an automated system. Our own is `kind`.
 fn actor_type(kind: &str) -> &'static str {
     if kind == "service" { "Cloudflare" } else { "admin" }
 }
@@ -74,5 +93,18 @@ mod tests {
         let shown = view(record);
         assert_eq!(shown["oldValueJson"], Value::Null);
         assert_eq!(shown["newValueJson"]["name"], "ci");
+        assert_eq!(shown["action"]["result"], true);
+    }
+
+    #[test]
+    fn of_what_was_refused_it_is_told_how() {
+        let (outcome, call) = ("refused".to_owned(), "GET /x".to_owned());
+        let record = AuditRecord { outcome, call, status: 403, error_code: 9109, ..AuditRecord::default() };
+        let shown = view(record);
+        assert_eq!(shown["action"]["result"], false);
+        assert_eq!(
+            (&shown["metadata"]["status"], &shown["metadata"]["error_code"]),
+            (&json!(403), &json!(9109))
+        );
     }
 }

@@ -22,7 +22,7 @@ const SETTINGS: &[Setting] = &[
     Setting::object("mfa_config"),
     Setting::object("mfa_piv_key_requirements"),
     Setting::flag("mfa_required_for_all_apps").shown(Absent::Omitted),
-    Setting::object("service_token_inactivity"),
+    Setting::object("service_token_inactivity").acted_on(),
 ];
 
 /// What a request changes; what it does not name stays.
@@ -197,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn an_inactivity_rule_is_complete_and_said_to_be_inert() {
+    fn an_inactivity_rule_is_complete_and_acted_on() {
         let with = |inactivity: Value| changes(json!({"service_token_inactivity": inactivity}));
         let good = json!({"enabled": true, "inactivity_threshold_days": 30, "action": "disable"});
-        assert_eq!(with(good).unwrap().inert, ["service_token_inactivity"]);
+        assert!(with(good).unwrap().inert.is_empty());
         for (bad, field) in [
             (json!({}), "enabled"),
             (

@@ -53,6 +53,11 @@ impl Setting {
         Self { absent, ..self }
     }
 
+    /// Somebody acts on it: there is nothing to note.
+    pub const fn acted_on(self) -> Self {
+        self.cosmetic()
+    }
+
     pub const fn cosmetic(self) -> Self {
         Self { is_cosmetic: true, ..self }
     }

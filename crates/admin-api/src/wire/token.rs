@@ -64,6 +64,7 @@ pub fn view(token: Token, client_secret: Option<String>) -> Value {
         last_seen_at_ms,
         revoked_as_of: _,
         previous_client_secret_version: _,
+        restored_client_secret_version: _,
     } = token;
     let mut shown = Map::new();
     let mut show = |field: &str, value: Value| shown.insert(field.to_owned(), value);

@@ -5,6 +5,8 @@ mod any_body;
 #[cfg(test)]
 mod api_tokens;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod boundaries;
 #[cfg(test)]
 mod failure_modes;

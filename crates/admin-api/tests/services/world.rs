@@ -5,6 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use database::Database;
 use model::{Clock, SystemClock};
 use proto::access_log::access_log_client::AccessLogClient;
+use proto::audit::audit_log_client::AuditLogClient;
 use proto::notifier::notifier_client::NotifierClient;
 use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
@@ -95,6 +96,7 @@ impl World {
             session_issuer: SessionIssuerClient::new(issuer.channel("admin-api")),
             notifier: NotifierClient::new(notifier.channel("admin-api")),
             access_log: AccessLogClient::new(notifier.channel("admin-api")),
+            notifier_audit_log: AuditLogClient::new(notifier.channel("admin-api")),
             feeds: Feeds {
                 token_registry: registry.channel("admin-api"),
                 policy_evaluator: evaluator.channel("admin-api"),

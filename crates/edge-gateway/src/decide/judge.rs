@@ -13,7 +13,7 @@ use crate::request::headers;
 use crate::session::{Key, Origin, Session};
 use directory::{Application, Organization, Snapshot};
 use http::{Method, StatusCode};
-use model::{PolicyId, Timestamp};
+use model::{AddressClass, PolicyId, Timestamp};
 use policy::{Decision, Facts, Outcome};
 use std::sync::Arc;
 
@@ -125,7 +125,7 @@ impl Gatekeeper {
     fn admit(&self, session: &Arc<Session>, at: &At<'_>) -> Result<Judged, Refusal> {
         let admitted = self.judge_session(session, at);
         if admitted.is_ok() {
-            self.usage.count(session, at.now);
+            self.usage.count(session, at.now, AddressClass::of(at.facts.address()));
         }
         admitted
     }

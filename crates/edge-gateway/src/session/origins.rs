@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use session_token::{AsOf, Claims, KeyId, Thumbprint, Verified};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU8};
 
 /// For which application a session was issued, by whom, under which key, and bound to which client certificate.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -50,6 +50,7 @@ impl Origins {
             as_of_registry: token_registry,
             as_of_issuer: session_issuer,
             last_used_ms: AtomicI64::default(),
+            last_used_from: AtomicU8::default(),
             uses: Uses::default(),
         })
     }

@@ -53,7 +53,7 @@ impl Rpc {
         request: pb::DeleteAlertPolicyRequest,
     ) -> Result<pb::DeleteAlertPolicyResponse, Error> {
         let pb::DeleteAlertPolicyRequest { account_id, id } = request;
-        self.store.delete_policy(&account_id, &id).await?;
+        self.store.delete_policy(&account_id, &id, self.clock.now()).await?;
         Ok(pb::DeleteAlertPolicyResponse {})
     }
 }

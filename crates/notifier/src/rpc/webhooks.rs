@@ -84,7 +84,7 @@ impl Rpc {
             (_, None) => None,
         };
         let (before, after) = ((&stored, sealed.as_deref()), (&webhook, resealed.as_deref()));
-        self.store.update_webhook(before, after).await?;
+        self.store.update_webhook(before, after, self.clock.now()).await?;
         if webhook.url != stored.url || given.is_some() {
             let now = self.clock.now();
             self.store.record_webhook(&id, true, now).await?;
@@ -98,7 +98,7 @@ impl Rpc {
         request: pb::DeleteWebhookRequest,
     ) -> Result<pb::DeleteWebhookResponse, Error> {
         let pb::DeleteWebhookRequest { account_id, id } = request;
-        self.store.delete_webhook(&account_id, &id).await?;
+        self.store.delete_webhook(&account_id, &id, self.clock.now()).await?;
         Ok(pb::DeleteWebhookResponse {})
     }
 

@@ -1,5 +1,7 @@
 //! What the store promises on any database.
 
+mod audited;
+
 use super::{Period, Sent, Store};
 use crate::delivery::{CLAIM, Channel, Claimed, KEPT, Key};
 use crate::fixture::{self, ACCOUNT};
@@ -31,7 +33,9 @@ async fn postgres_conforms() {
 /// Each part leaves no pending delivery behind, and uses its own accounts and names.
 async fn conforms(database: Database) {
     let store = Store::open(database.clone()).await.unwrap();
-    Store::open(database).await.expect("opening again changes nothing");
+    Store::open(database.clone()).await.expect("opening again changes nothing");
+    audited::each_change_has_one_record(&store, &database).await;
+    audited::a_change_that_fails_has_none(&store, &database).await;
     policies_are_an_accounts_own(&store).await;
     a_webhook_in_use_stays(&store).await;
     a_webhook_changes_once_at_a_time(&store).await;
@@ -75,12 +79,12 @@ async fn policies_are_an_accounts_own(store: &Store) {
         |name: &'static str| move |spec| Ok(crate::alert_policy::Spec { name: name.to_owned(), ..spec });
     let error = store.update_policy("other", "own", NOW, rename("stolen")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert_eq!(store.delete_policy("other", "own").await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(store.delete_policy("other", "own", NOW).await.unwrap_err().kind(), ErrorKind::NotFound);
     let renamed = store.update_policy(ACCOUNT, "own", NOW, rename("new")).await.unwrap();
     assert_eq!((renamed.spec.name.as_str(), renamed.modified_at_ms), ("new", NOW.as_millis()));
     assert_eq!(store.get_policy(ACCOUNT, "own").await.unwrap(), renamed);
-    store.delete_policy(ACCOUNT, "own").await.unwrap();
-    assert_eq!(store.delete_policy(ACCOUNT, "own").await.unwrap_err().kind(), ErrorKind::NotFound);
+    store.delete_policy(ACCOUNT, "own", NOW).await.unwrap();
+    assert_eq!(store.delete_policy(ACCOUNT, "own", NOW).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 fn webhook(id: &str) -> Webhook {
@@ -100,10 +104,10 @@ async fn a_webhook_in_use_stays(store: &Store) {
     store.create_webhook(&webhook("w1"), None).await.unwrap();
     let policy = fixture::policy("uses", &[], &["w1"]);
     store.create_policy(&policy).await.unwrap();
-    let error = store.delete_webhook(ACCOUNT, "w1").await.unwrap_err();
+    let error = store.delete_webhook(ACCOUNT, "w1", NOW).await.unwrap_err();
     assert_eq!((error.kind(), error.reason()), (ErrorKind::NotReady, "WEBHOOK_IN_USE"));
     assert!(error.message().contains(&policy.spec.name));
-    assert_eq!(store.delete_webhook("other", "w1").await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(store.delete_webhook("other", "w1", NOW).await.unwrap_err().kind(), ErrorKind::NotFound);
 
     let mut strange = fixture::policy("strange", &[], &["w1", "nowhere"]);
     let field = |error: model::Error| error.violations()[0].field.clone();
@@ -113,18 +117,18 @@ async fn a_webhook_in_use_stays(store: &Store) {
     strange.account_id = "f".repeat(32);
     assert_eq!(field(store.create_policy(&strange).await.unwrap_err()), "mechanisms/webhooks/0/id");
 
-    store.delete_policy(ACCOUNT, "uses").await.unwrap();
-    store.delete_webhook(ACCOUNT, "w1").await.unwrap();
+    store.delete_policy(ACCOUNT, "uses", NOW).await.unwrap();
+    store.delete_webhook(ACCOUNT, "w1", NOW).await.unwrap();
 }
 
 async fn a_webhook_changes_once_at_a_time(store: &Store) {
     let before = webhook("w2");
     store.create_webhook(&before, None).await.unwrap();
     let after = Webhook { name: "new".to_owned(), ..before.clone() };
-    store.update_webhook((&before, None), (&after, Some(b"sealed"))).await.unwrap();
-    let late = store.update_webhook((&before, None), (&before, None)).await.unwrap_err();
+    store.update_webhook((&before, None), (&after, Some(b"sealed")), NOW).await.unwrap();
+    let late = store.update_webhook((&before, None), (&before, None), NOW).await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Conflict);
-    let other_secret = store.update_webhook((&after, Some(b"other")), (&after, None)).await.unwrap_err();
+    let other_secret = store.update_webhook((&after, Some(b"other")), (&after, None), NOW).await.unwrap_err();
     assert_eq!(other_secret.kind(), ErrorKind::Conflict);
     assert_eq!(store.get_webhook(ACCOUNT, "w2").await.unwrap(), (after.clone(), Some(b"sealed".to_vec())));
     store.record_webhook("w2", true, NOW).await.unwrap();
@@ -132,9 +136,9 @@ async fn a_webhook_changes_once_at_a_time(store: &Store) {
     let (recorded, _) = store.get_webhook(ACCOUNT, "w2").await.unwrap();
     assert_eq!(recorded.last_success_at_ms, Some(NOW.as_millis()));
     assert_eq!(recorded.last_failure_at_ms, Some(NOW.as_millis() + 1000));
-    store.update_webhook((&after, Some(b"sealed")), (&after, None)).await.unwrap();
+    store.update_webhook((&after, Some(b"sealed")), (&after, None), NOW).await.unwrap();
     assert_eq!(store.get_webhook(ACCOUNT, "w2").await.unwrap().1, None);
-    store.delete_webhook(ACCOUNT, "w2").await.unwrap();
+    store.delete_webhook(ACCOUNT, "w2", NOW).await.unwrap();
 }
 
 async fn a_delivery_is_scheduled_once(store: &Store) {

@@ -1,5 +1,7 @@
+use super::audited::of_policy;
 use super::{Store, from_json, is_broken_reference, to_json};
 use crate::alert_policy::{AlertPolicy, Spec};
+use audit::AuditConnection as _;
 use database::{failed, sqlx, transaction, with};
 use model::{Error, Timestamp};
 
@@ -94,6 +96,8 @@ impl Store {
                 .await
                 .map_err(failed)?;
             refer!(tx, policy);
+            let now = Timestamp::from_millis(*created_at_ms);
+            tx.audit(of_policy("create", None, Some(policy)), now).await?;
         });
         Ok(())
     }
@@ -140,6 +144,7 @@ impl Store {
         let policy = transaction!(&self.database, |tx| {
             let row = sqlx::query_as::<_, Row>(find).bind(account_id).bind(id).fetch_optional(&mut *tx).await;
             let stored = AlertPolicy::try_from(row.map_err(failed)?.ok_or_else(no_policy)?)?;
+            let before = stored.clone();
             let policy =
                 AlertPolicy { spec: change(stored.spec)?, modified_at_ms: now.as_millis(), ..stored };
             let spec = &policy.spec;
@@ -159,18 +164,23 @@ impl Store {
                 .await
                 .map_err(failed)?;
             refer!(tx, &policy);
+            tx.audit(of_policy("update", Some(&before), Some(&policy)), now).await?;
             policy
         });
         Ok(policy)
     }
 
     /// What it has sent stays in the history; what it was about to send is withdrawn by the sender.
-    pub async fn delete_policy(&self, account_id: &str, id: &str) -> Result<(), Error> {
-        let gone = with!(&self.database, |pool| {
-            let statement = sqlx::query("DELETE FROM alert_policies WHERE account_id = $1 AND id = $2");
-            statement.bind(account_id).bind(id).execute(pool).await.map_err(failed)?.rows_affected()
+    pub async fn delete_policy(&self, account_id: &str, id: &str, now: Timestamp) -> Result<(), Error> {
+        let find = self.database.choose(FIND_AND_LOCK, FIND);
+        transaction!(&self.database, |tx| {
+            let row = sqlx::query_as::<_, Row>(find).bind(account_id).bind(id).fetch_optional(&mut *tx).await;
+            let stored = AlertPolicy::try_from(row.map_err(failed)?.ok_or_else(no_policy)?)?;
+            let delete = sqlx::query("DELETE FROM alert_policies WHERE id = $1");
+            delete.bind(id).execute(&mut *tx).await.map_err(failed)?;
+            tx.audit(of_policy("delete", Some(&stored), None), now).await?;
         });
-        if gone == 0 { Err(no_policy()) } else { Ok(()) }
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
+use super::audited::{WithSecret, of_webhook};
 use super::{Store, is_broken_reference, webhook_in_use};
 use crate::webhook::{Kind, Webhook, parse_url};
+use audit::AuditConnection as _;
 use database::{failed, sqlx, transaction, with};
 use model::{Error, Timestamp};
 
@@ -12,6 +14,9 @@ macro_rules! select {
         )
     };
 }
+
+const FIND: &str = select!("WHERE account_id = $1 AND id = $2");
+const FIND_AND_LOCK: &str = select!("WHERE account_id = $1 AND id = $2 FOR UPDATE");
 
 database::row! {
     struct Row {
@@ -50,7 +55,7 @@ impl Store {
             last_success_at_ms,
             last_failure_at_ms,
         } = webhook;
-        with!(&self.database, |pool| {
+        transaction!(&self.database, |tx| {
             sqlx::query(INSERT)
                 .bind(id)
                 .bind(account_id)
@@ -61,16 +66,17 @@ impl Store {
                 .bind(created_at_ms)
                 .bind(last_success_at_ms)
                 .bind(last_failure_at_ms)
-                .execute(pool)
+                .execute(&mut *tx)
                 .await
-                .map(drop)
-                .map_err(failed)
-        })
+                .map_err(failed)?;
+            let now = Timestamp::from_millis(*created_at_ms);
+            tx.audit(of_webhook("create", None, Some((webhook, sealed))), now).await?;
+        });
+        Ok(())
     }
 
     /// With its sealed secret.
     pub async fn get_webhook(&self, account_id: &str, id: &str) -> Result<(Webhook, Option<Vec<u8>>), Error> {
-        const FIND: &str = select!("WHERE account_id = $1 AND id = $2");
         let row = with!(&self.database, |pool| {
             sqlx::query_as::<_, Row>(FIND)
                 .bind(account_id)
@@ -97,16 +103,17 @@ impl Store {
     /// `Conflict` if somebody else changed it meanwhile.
     pub async fn update_webhook(
         &self,
-        before: (&Webhook, Option<&[u8]>),
-        after: (&Webhook, Option<&[u8]>),
+        before: WithSecret<'_>,
+        after: WithSecret<'_>,
+        now: Timestamp,
     ) -> Result<(), Error> {
         const UPDATE: &str = "UPDATE webhooks SET name = $1, url = $2, type = $3, secret_sealed = $4 \
             WHERE account_id = $5 AND id = $6 AND name = $7 AND url = $8 \
             AND COALESCE(secret_sealed, $9) = COALESCE($10, $9)";
         // Stands for "no secret" in the comparison; what is sealed is never empty.
         let none = b"".as_slice();
-        let changed = with!(&self.database, |pool| {
-            sqlx::query(UPDATE)
+        let changed = transaction!(&self.database, |tx| {
+            let changed = sqlx::query(UPDATE)
                 .bind(&after.0.name)
                 .bind(&after.0.url)
                 .bind(after.0.kind.as_str())
@@ -117,10 +124,14 @@ impl Store {
                 .bind(&before.0.url)
                 .bind(none)
                 .bind(before.1)
-                .execute(pool)
+                .execute(&mut *tx)
                 .await
                 .map_err(failed)?
-                .rows_affected()
+                .rows_affected();
+            if changed == 1 {
+                tx.audit(of_webhook("update", Some(before), Some(after)), now).await?;
+            }
+            changed
         });
         if changed == 1 {
             return Ok(());
@@ -132,10 +143,13 @@ impl Store {
 
     /// # Errors
     /// `NotReady` with reason `WEBHOOK_IN_USE`, naming the alert policies that name it.
-    pub async fn delete_webhook(&self, account_id: &str, id: &str) -> Result<(), Error> {
+    pub async fn delete_webhook(&self, account_id: &str, id: &str, now: Timestamp) -> Result<(), Error> {
         const NAMED_BY: &str = "SELECT p.name FROM webhook_references r JOIN alert_policies p ON p.id = r.policy_id \
             JOIN webhooks w ON w.id = r.webhook_id WHERE w.account_id = $1 AND w.id = $2 ORDER BY p.name LIMIT 10";
+        let find = self.database.choose(FIND_AND_LOCK, FIND);
         transaction!(&self.database, |tx| {
+            let row = sqlx::query_as::<_, Row>(find).bind(account_id).bind(id).fetch_optional(&mut *tx).await;
+            let (stored, sealed) = row.map_err(failed)?.ok_or_else(no_webhook)?.split()?;
             let select = sqlx::query_as::<_, PolicyName>(NAMED_BY).bind(account_id).bind(id);
             let policies = select.fetch_all(&mut *tx).await.map_err(failed)?;
             if !policies.is_empty() {
@@ -150,6 +164,8 @@ impl Store {
                 Err(error) if is_broken_reference(&error) => return Err(webhook_in_use("an alert policy")),
                 Err(error) => return Err(failed(error)),
             }
+            let before = (&stored, sealed.as_deref());
+            tx.audit(of_webhook("delete", Some(before), None), now).await?;
         });
         Ok(())
     }

@@ -162,7 +162,7 @@ async fn what_is_switched_off_waits_and_comes_back() {
     assert_eq!((worker.send_due().await, world.mails().len()), (1, 0), "no longer a recipient");
     change(&world, |spec| spec.emails = vec!["a@example.com".to_owned()]).await;
     assert_eq!((worker.run_once().await, world.mails().len()), (1, 1));
-    world.store.delete_policy(ACCOUNT, "policy").await.unwrap();
+    world.store.delete_policy(ACCOUNT, "policy", world.now()).await.unwrap();
     assert_eq!((worker.run_once().await, world.history().await.len()), (0, 1), "history outlives the policy");
 }
 

@@ -1,6 +1,7 @@
 //! Authorities of client certificates. They are kept; no enforcement point reads them.
 
 use super::{Rpc, check_account, count, read};
+use crate::audited::Subject;
 use crate::change::{Intent, Plan};
 use crate::domain::{Broken, CheckedBundle, check_bundle, check_hostname, check_hostnames, check_name};
 use crate::store::{CertificateRow, HostnameSettingRow, Label, Page, Tables, Write};
@@ -73,6 +74,10 @@ impl Intent for Edit {
         Ok(Plan { writes: vec![Write::Label(label)], ..Plan::default() })
     }
 
+    fn subject(&self) -> Subject {
+        Subject::Certificate(self.id.clone())
+    }
+
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Option<Certificate>, Error> {
         match self.kind {
             Kind::Delete => Ok(None),
@@ -100,6 +105,10 @@ impl Intent for PutSettings {
             },
         };
         Ok(Plan { writes: self.settings.iter().map(label).map(Write::Label).collect(), ..Plan::default() })
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::CertificateSettings
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Vec<HostnameSetting>, Error> {

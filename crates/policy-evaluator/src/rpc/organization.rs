@@ -1,4 +1,5 @@
 use super::{Rpc, check_account, read, wait};
+use crate::audited::Subject;
 use crate::change::{Intent, Object, Plan};
 use crate::domain::{Given, merge_organization};
 use crate::store::{OrganizationRow, Tables, Write};
@@ -40,6 +41,10 @@ impl Intent for Put {
         };
         let touched = [Object::Organization(self.account.clone())].into();
         Ok(Plan { writes: vec![write], touched, ..Plan::default() })
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Organization
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Organization, Error> {

@@ -103,7 +103,7 @@ fn tokens(spec: &PolicySpec) -> Vec<String> {
 }
 
 /// The policy as one application sees it, or, with an empty application, a reusable one.
-async fn find(
+pub async fn find(
     tables: &mut dyn Tables,
     account: &str,
     application: &str,

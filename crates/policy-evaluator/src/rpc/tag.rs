@@ -1,6 +1,7 @@
 //! Tags. No enforcement point knows them.
 
 use super::{Rpc, check_account, count, read};
+use crate::audited::Subject;
 use crate::change::{Intent, Plan};
 use crate::domain::check_tag;
 use crate::store::{Label, Page, Tables, Write};
@@ -52,6 +53,15 @@ impl Intent for Edit {
             }
         };
         Ok(Plan { writes: vec![Write::Label(label)], ..Plan::default() })
+    }
+
+    fn subject(&self) -> Subject {
+        let (before, after) = match &self.kind {
+            Kind::Create => (String::new(), self.name.clone()),
+            Kind::Rename(to) => (self.name.clone(), to.clone()),
+            Kind::Delete => (self.name.clone(), String::new()),
+        };
+        Subject::Tag { before, after }
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Option<Tag>, Error> {

@@ -99,6 +99,8 @@ pub trait Reads: Send {
     /// Who names a group: `policy/<id>`, `group/<id>`.
     async fn referrers_of_group(&mut self, group: &str) -> Result<Vec<String>, Error>;
     async fn organization(&mut self, account: &str) -> Result<Option<OrganizationRow>, Error>;
+    /// One page of all accounts' organizations: those after an account's.
+    async fn organizations_after(&mut self, account: &str) -> Result<Vec<OrganizationRow>, Error>;
     /// The account that has a team domain's host.
     async fn owner_of_team_host(&mut self, host: &str) -> Result<Option<String>, Error>;
     /// One page of the token referrers after `after` whose last change began before `before_ms`; `unsettled` only or all.
@@ -309,6 +311,14 @@ macro_rules! reads {
                      WHERE account_id = $1",
                 );
                 row.bind(account).fetch_optional(self).await.map_err(failed)
+            }
+
+            async fn organizations_after(&mut self, account: &str) -> Result<Vec<OrganizationRow>, Error> {
+                let rows = sqlx::query_as(
+                    "SELECT account_id, team_host, spec, created_at_ms, updated_at_ms FROM organizations
+                     WHERE account_id > $1 ORDER BY account_id LIMIT 500",
+                );
+                rows.bind(account).fetch_all(self).await.map_err(failed)
             }
 
             async fn owner_of_team_host(&mut self, host: &str) -> Result<Option<String>, Error> {

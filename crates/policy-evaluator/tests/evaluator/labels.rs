@@ -185,7 +185,7 @@ pub async fn a_certificate_is_kept_until_it_has_no_host_names(world: &World) {
     assert_eq!(refused.fields, ["settings/0/hostname"]);
 }
 
-fn authority() -> String {
+pub fn authority() -> String {
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem()

@@ -6,6 +6,7 @@
 )]
 
 mod applications;
+mod audited;
 mod evaluation;
 mod failure_modes;
 mod groups;
@@ -87,4 +88,8 @@ facts! {
     tokens::a_named_token_is_not_deleted_until_it_is_named_no_more,
     tokens::a_refused_change_leaves_no_reference,
     tokens::groups_and_inline_policies_name_tokens_too,
+    audited::each_change_has_one_record,
+    audited::a_change_that_fails_has_none,
+    audited::a_record_names_who_asked_and_holds_no_secret,
+    audited::a_change_whose_record_cannot_be_written_does_not_happen,
 }

@@ -104,6 +104,12 @@ impl World {
         });
     }
 
+    pub async fn lose_audit_records(&self) {
+        database::with!(&self.databases[0], |pool| {
+            database::sqlx::query("DROP TABLE audit_records").execute(pool).await.unwrap();
+        });
+    }
+
     pub async fn stop(self) {
         self.stop.cancel();
         self.running.await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! `sallyport audit`: who changed what, newest first.
+//! `sallyport audit`: who changed what, and who was refused, newest first.
 
 use super::client::{Client, Root, set};
 use super::exit::{Failure, Outcome};
@@ -19,12 +19,15 @@ const PER_PAGE: usize = 1_000;
 pub struct Options {
     #[command(flatten)]
     pub common: Common,
-    /// Only changes by this API token: its id.
+    /// Only what this API token did: its id.
     #[arg(long, value_name = "ID")]
     actor: Option<String>,
-    /// Only changes of this object, or of this kind: `service_token/ID`, `api_token`.
+    /// Only what was about this object, or this kind: `service_token/ID`, `policy`.
     #[arg(long, value_name = "KIND[/ID]")]
     object: Option<String>,
+    /// Only changes, or only what was refused [default: both].
+    #[arg(long, value_enum, value_name = "OUTCOME")]
+    outcome: Option<Of>,
     /// Only those from this time on.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -36,16 +39,22 @@ pub struct Options {
     limit: Option<u32>,
 }
 
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Success,
+    Refused,
+}
+
 const COLUMNS: [Column; 6] = [
     text("WHEN", "/when"),
-    text("ACTOR", "/actor/name"),
+    text("ACTOR", "/who"),
     text("FROM", "/actor/ip"),
     text("ACTION", "/action/type"),
     text("OBJECT", "/object"),
     text("CHANGE", "/change"),
 ];
 
-pub async fn run(Options { common, actor, object, since, before, limit }: Options) -> Outcome {
+pub async fn run(Options { common, actor, object, outcome, since, before, limit }: Options) -> Outcome {
     let out = Out::new(common.json);
     let client = Client::new(&common, out)?;
     let now = SystemClock.now();
@@ -58,6 +67,7 @@ pub async fn run(Options { common, actor, object, since, before, limit }: Option
         filters.push(("resource.type", kind.to_owned()));
         filters.extend(id.map(|id| ("resource.id", id.to_owned())));
     }
+    filters.extend(outcome.map(|of| ("action.result", (of == Of::Success).to_string())));
     // The API takes an empty filter for none.
     if filters.iter().any(|(_, value)| value.is_empty()) {
         return Err(Failure::usage("--actor and --object must not be empty, nor a part of them"));
@@ -113,16 +123,30 @@ fn moment(flag: &str, given: &str, now: Timestamp) -> Outcome<String> {
     Ok(Timestamp::from_millis(now.as_millis() - ago.ok_or_else(wrong)?).to_string())
 }
 
-/// With one line of what has changed.
+/// With one line of what has changed, or of how it was refused.
 fn told(mut records: Vec<Value>) -> Vec<Value> {
     for record in &mut records {
         let of = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let object = format!("{}/{}", of("/resource/type"), of("/resource/id"));
-        let change = change(record.get("oldValueJson"), record.get("newValueJson"));
+        let who = if of("/actor/name").is_empty() { of("/actor/type") } else { of("/actor/name") };
+        let who = who.to_owned();
+        let change = match record.pointer("/action/result") {
+            Some(Value::Bool(false)) => refusal(record),
+            _ => change(record.get("oldValueJson"), record.get("newValueJson")),
+        };
+        set(record, "who", json!(who));
         set(record, "object", json!(object));
         set(record, "change", json!(change));
     }
     records
+}
+
+/// `refused: 403 9109 (7 times)`.
+fn refusal(record: &Value) -> String {
+    let of =
+        |name: &str| record.pointer(&format!("/metadata/{name}")).and_then(Value::as_u64).unwrap_or_default();
+    let times = if of("attempts") > 1 { format!(" ({} times)", of("attempts")) } else { String::new() };
+    format!("refused: {} {}{times}", of("status"), of("error_code"))
 }
 
 /// `enabled: true → false`; of what was made or has gone, its name.
@@ -177,6 +201,20 @@ mod tests {
             "{shown}"
         );
         assert!(lines[1].ends_with("  auditor") && lines[2].ends_with("  auditor"), "{shown}");
+    }
+
+    #[test]
+    fn of_what_was_refused_it_is_told_how_and_how_often() {
+        let record = json!({"when": "2026-01-01T00:00:00Z", "action": {"type": "delete", "result": false},
+            "actor": {"id": "", "name": "", "type": "unknown", "ip": "192.0.2.1"}, "newValueJson": null,
+            "resource": {"type": "webhook", "id": "01"}, "oldValueJson": null,
+            "metadata": {"status": 401, "error_code": 10000, "attempts": 7}});
+        let shown = Out::new(false).render_list(&told(vec![record]), &COLUMNS);
+        let line = shown.lines().nth(1).unwrap();
+        assert!(
+            line.contains("  unknown  192.0.2.1  delete  webhook/01  refused: 401 10000 (7 times)"),
+            "{line}"
+        );
     }
 
     #[tokio::test]

@@ -110,17 +110,22 @@ impl Out {
 
 /// Milliseconds from now, in the nearest of one unit.
 fn relative(millis: i64) -> String {
-    let seconds = millis.unsigned_abs() / 1000;
-    if seconds == 0 {
+    if millis.unsigned_abs() < 1000 {
         return "now".to_owned();
     }
-    let span = match seconds {
+    let span = span(millis);
+    if millis < 0 { format!("{span} ago") } else { format!("in {span}") }
+}
+
+/// Milliseconds either way, in the nearest of one unit.
+pub fn span(millis: i64) -> String {
+    let seconds = millis.unsigned_abs() / 1000;
+    match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", (seconds + 30) / 60),
         7_200..172_800 => format!("{} h", (seconds + 1_800) / 3_600),
         _ => format!("{} d", (seconds + 43_200) / 86_400),
-    };
-    if millis < 0 { format!("{span} ago") } else { format!("in {span}") }
+    }
 }
 
 fn shown(value: &Value) -> String {

@@ -11,6 +11,8 @@ use model::{Clock as _, SystemClock, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+mod rotation;
+
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
@@ -81,6 +83,29 @@ enum Verb {
         #[command(flatten)]
         sure: Sure,
     },
+    /// Its secrets, by version: which work, and when and where each was last used.
+    #[command(after_help = "Example:\n  $ sallyport token secrets deploy-bot")]
+    Secrets(Which),
+    /// End the overlap of a rotation now: the old secret and its sessions.
+    #[command(after_help = "Example:\n  $ sallyport token finish-rotation deploy-bot --yes")]
+    FinishRotation {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        change: Change,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Take a rotation back while the old secret works: the new secret and its sessions end now.
+    #[command(after_help = "Example:\n  $ sallyport token undo-rotation deploy-bot --yes")]
+    UndoRotation {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        change: Change,
+        #[command(flatten)]
+        sure: Sure,
+    },
     /// Refuse it everywhere until it is enabled again, and end its sessions.
     #[command(after_help = "Example:\n  $ sallyport token disable deploy-bot --yes")]
     Disable {
@@ -132,7 +157,7 @@ const LIST: [Column; 6] = [
     time("LAST SEEN", "/last_seen_at"),
     text("VERSION", "/client_secret_version"),
 ];
-const OBJECT: [Column; 11] = [
+pub(super) const OBJECT: [Column; 11] = [
     text("NAME", "/name"),
     text("ID", "/id"),
     text("CLIENT ID", "/client_id"),
@@ -160,7 +185,22 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
             let query: Vec<(&str, &str)> = search.iter().map(|it| ("search", it.as_str())).collect();
             out.list(&client.list(TOKEN.path, &query).await?, &LIST)
         }
-        Verb::Show(which) => out.object(&find(&client, &which).await?, &OBJECT),
+        Verb::Show(which) => {
+            let token = find(&client, &which).await?;
+            out.object(&token, &OBJECT)?;
+            rotation::say(&client, &token).await
+        }
+        Verb::Secrets(which) => rotation::list(&client, &find(&client, &which).await?).await,
+        Verb::FinishRotation { which, change, sure } => {
+            let token = find(&client, &which).await?;
+            confirm(sure.yes, "end the old secret of", lookup::name(&token))?;
+            rotation::finish(&client, &token, &change).await
+        }
+        Verb::UndoRotation { which, change, sure } => {
+            let token = find(&client, &which).await?;
+            confirm(sure.yes, "end the new secret, and restore the old one, of", lookup::name(&token))?;
+            rotation::undo(&client, &token, &change).await
+        }
         Verb::Refresh { which, change } => {
             let token = find(&client, &which).await?;
             act(&client, &token, Some("refresh"), Method::POST, None, &change).await

@@ -4,6 +4,7 @@ use super::Keys;
 use change_feed::Wait;
 use model::{AccountId, Error};
 use revocation::KeyUse;
+use service_kit::actor;
 use session_token::KeyId;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,8 @@ const PACE: Duration = Duration::from_mins(1);
 pub async fn run(keys: &Keys, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(PACE);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        if let Some(Err(error)) = stop.run_until_cancelled(keys.keep_up()).await {
+        let keeping_up = actor::scope(actor::service("session-issuer"), Box::pin(keys.keep_up()));
+        if let Some(Err(error)) = stop.run_until_cancelled(keeping_up).await {
             tracing::warn!(%error, "key upkeep failed; trying again in a minute");
         }
     }

@@ -2,9 +2,8 @@
 
 use super::Rpc;
 use crate::session;
-use model::{AccountId, ApplicationId, Error, ErrorKind, SessionId, Timestamp, TokenId};
+use model::{AccountId, AddressClass, ApplicationId, Error, ErrorKind, SessionId, Timestamp, TokenId};
 use proto::policy_evaluator::{EvaluateRequest, EvaluateResponse, Facts, Outcome, facts};
-use proto::session_issuer::exchange_request::ServiceTokenCredential;
 use proto::session_issuer::{ExchangeRequest, ExchangeResponse};
 use proto::token_registry::{AuthenticateTokenRequest, AuthenticateTokenResponse};
 use service_kit::status::from_status;
@@ -12,13 +11,23 @@ use session_token::{AsOf, Claims, Thumbprint};
 
 impl Rpc {
     pub(super) async fn exchange(&self, request: ExchangeRequest) -> Result<ExchangeResponse, Error> {
-        let ExchangeRequest { application_id, service_token, facts, at_least } = request;
+        let ExchangeRequest { application_id, service_token, facts, at_least, gateway } = request;
         let at_least = at_least.unwrap_or_default();
         application_id.parse::<ApplicationId>()?;
         // Before anything is judged: a revocation that commits meanwhile ends what is issued here.
         let issuer_as_of = self.position(at_least.session_issuer).await?;
         let token = match service_token {
-            Some(credential) => Some(self.authenticate(credential, at_least.token_registry).await?),
+            Some(credential) => {
+                let address = facts.as_ref().and_then(|facts| facts.ip.parse().ok());
+                let request = AuthenticateTokenRequest {
+                    client_id: credential.client_id,
+                    client_secret: credential.client_secret,
+                    at_least: at_least.token_registry,
+                    gateway,
+                    source: AddressClass::of(address).number().into(),
+                };
+                Some(self.authenticate(request).await?)
+            }
             None => None,
         };
         let facts = Facts {
@@ -67,11 +76,8 @@ impl Rpc {
 
     async fn authenticate(
         &self,
-        credential: ServiceTokenCredential,
-        at_least: u64,
+        request: AuthenticateTokenRequest,
     ) -> Result<AuthenticateTokenResponse, Error> {
-        let ServiceTokenCredential { client_id, client_secret } = credential;
-        let request = AuthenticateTokenRequest { client_id, client_secret, at_least };
         let answer = self.token_registry.clone().authenticate_token(request).await.map_err(from_status)?;
         Ok(answer.into_inner())
     }

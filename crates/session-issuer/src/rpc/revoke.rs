@@ -17,13 +17,13 @@ impl Rpc {
         &self,
         request: RevokeApplicationSessionsRequest,
     ) -> Result<RevokeApplicationSessionsResponse, Error> {
-        request.account_id.parse::<AccountId>()?;
+        let account = request.account_id.parse::<AccountId>()?;
         // An id that cannot be one is simply not there.
         let application =
             request.application_id.parse::<ApplicationId>().map_err(|_| Error::not_found("application"))?;
         let exists = GetApplicationRequest { account_id: request.account_id, id: request.application_id };
         self.policy_evaluator.clone().get_application(exists).await.map_err(from_status)?;
-        let propagation = self.revoke(Revoked::Application(application), request.wait).await?;
+        let propagation = self.revoke(account, Revoked::Application(application), request.wait).await?;
         Ok(RevokeApplicationSessionsResponse { propagation: Some(propagation) })
     }
 
@@ -31,11 +31,11 @@ impl Rpc {
         &self,
         request: RevokeTokenSessionsRequest,
     ) -> Result<RevokeTokenSessionsResponse, Error> {
-        request.account_id.parse::<AccountId>()?;
+        let account = request.account_id.parse::<AccountId>()?;
         let token = request.token_id.parse::<TokenId>().map_err(|_| Error::not_found("service token"))?;
         let exists = GetTokenRequest { account_id: request.account_id, id: request.token_id };
         self.token_registry.clone().get_token(exists).await.map_err(from_status)?;
-        let propagation = self.revoke(Revoked::Token(token), request.wait).await?;
+        let propagation = self.revoke(account, Revoked::Token(token), request.wait).await?;
         Ok(RevokeTokenSessionsResponse { propagation: Some(propagation) })
     }
 
@@ -44,14 +44,14 @@ impl Rpc {
         &self,
         request: RevokeSessionRequest,
     ) -> Result<RevokeSessionResponse, Error> {
-        request.account_id.parse::<AccountId>()?;
+        let account = request.account_id.parse::<AccountId>()?;
         let session = request.session_id.parse::<SessionId>()?;
-        let propagation = self.revoke(Revoked::Session(session), request.wait).await?;
+        let propagation = self.revoke(account, Revoked::Session(session), request.wait).await?;
         Ok(RevokeSessionResponse { propagation: Some(propagation) })
     }
 
-    async fn revoke(&self, revoked: Revoked, wanted: i32) -> Result<Propagation, Error> {
-        let appended = self.store.revoke(revoked, self.feed.keep_revocation_until()).await?;
+    async fn revoke(&self, account: AccountId, revoked: Revoked, wanted: i32) -> Result<Propagation, Error> {
+        let appended = self.store.revoke(account, revoked, self.feed.keep_revocation_until()).await?;
         let propagation = self.feed.announce(appended, wait(wanted)).await;
         tracing::info!(%revoked, position = propagation.position, "sessions revoked");
         Ok(propagation)

@@ -1,5 +1,6 @@
 //! What the store must do on either database.
 
+mod audited;
 mod graces;
 mod revoked_keys;
 
@@ -20,14 +21,14 @@ use std::time::Duration;
 async fn on_sqlite() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("issuer.db").display());
-    judge(&url).await;
+    Box::pin(judge(&url)).await;
 }
 
 #[tokio::test]
 async fn on_postgres() {
     let postgres = Postgres::throwaway(&Search::workspace()).await.unwrap();
     let url = postgres.create_database("session_issuer", "session_issuer", None).await.unwrap();
-    judge(&url).await;
+    Box::pin(judge(&url)).await;
 }
 
 /// Each case has accounts of its own.
@@ -53,6 +54,8 @@ async fn judge(url: &str) {
     case.accounts_that_need_something_are_listed().await;
     case.a_revocation_carries_its_own_position().await;
     case.settings_are_kept_by_account().await;
+    case.each_change_has_one_record().await;
+    case.a_change_that_fails_has_none().await;
     case.database.close().await;
 }
 
@@ -235,17 +238,23 @@ impl Case {
             // By the database's own clock, as compaction judges it.
             let now = self.database.now(&*self.clock).await.unwrap();
             let keep_until = now.after(31 * DAY);
-            assert_eq!(self.store.revoke(revoked, keep_until).await.unwrap().position(), before + 1);
+            assert_eq!(
+                self.store.revoke(AccountId::random(), revoked, keep_until).await.unwrap().position(),
+                before + 1
+            );
             let entry = self.entries(before).await.remove(0);
             assert_eq!((entry.position, entry.object.as_str()), (before + 1, revoked.to_string().as_str()));
             let state = RevocationState::decode(entry.state.as_slice()).unwrap();
             assert_eq!(state.revoked_as_of, before + 1);
             // Again: a later position.
-            assert_eq!(self.store.revoke(revoked, keep_until).await.unwrap().position(), before + 2);
+            assert_eq!(
+                self.store.revoke(AccountId::random(), revoked, keep_until).await.unwrap().position(),
+                before + 2
+            );
 
             assert!(self.is_remembered(revoked).await);
             let past = Timestamp::from_millis(now.as_millis() - 1);
-            let _ = self.store.revoke(revoked, past).await.unwrap();
+            let _ = self.store.revoke(AccountId::random(), revoked, past).await.unwrap();
             assert!(!self.is_remembered(revoked).await, "nothing that it ended can be alive");
         }
     }

@@ -4,7 +4,9 @@
 //! older than what was recorded of it before.
 
 use super::Store;
+use super::audited::{KeyChange, of_key};
 use super::stored_key::{KeyRow, NewKey, StoredKey};
+use audit::AuditConnection as _;
 use change_feed::{Appended, FeedConnection};
 use database::failed;
 use database::sqlx;
@@ -126,6 +128,8 @@ impl Store {
             .map_err(failed)?;
             insert!(tx, appended, account, current, "current", now);
             insert!(tx, appended, account, next, "next", now);
+            let change = KeyChange { signing: current.kid, next: Some(next.kid), before: None };
+            tx.audit(of_key("create", &account.to_string(), &current.kid.to_string(), &change), now).await?;
         });
         Ok(appended)
     }
@@ -228,9 +232,13 @@ impl Store {
             // The new signing key first: nobody sees the account without one.
             record!(tx, appended, next, now);
             insert!(tx, appended, account, following, "next", now);
+            let signed = before.first().map(|kid| kid.parse()).transpose()?;
             for kid in before {
                 record!(tx, appended, kid, now);
             }
+            let before = signed.map(|kid| (kid, "current"));
+            let change = KeyChange { signing: next, next: Some(following.kid), before };
+            tx.audit(of_key("rotate", &account.to_string(), &next.to_string(), &change), now).await?;
         });
         Ok(appended)
     }

@@ -1,8 +1,10 @@
 //! Keys that were revoked: their private part is erased, and they are remembered until nothing under them can be alive.
 
 use super::Store;
+use super::audited::{KeyChange, of_key};
 use super::keys::{INSERT, SELECT, insert, key_columns, lost_race, record};
 use super::stored_key::{KeyRow, NewKey, StoredKey};
+use audit::AuditConnection as _;
 use change_feed::{Appended, FeedConnection as _};
 use database::failed;
 use database::sqlx;
@@ -116,7 +118,16 @@ impl Store {
             .fetch_one(&mut *tx)
             .await
             .map_err(failed)?;
-            (revoked_at.unwrap_or(now), StoredKey::try_from(signing)?)
+            let signing = StoredKey::try_from(signing)?;
+            let was = match (revoked_at, usage) {
+                (Some(_), _) => "revoked",
+                (None, KeyUse::Current) => "current",
+                (None, KeyUse::Next) => "next",
+                (None, KeyUse::Previous) => "previous",
+            };
+            let change = KeyChange { signing: signing.kid, next: None, before: Some((kid, was)) };
+            tx.audit(of_key("revoke", &account.to_string(), &kid.to_string(), &change), now).await?;
+            (revoked_at.unwrap_or(now), signing)
         });
         Ok(RevokedKey { kid, revoked_at, signing, published, appended })
     }

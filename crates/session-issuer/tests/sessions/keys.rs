@@ -172,6 +172,7 @@ async fn each_caller_may_do_its_own_work_alone() {
         service_token: Some(wire::exchange_request::ServiceTokenCredential { client_id, client_secret }),
         facts: None,
         at_least: None,
+        gateway: String::new(),
     };
     let error = world.issuer.clone().exchange(request).await.map_err(from_status).unwrap_err();
     assert_eq!(error.reason(), "CALLER_NOT_ALLOWED");

@@ -225,6 +225,7 @@ impl World {
             }),
             facts,
             at_least: None,
+            gateway: "gw-1".to_owned(),
         };
         let answer = self.edge.clone().exchange(request).await;
         answer.map(tonic::Response::into_inner).map_err(from_status)

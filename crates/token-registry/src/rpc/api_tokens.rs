@@ -11,7 +11,6 @@ use proto::token_registry as wire;
 use proto::token_registry::api_tokens_server::ApiTokens;
 use proto::token_registry::verify_api_token_response::Standing;
 use service_kit::actor;
-use service_kit::status::to_status;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -122,9 +121,7 @@ macro_rules! calls {
         #[tonic::async_trait]
         impl ApiTokens for ApiTokensRpc {$(
             async fn $call(&self, request: Request<wire::$request>) -> Result<Response<wire::$response>, Status> {
-                let actor = actor::of(&request);
-                let answer = actor::scope(actor, self.$name(request.into_inner())).await;
-                answer.map(Response::new).map_err(to_status)
+                actor::answer(request, |request| self.$name(request)).await
             }
         )+}
     };

@@ -1,6 +1,7 @@
 use super::Rpc;
 use crate::failures::Failure;
 use crate::store::Found;
+use crate::usage::Place;
 use model::{ClientId, ClientSecret, Error, ErrorKind};
 use proto::token_registry::{AuthenticateTokenRequest, AuthenticateTokenResponse};
 
@@ -22,7 +23,8 @@ impl Rpc {
             Some(answer) => answer,
             None => self.validate(&client_id, &secret).await?,
         };
-        self.usage.count(&answer.token_id, answer.client_secret_version, &*self.clock);
+        let place = Place::new(&request.gateway, request.source);
+        self.usage.count(&answer.token_id, answer.client_secret_version, place, &*self.clock);
         Ok(answer)
     }
 

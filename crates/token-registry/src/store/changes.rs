@@ -6,15 +6,58 @@ use crate::token::Token;
 use audit::AuditConnection as _;
 use change_feed::{Appended, Change, FeedConnection as _};
 use database::{failed, sqlx};
-use model::Error;
+use model::{Error, ErrorKind, Timestamp};
 use prost::Message as _;
 use proto::token_registry as wire;
+
+/// Which tokens a change is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Only {
+    Any,
+    /// Neither used nor changed since then, and named by no policy or group.
+    UnusedSince(Timestamp),
+}
+
+/// Between the look and the change it was used, changed or named.
+fn in_use() -> Error {
+    Error::new(ErrorKind::Conflict, "TOKEN_USED", "the token is in use")
+}
+
+macro_rules! check {
+    ($only:expr, $token:expr, $tx:ident) => {
+        if let Only::UnusedSince(since) = $only {
+            let named = sqlx::query("SELECT 1 FROM token_references WHERE token_id = $1 LIMIT 1")
+                .bind(&$token.id)
+                .fetch_optional(&mut *$tx)
+                .await
+                .map_err(failed)?;
+            if named.is_some() || !$token.is_unused_since(since) {
+                return Err(in_use());
+            }
+        }
+    };
+}
 
 impl Store {
     /// Changes one token, records it as `operation` and tells the feed. `change` also gets the position that the change
     /// will have.
     pub async fn modify<T>(
         &self,
+        operation: &'static str,
+        account_id: &str,
+        id: &str,
+        change: impl FnOnce(&mut Token, i64) -> Result<T, Error>,
+    ) -> Result<(T, Token, Appended), Error> {
+        self.modify_only(Only::Any, operation, account_id, id, change).await
+    }
+
+    /// The same for some tokens alone.
+    ///
+    /// # Errors
+    /// Also `Conflict` for a token that is not one of them.
+    pub async fn modify_only<T>(
+        &self,
+        only: Only,
         operation: &'static str,
         account_id: &str,
         id: &str,
@@ -32,6 +75,7 @@ impl Store {
                 .await
                 .map_err(failed)?
                 .ok_or_else(no_such_token)?;
+            check!(only, token, tx);
             let (version, before) = (token.secret_version, token.clone());
             let value = change(&mut token, position)?;
             token.changed_at_position = position;
@@ -66,7 +110,7 @@ impl Store {
             if token.secret_version != version {
                 sqlx::query(
                     "UPDATE tokens SET secret_version = $2, secret_digest = $3, pepper_id = $4, previous_digest = $5,
-                         previous_pepper_id = $6, previous_version = $7
+                         previous_pepper_id = $6, previous_version = $7, restored_version = $8
                      WHERE id = $1",
                 )
                 .bind(id)
@@ -76,6 +120,7 @@ impl Store {
                 .bind(&token.previous_digest)
                 .bind(&token.previous_pepper_id)
                 .bind(token.previous_version)
+                .bind(token.restored_version)
                 .execute(&mut *tx)
                 .await
                 .map_err(failed)?;
@@ -90,6 +135,19 @@ impl Store {
 
     /// Deletes one token for good; refused while a policy or group names it.
     pub async fn delete(&self, account_id: &str, id: &str) -> Result<(Token, Appended), Error> {
+        self.delete_only(Only::Any, account_id, id).await
+    }
+
+    /// The same for some tokens alone.
+    ///
+    /// # Errors
+    /// Also `Conflict` for a token that is not one of them.
+    pub async fn delete_only(
+        &self,
+        only: Only,
+        account_id: &str,
+        id: &str,
+    ) -> Result<(Token, Appended), Error> {
         let now = self.clock.now();
         let mut appended = Appended::default();
         let token = database::transaction!(&self.database, |tx| {
@@ -101,6 +159,7 @@ impl Store {
                 .await
                 .map_err(failed)?
                 .ok_or_else(no_such_token)?;
+            check!(only, token, tx);
             let referrers: Vec<references::Referrer> = sqlx::query_as(
                 "SELECT referrer, referrer_name FROM token_references WHERE token_id = $1 ORDER BY referrer_name LIMIT 20",
             )

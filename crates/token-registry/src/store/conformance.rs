@@ -15,7 +15,7 @@ fn filling(world: &World) -> String {
     let digest = world.database.choose("decode(repeat('ab', 32), 'hex')", "zeroblob(32)");
     format!(
         "INSERT INTO tokens ({}) SELECT 'id-' || n, '{ACCOUNT}', 'token ' || n, n || '.access', '8760h', TRUE, n, n,
-             1000000 + n, 1, {digest}, 'pepper', NULL, NULL, NULL, NULL, 0, 0 FROM ({numbers}) AS numbers",
+             1000000 + n, 1, {digest}, 'pepper', NULL, NULL, NULL, NULL, 0, 0, NULL FROM ({numbers}) AS numbers",
         credential_columns!()
     )
 }

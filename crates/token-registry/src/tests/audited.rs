@@ -4,7 +4,8 @@ use super::World;
 use super::world::{Registry, new_token};
 use database::sqlx;
 use proto::audit::audit_log_client::AuditLogClient;
-use proto::audit::{Actor, AuditRecord, ListAuditRequest};
+use proto::audit::refusal_log_client::RefusalLogClient;
+use proto::audit::{Actor, AuditRecord, ListAuditRequest, RecordRefusalsRequest};
 use proto::token_registry as wire;
 use proto::token_registry::Scope;
 use proto::token_registry::api_tokens_client::ApiTokensClient;
@@ -36,6 +37,17 @@ pub async fn every_change_has_one_record_and_nothing_else_has(world: World) {
     later();
     registry.rotated(&made, None).await;
     later();
+    let overlap = || Some(world.later(std::time::Duration::from_hours(1)));
+    registry.rotated(&made, overlap()).await;
+    later();
+    super::rotation::undo(&registry, &made).await.unwrap();
+    super::rotation::undo(&registry, &made).await.unwrap_err();
+    later();
+    registry.rotated(&made, overlap()).await;
+    later();
+    super::rotation::finish(&registry, &made).await.unwrap();
+    super::rotation::finish(&registry, &made).await.unwrap_err();
+    later();
     // What reads, and what is refused.
     registry.stored(&made).await;
     registry
@@ -54,10 +66,24 @@ pub async fn every_change_has_one_record_and_nothing_else_has(world: World) {
     registry.delete(&made.account, &made.id).await.unwrap_err();
     let records = records(&registry, &made.account).await;
     let operations: Vec<_> = records.iter().map(|it| it.operation.as_str()).collect();
-    assert_eq!(operations, ["create", "update", "update", "refresh", "rotate", "delete"]);
+    assert_eq!(
+        operations,
+        [
+            "create",
+            "update",
+            "update",
+            "refresh",
+            "rotate",
+            "rotate",
+            "undo_rotation",
+            "rotate",
+            "finish_rotation",
+            "delete"
+        ]
+    );
     assert!(records.iter().all(|it| it.object_kind == "service_token" && it.object_id == made.id));
     // Each begins where the one before has ended; what is gone keeps its last state.
-    assert!(records[0].before.is_empty() && records[5].after.is_empty());
+    assert!(records[0].before.is_empty() && records.last().unwrap().after.is_empty());
     for pair in records.windows(2) {
         assert_eq!(pair[0].after, pair[1].before);
     }
@@ -114,4 +140,59 @@ pub async fn a_change_whose_record_cannot_be_written_does_not_happen(world: Worl
     assert!(registry.create(new_token("other")).await.is_err());
     assert_eq!(registry.stored(&made).await, before);
     assert!(registry.authenticate(&made.client_id, &made.secret).await.is_ok());
+}
+
+/// O5.
+pub async fn a_refused_attempt_is_kept_once(world: World) {
+    let registry = world.registry().await;
+    let made = registry.new_token().await;
+    world.clock.advance(std::time::Duration::from_secs(1));
+    let refusal = AuditRecord {
+        id: "ab".repeat(16),
+        account_id: made.account.clone(),
+        actor: Some(Actor { kind: "unknown".into(), address: "192.0.2.1".into(), ..Actor::default() }),
+        operation: "delete".into(),
+        object_kind: "service_token".into(),
+        object_id: made.id.clone(),
+        // None of these is the caller's to say.
+        before: "{}".into(),
+        outcome: "success".into(),
+        recorded_at_ms: 1,
+        status: 401,
+        error_code: 10_000,
+        call: "DELETE /x".into(),
+        attempts: 3,
+        after: String::new(),
+    };
+    let mut log = RefusalLogClient::new(channel(&registry));
+    let request = |refusals: &[AuditRecord]| RecordRefusalsRequest { refusals: refusals.to_vec() };
+    let other = AuditRecord { id: "cd".repeat(16), ..refusal.clone() };
+    log.record_refusals(request(std::slice::from_ref(&refusal))).await.unwrap();
+    log.record_refusals(request(&[refusal.clone(), other.clone()])).await.unwrap();
+    let kept = records(&registry, &made.account).await;
+    assert_eq!(kept.iter().map(|it| &*it.outcome).collect::<Vec<_>>(), ["success", "refused", "refused"]);
+    let expected = AuditRecord {
+        recorded_at_ms: world.clock_now(),
+        before: String::new(),
+        outcome: "refused".into(),
+        ..refusal.clone()
+    };
+    assert!(kept.contains(&expected), "{kept:?}");
+    // A batch is whole or not at all.
+    let wrong = AuditRecord { account_id: "x".into(), ..refusal.clone() };
+    let good = AuditRecord { id: "ef".repeat(16), ..refusal.clone() };
+    log.record_refusals(request(&[good.clone(), wrong])).await.unwrap_err();
+    log.record_refusals(request(&[AuditRecord { id: "AB".repeat(16), ..good }])).await.unwrap_err();
+    assert_eq!(records(&registry, &made.account).await.len(), 3);
+    let only = ListAuditRequest {
+        account_id: made.account.clone(),
+        outcome: "refused".into(),
+        ..Default::default()
+    };
+    let only = AuditLogClient::new(channel(&registry)).list_audit(only).await.unwrap().into_inner();
+    assert_eq!(only.records.len(), 2);
+    for caller in ["edge-gateway", "notifier", "session-issuer", "policy-evaluator"] {
+        let stranger = GrpcChannel::local(registry.routes.clone(), crate::default_callers(), caller);
+        RefusalLogClient::new(stranger).record_refusals(request(&[])).await.unwrap_err();
+    }
 }

@@ -22,6 +22,7 @@ pub async fn a_new_token_has_the_defaults_and_its_secret_works(world: World) {
         last_seen_at_ms: None,
         revoked_as_of: 0,
         previous_client_secret_version: 0,
+        restored_client_secret_version: 0,
     };
     assert_eq!(made.token, expected);
     assert!(made.id.parse::<TokenId>().is_ok());

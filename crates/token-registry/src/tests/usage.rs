@@ -1,9 +1,9 @@
 use super::World;
 use super::world::NOW;
 use crate::store::Use;
-use crate::usage::Usage;
+use crate::usage::{Place, Usage};
 use database::sqlx;
-use model::{Timestamp, TokenId};
+use model::{AddressClass, Timestamp, TokenId};
 use std::time::Duration;
 
 database::row! {
@@ -28,6 +28,7 @@ database::row! {
         previous_expires_at_ms: Option<i64>,
         revoked_as_of: i64,
         changed_at_position: i64,
+        restored_version: Option<i64>,
     }
 }
 
@@ -74,7 +75,14 @@ pub async fn the_last_use_appears_and_no_credential_is_touched(world: World) {
 }
 
 fn used(token_id: &str, version: i64, millis: i64, count: i64) -> Use {
-    Use { token_id: token_id.into(), version, last: Timestamp::from_millis(millis), count }
+    Use {
+        token_id: token_id.into(),
+        version,
+        last: Timestamp::from_millis(millis),
+        count,
+        gateway: format!("gw-{millis}"),
+        source: AddressClass::PrivateIpv4,
+    }
 }
 
 pub async fn uses_are_counted_by_version_and_never_run_backwards(world: World) {
@@ -89,8 +97,8 @@ pub async fn uses_are_counted_by_version_and_never_run_backwards(world: World) {
     // More than one batch.
     let usage = Usage::default();
     for version in 0..1_201 {
-        usage.count(&made.id, version, &*world.clock);
-        usage.count(&made.id, version, &*world.clock);
+        usage.count(&made.id, version, Place::new("gw", 0), &*world.clock);
+        usage.count(&made.id, version, Place::new("gw", 0), &*world.clock);
     }
     usage.flush(&store).await;
     let uses = world.uses(&made.id).await;
@@ -108,7 +116,7 @@ pub async fn writers_of_the_same_rows_do_not_lock_each_other_out(world: World) {
     let flushes = (0..8).map(async |_| {
         let usage = Usage::default();
         for version in 0..200 {
-            usage.count(&made.id, version, &*world.clock);
+            usage.count(&made.id, version, Place::new("gw", 0), &*world.clock);
         }
         usage.flush(&store).await;
     });

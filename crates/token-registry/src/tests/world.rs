@@ -146,7 +146,7 @@ pub fn new_token(name: &str) -> wire::CreateTokenRequest {
     wire::CreateTokenRequest { account_id, name: name.into(), ..wire::CreateTokenRequest::default() }
 }
 
-fn read<T>(answer: Result<Response<T>, Status>) -> Result<T, Error> {
+pub fn read<T>(answer: Result<Response<T>, Status>) -> Result<T, Error> {
     answer.map(Response::into_inner).map_err(from_status)
 }
 
@@ -284,6 +284,6 @@ pub fn credentials(client_id: &str, secret: &str) -> Request<wire::AuthenticateT
     Request::new(wire::AuthenticateTokenRequest {
         client_id: client_id.into(),
         client_secret: secret.into(),
-        at_least: 0,
+        ..Default::default()
     })
 }

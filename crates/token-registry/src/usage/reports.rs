@@ -1,6 +1,6 @@
 //! What gateways say about the use of sessions. One replica takes each report.
 
-use super::Usage;
+use super::{Pending, Place, Usage};
 use bus::Bus;
 use model::{Timestamp, TokenId};
 use prost::Message as _;
@@ -16,12 +16,14 @@ const RETRY: Duration = Duration::from_secs(1);
 
 impl Usage {
     pub(crate) fn take(&self, report: UsageReport) {
-        for Use { token_id, client_secret_version, last_used_at_ms, uses } in report.uses {
+        for Use { token_id, client_secret_version, last_used_at_ms, uses, source } in report.uses {
             // What is no id belongs to no token, and would spoil the batch that it is written in.
             if token_id.parse::<TokenId>().is_err() {
                 continue;
             }
-            self.add(&token_id, client_secret_version, Timestamp::from_millis(last_used_at_ms), uses.max(1));
+            let place = Place::new(&report.gateway, source);
+            let used = Pending { last: Timestamp::from_millis(last_used_at_ms), place, count: uses.max(1) };
+            self.add(&token_id, client_secret_version, used);
         }
     }
 
@@ -50,6 +52,8 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::AddressClass;
+    use proto::token_registry as wire;
 
     #[tokio::test]
     async fn a_report_on_the_bus_is_counted() {
@@ -57,9 +61,15 @@ mod tests {
         let (usage, stop) = (Arc::new(Usage::default()), CancellationToken::new());
         let listening = tokio::spawn(usage.clone().keep_listening(bus.clone(), stop.clone()));
         let token_id = TokenId::random().to_string();
-        let used = Use { token_id: token_id.clone(), client_secret_version: 2, last_used_at_ms: 7, uses: 3 };
+        let used = Use {
+            token_id: token_id.clone(),
+            client_secret_version: 2,
+            last_used_at_ms: 7,
+            uses: 3,
+            source: wire::AddressClass::PrivateIpv4.into(),
+        };
         let junk = Use { token_id: "\0".into(), ..used.clone() };
-        let report = UsageReport { uses: vec![junk, used] }.encode_to_vec();
+        let report = UsageReport { uses: vec![junk, used], gateway: "gw-1".into() }.encode_to_vec();
         while usage.pending.lock().is_empty() {
             bus.publish(SUBJECT, report.clone().into()).await.unwrap();
             tokio::task::yield_now().await;
@@ -68,7 +78,26 @@ mod tests {
         listening.await.unwrap();
         let pending = usage.pending.lock();
         assert_eq!(pending.len(), 1);
-        let (last, uses) = pending[&(token_id, 2)];
-        assert_eq!((last, uses % 3), (Timestamp::from_millis(7), 0));
+        let Pending { last, place, count } = &pending[&(token_id, 2)];
+        assert_eq!((*last, count % 3), (Timestamp::from_millis(7), 0));
+        assert_eq!((&*place.gateway, place.source), ("gw-1", AddressClass::PrivateIpv4));
+    }
+
+    #[test]
+    fn the_words_for_an_address_are_those_of_the_calls() {
+        for class in AddressClass::ALL {
+            let said = wire::AddressClass::try_from(i32::from(class.number())).unwrap();
+            let name = said.as_str_name().trim_start_matches("ADDRESS_CLASS_").to_lowercase();
+            assert_eq!(name.replace("unspecified", ""), class.as_str());
+        }
+        assert!(wire::AddressClass::try_from(7).is_err());
+    }
+
+    #[test]
+    fn a_gateways_name_that_cannot_be_shown_is_none() {
+        for name in ["a\nb", "\0", &"x".repeat(201)] {
+            assert_eq!(&*Place::new(name, 99).gateway, "");
+        }
+        assert_eq!(Place::new("gw-é", 99).source, AddressClass::Unknown);
     }
 }

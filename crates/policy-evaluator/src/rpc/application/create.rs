@@ -1,5 +1,6 @@
 use super::links::{Links, Place};
 use super::{Put, get};
+use crate::audited::Subject;
 use crate::change::{Intent, Plan};
 use crate::rpc::{Rpc, check_account, spec, wait};
 use crate::store::Tables;
@@ -27,6 +28,10 @@ impl Intent for Create {
         Put { id, account, aud: aud.as_str(), spec }.plan(&mut plan, tables, now).await?;
         links.plan(&mut plan, tables, Place { account, application: id, now }, &[]).await?;
         Ok(plan)
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Application(self.id.clone())
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Application, Error> {

@@ -1,3 +1,4 @@
+use crate::audited::Subject;
 use crate::change::{Intent, Object, Plan};
 use crate::rpc::policy::forget;
 use crate::rpc::{Rpc, check_account, check_id, wait};
@@ -25,6 +26,10 @@ impl Intent for Delete {
         plan.writes.push(Write::DeleteApplication { id: id.clone() });
         plan.touched.insert(Object::Application(id.clone()));
         Ok(plan)
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Application(self.id.clone())
     }
 
     async fn answer(&self, _tables: &mut dyn Tables) -> Result<(), Error> {

@@ -1,3 +1,4 @@
+use crate::audited::Subject;
 use crate::change::{Intent, Object, Plan};
 use crate::rpc::{Rpc, check_account, check_id, read, wait};
 use crate::store::{Tables, Write, no_such_application};
@@ -26,6 +27,10 @@ impl Intent for Set {
         let write = Write::SetFailureMode { application: id.clone(), mode: mode.encode_to_vec() };
         let touched = [Object::Application(id.clone())].into();
         Ok(Plan { writes: vec![write], touched, ..Plan::default() })
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Application(self.id.clone())
     }
 
     async fn answer(&self, _tables: &mut dyn Tables) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! A few settings of an application, changed without the rest.
 
 use super::{Put, get};
+use crate::audited::Subject;
 use crate::change::{Intent, Plan};
 use crate::domain::check_settings;
 use crate::rpc::{Rpc, check_account, check_id, wait};
@@ -32,6 +33,10 @@ impl Intent for Merge {
         let mut plan = Plan::default();
         Put { id, account, aud: &before.aud, spec: &spec }.plan(&mut plan, tables, now).await?;
         Ok(plan)
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Application(self.id.clone())
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Application, Error> {

@@ -1,5 +1,6 @@
 use super::links::{Links, Place};
 use super::{Put, get};
+use crate::audited::Subject;
 use crate::change::{Intent, Plan};
 use crate::rpc::{Rpc, check_account, check_id, spec, wait};
 use crate::store::{Tables, no_such_application};
@@ -31,6 +32,10 @@ impl Intent for Update {
             links.plan(&mut plan, tables, Place { account, application: id, now }, &linked).await?;
         }
         Ok(plan)
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Application(self.id.clone())
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Application, Error> {

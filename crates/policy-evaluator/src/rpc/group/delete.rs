@@ -1,5 +1,6 @@
 use super::no_such_group;
 use super::put::tokens;
+use crate::audited::Subject;
 use crate::change::{Intent, Object, Plan};
 use crate::references::Reference;
 use crate::rpc::{Rpc, check_account, check_id, wait};
@@ -35,6 +36,10 @@ impl Intent for Delete {
             touched: [Object::Group(id.clone())].into(),
             references: vec![reference],
         })
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Group(self.id.clone())
     }
 
     async fn answer(&self, _tables: &mut dyn Tables) -> Result<(), Error> {

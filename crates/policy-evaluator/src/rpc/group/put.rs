@@ -1,6 +1,7 @@
 //! Creating and replacing a group differ only in whether it must be there.
 
 use super::no_such_group;
+use crate::audited::Subject;
 use crate::change::{Intent, Object, Plan};
 use crate::domain::{check_group, token_rules};
 use crate::references::Reference;
@@ -56,6 +57,10 @@ impl Intent for Put {
             touched: [Object::Group(id.to_string())].into(),
             references: vec![reference],
         })
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Group(self.id.to_string())
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Group, Error> {

@@ -1,5 +1,6 @@
 use super::super::{Rpc, check_account, check_id, spec, wait};
 use super::{Put, check_precedence, find, groups_of, no_such_policy, set_links};
+use crate::audited::Subject;
 use crate::change::{Intent, Object, Plan};
 use crate::store::{Tables, no_such_application};
 use async_trait::async_trait;
@@ -38,6 +39,10 @@ impl Intent for Create {
         set_links(&mut plan, application, links);
         plan.touched.insert(Object::Application(application.to_owned()));
         Ok(plan)
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Policy { application: self.application.clone(), id: self.id.to_string() }
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Policy, Error> {

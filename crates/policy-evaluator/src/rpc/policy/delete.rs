@@ -1,5 +1,6 @@
 use super::super::{Rpc, check_account, check_id, wait};
 use super::{find, forget, no_such_policy, set_links};
+use crate::audited::Subject;
 use crate::change::{Intent, Object, Plan};
 use crate::store::{Tables, Write};
 use async_trait::async_trait;
@@ -34,6 +35,10 @@ impl Intent for Delete {
         forget(&mut plan, id, &row.spec()?);
         plan.writes.push(Write::DeletePolicy { id: id.clone() });
         Ok(plan)
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Policy { application: self.application.clone(), id: self.id.clone() }
     }
 
     async fn answer(&self, _tables: &mut dyn Tables) -> Result<(), Error> {

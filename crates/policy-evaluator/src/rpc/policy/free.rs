@@ -2,6 +2,7 @@
 
 use super::super::{Rpc, check_account, check_id, wait};
 use super::{find, linking, no_such_policy};
+use crate::audited::Subject;
 use crate::change::{Intent, Plan};
 use crate::store::{Tables, Write};
 use async_trait::async_trait;
@@ -27,6 +28,10 @@ impl Intent for Free {
         }
         let write = Write::FreePolicy { id: id.clone(), at_ms: now.as_millis() };
         Ok(Plan { writes: vec![write], touched: linking(tables, id).await?, ..Plan::default() })
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Policy { application: self.application.clone(), id: self.id.clone() }
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Policy, Error> {

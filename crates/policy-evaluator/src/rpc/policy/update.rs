@@ -1,5 +1,6 @@
 use super::super::{Rpc, check_account, check_id, spec, wait};
 use super::{Put, check_precedence, find, groups_of, linking, no_such_policy, set_links};
+use crate::audited::Subject;
 use crate::change::{Intent, Plan};
 use crate::store::Tables;
 use async_trait::async_trait;
@@ -43,6 +44,10 @@ impl Intent for Update {
             set_links(&mut plan, application, links.collect());
         }
         Ok(plan)
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Policy { application: self.application.clone(), id: self.id.to_string() }
     }
 
     async fn answer(&self, tables: &mut dyn Tables) -> Result<Policy, Error> {
