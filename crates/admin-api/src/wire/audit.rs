@@ -68,9 +68,13 @@ pub fn view(record: AuditRecord) -> Value {
     })
 }
 
-/// The contract's word: an administrator, or an automated system. Our own is `kind`.
-fn actor_type(kind: &str) -> &'static str {
-    if kind == "service" { "Cloudflare" } else { "admin" }
+/// The contract's word: an administrator, or an automated system; none for who is not known. Our own is `kind`.
+fn actor_type(kind: &str) -> Option<&'static str> {
+    match kind {
+        "service" => Some("Cloudflare"),
+        "unknown" => None,
+        _ => Some("admin"),
+    }
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ fn told(mut records: Vec<Value>) -> Vec<Value> {
     for record in &mut records {
         let of = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let object = format!("{}/{}", of("/resource/type"), of("/resource/id"));
-        let who = if of("/actor/name").is_empty() { of("/actor/type") } else { of("/actor/name") };
+        let who = if of("/actor/name").is_empty() { of("/actor/kind") } else { of("/actor/name") };
         let who = who.to_owned();
         let change = match record.pointer("/action/result") {
             Some(Value::Bool(false)) => refusal(record),
