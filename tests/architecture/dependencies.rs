@@ -31,7 +31,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "session-issuer",
-        &["service-kit", "model", "proto", "database", "bus", "change-feed", "audit", "session-token", "revocation"],
+        &[
+            "service-kit",
+            "model",
+            "proto",
+            "database",
+            "bus",
+            "change-feed",
+            "audit",
+            "session-token",
+            "revocation",
+        ],
     ),
     ("notifier", BACKEND),
     // No database and no cache: what it knows, it knows from the feeds.
@@ -54,7 +64,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("admin-api", &["service-kit", "telemetry", "model", "proto", "session-token"]),
 ];
 
-const BACKEND: &[&str] = &["service-kit", "model", "proto", "database", "cache", "bus", "change-feed", "audit"];
+const BACKEND: &[&str] =
+    &["service-kit", "model", "proto", "database", "cache", "bus", "change-feed", "audit"];
 
 /// What may use everything: the program, its measurement, its proof, and the search for inputs that break its parsers.
 const ROOTS: [&str; 4] = ["bench", "fuzz", "prove", ROOT];
