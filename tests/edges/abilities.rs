@@ -1,11 +1,10 @@
 //! What each edge can express: the table of `deploy/README.md`, tried.
 
-use crate::client::{self, connect, get};
+use crate::client::{self, PATIENCE, connect, get};
 use crate::edge::{At, Edge};
 use crate::ground::Ground;
 use crate::http2;
 use crate::recorder::position;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// One row.
@@ -74,16 +73,14 @@ async fn seen(ground: &Ground, edge: &Edge) -> Result<Abilities, String> {
     })
 }
 
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// The application says "first" at once, and the rest when it is asked to.
 async fn streams(edge: &Edge) -> bool {
     let Ok(mut stream) = connect(edge.address).await else { return false };
     let request = "GET /stream HTTP/1.1\r\nHost: open.test\r\n\r\n";
     let _ = stream.write_all(request.as_bytes()).await;
-    let is_here = read_until(&mut stream, b"first").await;
+    let is_here = read_until(&mut stream, b"first").await.is_some();
     edge.recorder.go_on();
-    is_here && read_until(&mut stream, b"last").await
+    is_here && read_until(&mut stream, b"last").await.is_some()
 }
 
 async fn is_tunnel(edge: &Edge) -> bool {
@@ -91,11 +88,12 @@ async fn is_tunnel(edge: &Edge) -> bool {
     let request = "GET /websocket HTTP/1.1\r\nHost: open.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     let _ = stream.write_all(request.as_bytes()).await;
-    if !read_until(&mut stream, b"HTTP/1.1 101 ").await || !read_until(&mut stream, b"\r\n\r\n").await {
+    let head = read_until(&mut stream, b"\r\n\r\n").await.unwrap_or_default();
+    if !head.starts_with(b"HTTP/1.1 101 ") {
         return false;
     }
     let _ = stream.write_all(b"over and back").await;
-    read_until(&mut stream, b"over and back").await
+    read_until(&mut stream, b"over and back").await.is_some()
 }
 
 async fn passes_trailers(edge: &Edge) -> Result<bool, String> {
@@ -109,16 +107,14 @@ async fn passes_trailers(edge: &Edge) -> Result<bool, String> {
 }
 
 /// One byte at a time: what follows stays.
-async fn read_until(stream: &mut tokio::net::TcpStream, end: &[u8]) -> bool {
+async fn read_until(stream: &mut tokio::net::TcpStream, end: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let reading = async {
         while position(&bytes, end).is_none() {
-            match stream.read_u8().await {
-                Ok(byte) => bytes.push(byte),
-                Err(_) => return false,
-            }
+            bytes.push(stream.read_u8().await.ok()?);
         }
-        true
+        Some(())
     };
-    tokio::time::timeout(PATIENCE, reading).await.unwrap_or(false)
+    tokio::time::timeout(PATIENCE, reading).await.ok()??;
+    Some(bytes)
 }

@@ -1,13 +1,12 @@
 //! Each edge: our own gateway, and other people's proxies with the recipes of `deploy/`.
 
-use crate::client::get;
+use crate::client::{PATIENCE, get};
 use crate::recipes::{self, Fronts, Recipe};
 use crate::recorder::Recorder;
 use harness::{World, until};
 use local_servers::Search;
 use local_servers::proxy::{Kind, Proxy};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
@@ -49,7 +48,7 @@ impl Edge {
             (answer.status == Some(401)).then_some(())
         };
         // Envoy accepts connections before it knows that Sallyport is well.
-        until(&format!("{} asks", recipe.name), Duration::from_secs(20), asks).await;
+        until(&format!("{} asks", recipe.name), PATIENCE, asks).await;
         Ok(edge)
     }
 
@@ -65,7 +64,7 @@ impl Edge {
             (answer.status != Some(404)).then_some(())
         };
         if recipe.kind == Kind::Traefik {
-            until("Traefik has its rules", Duration::from_secs(20), has_rules).await;
+            until("Traefik has its rules", PATIENCE, has_rules).await;
         }
         Ok(edge)
     }

@@ -9,7 +9,7 @@ use local_servers::proxy::Kind;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// What is where Sallyport should be.
 #[derive(Debug, Clone, Copy)]
@@ -56,11 +56,19 @@ pub async fn is_closed(ground: &Ground, recipe: &'static Recipe) -> Result<(), S
 }
 
 async fn stand_in(instead: Instead) -> (SocketAddr, Option<tokio::task::JoinHandle<()>>) {
+    if matches!(instead, Instead::Nothing) {
+        // Nobody listens, and nobody else gets the port.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = socket.local_addr().unwrap();
+        let kept = async move {
+            let _socket = socket;
+            std::future::pending::<()>().await;
+        };
+        return (address, Some(tokio::spawn(kept)));
+    }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    if matches!(instead, Instead::Nothing) {
-        return (address, None);
-    }
     let server = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Longer than any answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Clone)]
 pub struct Client(hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>);

@@ -12,8 +12,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 /// A first start makes a database cluster and migrates five databases.
-const START: Duration = Duration::from_mins(2);
-const STOP: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_mins(3);
+const STOP: Duration = Duration::from_mins(1);
+/// The kernel may take a moment to bury what has ended, and a busy machine a long one.
+const BURIAL: Duration = Duration::from_secs(20);
 
 pub struct Process {
     child: Child,
@@ -67,7 +69,7 @@ impl Process {
         }
         problems.extend(left_behind(family, sockets, folder).await);
         let mut rest = String::new();
-        let read = tokio::time::timeout(Duration::from_secs(2), self.stdout.read_to_string(&mut rest)).await;
+        let read = tokio::time::timeout(BURIAL, self.stdout.read_to_string(&mut rest)).await;
         if !matches!(read, Ok(Ok(0))) {
             problems.push(format!("more than one line on standard output, or it was kept open: {rest:?}"));
         }
@@ -96,7 +98,7 @@ fn send(id: u32, signal: Signal) {
     }
 }
 
-/// Whatever of it is still there. The kernel may take a moment to bury a child.
+/// Whatever of it is still there.
 async fn left_behind(
     mut family: BTreeSet<Running>,
     sockets: BTreeSet<Listening>,
@@ -107,7 +109,7 @@ async fn left_behind(
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let _ = tokio::time::timeout(Duration::from_secs(2), gone).await;
+    let _ = tokio::time::timeout(BURIAL, gone).await;
     family.extend(machine::users_of(folder));
     let children = family.iter().filter(|it| it.is_alive());
     let mut problems: Vec<_> = children.map(|it| format!("still running: {}", it.name())).collect();

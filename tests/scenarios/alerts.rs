@@ -17,7 +17,7 @@ pub fn all() -> Vec<Scenario> {
 }
 
 /// Several times as long as the notifier's pause.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_mins(1);
 
 /// The mails to an address, whole.
 pub fn mails_to(world: &World, address: &str) -> Vec<String> {

@@ -61,7 +61,7 @@ fn trusting(world: &World, service: &str) -> ClientTlsConfig {
 
 fn endpoint(world: &World, service: &str, tls: ClientTlsConfig) -> Endpoint {
     let endpoint = Endpoint::from_shared(address(world, service)).unwrap().tls_config(tls).unwrap();
-    endpoint.connect_timeout(Duration::from_secs(5)).timeout(Duration::from_secs(10))
+    endpoint.connect_timeout(Duration::from_secs(20)).timeout(Duration::from_secs(40))
 }
 
 /// With the certificate of a caller.

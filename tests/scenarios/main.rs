@@ -33,6 +33,7 @@ mod revocation;
 mod rotation;
 mod selectors;
 mod sessions;
+mod settings;
 mod telling;
 mod worlds;
 
@@ -48,6 +49,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("credentials", credentials::all()),
         ("connections", connections::all()),
         ("sessions", sessions::all()),
+        ("settings", settings::all()),
         ("forgery", forgery::all()),
         ("keys", keys::all()),
         ("policies", policies::all()),

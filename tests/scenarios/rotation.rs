@@ -77,7 +77,7 @@ async fn rotating_with_overlap_lets_both_work_until_the_time(world: &World) {
     let (app, old) = world.opened().await;
     let session = world.gateway().session(&app, &old).await;
     expect(world, &app, &old, 200).await;
-    let end = wait::now().after(Duration::from_secs(6));
+    let end = wait::now().after(Duration::from_secs(15));
     let new = rotate(world, &old, Some(end)).await;
     assert_eq!(wait::time(&new.shown["previous_client_secret_expires_at"]), end);
     let new_session = world.gateway().session(&app, &new).await;

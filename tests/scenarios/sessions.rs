@@ -51,10 +51,10 @@ async fn a_session_opens_no_other_application(world: &World) {
 }
 
 async fn a_session_ends_at_its_expiry(world: &World) {
-    let (app, token) = world.opened_with(json!({"session_duration": "5s"})).await;
+    let (app, token) = world.opened_with(json!({"session_duration": "12s"})).await;
     let session = world.gateway().session(&app, &token).await;
     let claims = jwt::claims(&session);
-    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 5);
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 12);
     for gateway in &world.gateways {
         gateway.get(&app.domain).cookie(&session).send().await.admitted();
     }
@@ -102,7 +102,7 @@ async fn a_session_of_no_duration_serves_one_request(world: &World) {
 }
 
 async fn a_session_outlives_neither_its_token_nor_its_secret(world: &World) {
-    let token = world.token_with(json!({"duration": "5s"})).await;
+    let token = world.token_with(json!({"duration": "12s"})).await;
     let app = world.app(&[service_auth(&[&token])]).await;
     let session = world.gateway().session(&app, &token).await;
     wait::reach(wait::time(&token.shown["expires_at"])).await;

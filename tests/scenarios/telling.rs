@@ -19,7 +19,7 @@ const EVALUATE: &str = "sallyport.policy_evaluator.v1.PolicyEvaluator/Evaluate";
 const DELETE: &str = "sallyport.token_registry.v1.TokenRegistry/DeleteToken";
 const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub fn all() -> Vec<Scenario> {
     vec![Scenario {

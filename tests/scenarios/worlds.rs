@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 /// Longer than any scenario may take, the start of its own world included.
-const PATIENCE: Duration = Duration::from_secs(170);
+const PATIENCE: Duration = Duration::from_mins(6);
 
 type Facts<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 

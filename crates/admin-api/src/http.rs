@@ -3,7 +3,11 @@
 //! | module | concern |
 //! |---|---|
 //! | [`authenticate`] | the API token, and which account it may manage |
-//! | [`scopes`] | which permission a call needs |
+//! | [`operation`] | one operation, described |
+//! | [`routes`] | a route is made together with its description |
+//! | [`trees`] | all of them, and where each is mounted |
+//! | [`contract`] | the document of all of them, and the same to read |
+//! | [`scopes`] | what an API token may do |
 //! | [`body`] | a JSON object of at most 1 MiB |
 //! | [`request`] | ids in the path, query, paging, whether to wait |
 //! | [`answer`] | the envelope of success |
@@ -26,14 +30,17 @@ pub mod audit_logs;
 pub mod authenticate;
 pub mod body;
 pub mod certificates;
+pub mod contract;
 pub mod failure_mode;
 pub mod fleet;
 pub mod groups;
+pub mod judged;
 pub mod keys;
 mod lent;
 pub mod limit;
 pub mod listen;
 pub mod observe;
+pub mod operation;
 pub mod organizations;
 pub mod policies;
 pub mod policy_checks;
@@ -42,9 +49,11 @@ pub mod problem;
 pub mod refusals;
 pub mod request;
 pub mod rotation;
+pub mod routes;
 pub mod scopes;
 pub mod service_tokens;
 pub mod tags;
+pub mod trees;
 pub mod unsupported;
 pub mod zones;
 
@@ -53,8 +62,10 @@ mod tests;
 
 use crate::deps::Feeds;
 use answer::Answer;
-use authenticate::Keys;
+use authenticate::{Gate, Keys};
+use axum::Extension;
 use axum::middleware::{from_fn_with_state, map_request, map_request_with_state};
+use contract::Contract;
 use model::Clock;
 use problem::Problem;
 use proto::access_log::access_log_client::AccessLogClient;
@@ -63,6 +74,7 @@ use proto::policy_evaluator::policy_evaluator_client::PolicyEvaluatorClient;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::token_registry::api_tokens_client::ApiTokensClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
+use routes::{Permissions, Tree};
 use service_kit::GrpcChannel;
 use std::sync::Arc;
 use tower_layer::Layer as _;
@@ -85,48 +97,36 @@ pub struct App {
     pub refusals: refusals::Refusals,
 }
 
-type Router = axum::Router<App>;
 type Outcome = Result<Answer, Problem>;
 
-/// Everything is behind [`authenticate`]: the public contract under `/client/v4/accounts/{account_id}`, and what is ours
-/// alone under `/sallyport/v1/accounts/{account_id}`, or under `/sallyport/v1` where it is of no account.
+/// Everything but the contract itself is behind [`authenticate`]: the public contract under
+/// `/client/v4/accounts/{account_id}`, and what is ours alone under `/sallyport/v1/accounts/{account_id}`, or under
+/// `/sallyport/v1` where it is of no account.
 pub fn router(app: App) -> axum::Router {
-    let contract = Router::new()
-        .merge(service_tokens::routes())
-        .merge(apps::routes())
-        .merge(app_settings::routes())
-        .merge(policy_checks::routes())
-        .merge(tags::routes())
-        .merge(certificates::routes())
-        .merge(policies::routes())
-        .merge(groups::routes())
-        .merge(organizations::routes())
-        .merge(keys::routes())
-        .merge(alerting::routes())
-        .merge(api_tokens::routes())
-        .merge(audit_logs::routes())
-        .merge(access_log::routes())
-        .merge(unsupported::routes());
-    let ours =
-        Router::new().merge(failure_mode::routes()).merge(keys::own_routes()).merge(access_log::own_routes());
-    let ours = ours.merge(policy_test::routes()).merge(rotation::routes());
-    let of_an_account = |routes: Router| {
+    let (mut operations, mut permissions) = (Vec::new(), Permissions::default());
+    let mut split = |tree: Tree| tree.split(&mut operations, &mut permissions);
+    let of_an_account = [split(trees::contract()), split(trees::ours())];
+    let of_no_account = [split(trees::of_the_caller()), split(trees::of_the_whole())];
+    let (open_at, open) = split(trees::open());
+    let contract = Contract::of(operations);
+    let gate = Gate { app: app.clone(), permissions: Arc::new(permissions) };
+    let behind = |routes: axum::Router<App>| {
         routes
             .method_not_allowed_fallback(async || Problem::wrong_method())
             .layer(from_fn_with_state(app.clone(), limit::check))
-            .layer(from_fn_with_state(app.clone(), authenticate::check))
     };
-    let of_no_account = |routes: Router| {
-        routes
-            .method_not_allowed_fallback(async || Problem::wrong_method())
-            .layer(from_fn_with_state(app.clone(), limit::check))
-            .layer(from_fn_with_state(app.clone(), authenticate::check_any))
-    };
-    let routed = Router::new()
-        .nest("/client/v4/accounts/{account_id}", of_an_account(contract))
-        .nest("/sallyport/v1/accounts/{account_id}", of_an_account(ours))
-        .nest("/client/v4", of_no_account(api_tokens::routes_of_the_caller()))
-        .nest("/sallyport/v1", of_no_account(fleet::routes()))
+    let mut routed = axum::Router::new();
+    for (at, routes) in of_an_account {
+        let check = from_fn_with_state(gate.clone(), authenticate::check);
+        routed = routed.nest(at, behind(routes).layer(check));
+    }
+    for (at, routes) in of_no_account {
+        let check = from_fn_with_state(gate.clone(), authenticate::check_any);
+        routed = routed.nest(at, behind(routes).layer(check));
+    }
+    let open = open.method_not_allowed_fallback(async || Problem::wrong_method()).layer(Extension(contract));
+    let routed = routed
+        .nest(open_at, open)
         .fallback(async || Problem::no_route())
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .layer(map_request(observe::name))

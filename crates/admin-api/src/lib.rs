@@ -10,8 +10,9 @@
 //!
 //! # How to add an endpoint
 //!
-//! Its JSON in `wire/<noun>.rs` (a `read…` from [`wire::fields::Fields`], a `view`), its handler in `http/<noun>.rs`,
-//! its line in that module's `routes`; what the public contract does not have goes under `/sallyport/v1`. Errors need nothing: every failure is a [`model::Error`], and
+//! Its JSON in `wire/<noun>.rs` (a `read…` from [`wire::fields::Fields`], a `view`), described in `wire/schema/<noun>.rs`;
+//! its handler in `http/<noun>.rs` and, in that module's `routes`, the operation that it serves: see the README. What the
+//! public contract does not have goes under `/sallyport/v1`. Errors need nothing: every failure is a [`model::Error`], and
 //! `http/problem.rs` is the only place that knows what it looks like to a client.
 
 pub mod config;

@@ -160,7 +160,7 @@ fn edit(id: &ApplicationId, application: &Arc<wire::Application>, position: u64)
     for policy in &mut application.policies {
         policy.spec = Some(policy_spec(&format!("edit {position}")));
     }
-    let state = wire::ApplicationState { application: Some(application), failure_mode: None };
+    let state = wire::ApplicationState { application: Some(application), ..Default::default() };
     Entry { position, object: format!("application/{id}"), state: state.encode_to_vec(), removed: false }
 }
 

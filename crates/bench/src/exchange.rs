@@ -111,6 +111,7 @@ async fn exchange(
         service_token: Some(ServiceTokenCredential { client_id, client_secret }),
         facts: Some(Facts { ip: "127.0.0.1".to_owned(), ..Facts::default() }),
         at_least: None,
+        binding_sha256: Vec::new(),
         gateway: String::new(),
     };
     let answer = issuer.exchange(request).await.context("an exchange failed")?;
@@ -140,6 +141,7 @@ impl Floor {
             token: Some(TokenId::random()),
             secret_version: 1,
             certificate: None,
+            binding: None,
             as_of: AsOf::default(),
         };
         Ok(Self { key: SigningKey::generate()?, claims, database: registry::open(&world.databases).await? })

@@ -1,12 +1,11 @@
 //! What every bus does while nothing is broken.
 
+use crate::nats::tests::{LIMIT, PATIENCE};
 use crate::{BACKLOG, Bus, LARGEST_PAYLOAD, Memory, Nats, Subscription, connect};
 use bytes::Bytes;
 use local_servers::Search;
 use model::ErrorKind;
 use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// `publisher` and `listener` may be the same.
 async fn conforms(publisher: &dyn Bus, listener: &dyn Bus) {
@@ -168,8 +167,8 @@ async fn memory() {
 #[tokio::test]
 async fn nats() -> anyhow::Result<()> {
     let server = local_servers::Nats::throwaway(&Search::workspace()).await?;
-    let publisher = Nats::connect(server.url()).await?;
-    let listener = Nats::connect(server.url()).await?;
+    let publisher = Nats::connect_within(PATIENCE, server.url()).await?;
+    let listener = Nats::connect_within(PATIENCE, server.url()).await?;
     conforms(&publisher, &listener).await;
     conforms(&listener, &listener).await;
     Ok(())

@@ -14,12 +14,9 @@ use telemetry::trace::Carrier;
 const PARENT: &str = "traceparent";
 const STATE: &str = "tracestate";
 
-/// Longest wait for the first connection.
-const DIAL_LIMIT: Duration = Duration::from_secs(2);
-/// Longest wait for the client to take a message or a subscription.
-const CALL_LIMIT: Duration = Duration::from_millis(200);
-/// Longest wait for the server to know of a subscription.
-const SETTLE_LIMIT: Duration = Duration::from_secs(1);
+/// The bus is a hint, and nobody waits for one for long.
+const HASTE: Limits =
+    Limits { dial: Duration::from_secs(2), call: Duration::from_millis(200), settle: Duration::from_secs(1) };
 /// A server that died without a word is noticed after the third.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// Oldest server.
@@ -28,16 +25,33 @@ const OLDEST: (i64, i64, i64) = (2, 10, 0);
 /// NATS without streams: at most once, to whoever listens now.
 pub struct Nats {
     client: Client,
+    limits: Limits,
     /// Whether a server's version has been looked at: it may have been away at the start.
     is_checked: AtomicBool,
+}
+
+/// Longest waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// For the first connection.
+    pub dial: Duration,
+    /// For the client to take a message or a subscription.
+    pub call: Duration,
+    /// For the server to know of a subscription.
+    pub settle: Duration,
 }
 
 impl Nats {
     /// See [`crate::connect`].
     pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::connect_within(HASTE, url).await
+    }
+
+    pub(crate) async fn connect_within(limits: Limits, url: &str) -> Result<Self, Error> {
         let addresses = Addresses::parse(url)?;
-        let first = addresses.options().connect(addresses.servers.as_slice());
-        let outcome = tokio::time::timeout(DIAL_LIMIT, first).await;
+        let options = || addresses.options().connection_timeout(limits.dial);
+        let first = options().connect(addresses.servers.as_slice());
+        let outcome = tokio::time::timeout(limits.dial, first).await;
         let client = match outcome {
             Ok(Ok(client)) => client,
             Ok(Err(error)) if error.kind() == ConnectErrorKind::AuthorizationViolation => {
@@ -48,12 +62,12 @@ impl Nats {
                 let cause =
                     away.err().map_or_else(|| "connection failed".to_owned(), |error| error.to_string());
                 tracing::warn!(cause, "NATS is away: the bus is off until it is there");
-                let options = addresses.options().retry_on_initial_connect();
+                let options = options().retry_on_initial_connect();
                 let client = options.connect(addresses.servers.as_slice()).await;
                 client.map_err(|error| Error::unavailable("NATS", error))?
             }
         };
-        let nats = Self { client, is_checked: AtomicBool::new(false) };
+        let nats = Self { client, limits, is_checked: AtomicBool::new(false) };
         nats.check_version()?;
         Ok(nats)
     }
@@ -82,7 +96,7 @@ impl Nats {
                 Some(group) => self.client.queue_subscribe(subject, group.to_owned()).await,
             }
         };
-        let subscription = within(CALL_LIMIT, subscription).await?;
+        let subscription = within(self.limits.call, subscription).await?;
         self.settle().await;
         Ok(Subscription(Source::Nats(subscription)))
     }
@@ -92,7 +106,7 @@ impl Nats {
         if self.client.connection_state() == State::Connected {
             let question = self.client.request(self.client.new_inbox(), Bytes::new());
             // An error is the answer; silence means a gap, which subscribers must bear in any case.
-            let _ = tokio::time::timeout(SETTLE_LIMIT, question).await;
+            let _ = tokio::time::timeout(self.limits.settle, question).await;
         }
     }
 }
@@ -108,7 +122,7 @@ impl Bus for Nats {
         }
         let span = trace::publishing("nats", subject);
         let (carrier, subject) = (span.carrier(), subject.to_owned());
-        within(CALL_LIMIT, async {
+        within(self.limits.call, async {
             let outcome = if carrier.is_empty() {
                 self.client.publish(subject, payload).await
             } else {
@@ -216,7 +230,6 @@ impl Addresses {
         };
         options
             .name("sallyport")
-            .connection_timeout(DIAL_LIMIT)
             .ping_interval(PING_INTERVAL)
             .subscription_capacity(BACKLOG)
             .reconnect_delay_callback(|attempts| match attempts {
@@ -267,4 +280,4 @@ fn percent_decoded(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,6 @@
 //! What every cache does.
 
+use crate::redis::tests::PATIENCE;
 use crate::{Cache, LONGEST_TTL, Memory, Redis, connect};
 use local_servers::Search;
 use model::{Clock, ErrorKind, ManualClock, SystemClock, Timestamp};
@@ -103,7 +104,7 @@ async fn memory() {
 #[tokio::test]
 async fn redis() -> anyhow::Result<()> {
     let server = local_servers::Redis::throwaway(&Search::workspace()).await?;
-    let cache = Redis::connect(server.url(), Arc::new(SystemClock)).await?;
+    let cache = Redis::connect_within(PATIENCE, server.url(), Arc::new(SystemClock)).await?;
     // Redis has a clock of its own, which cannot be moved.
     conforms(&cache, tokio::time::sleep).await;
     Ok(())

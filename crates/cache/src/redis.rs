@@ -14,10 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Longest wait for an answer.
-const CALL_LIMIT: Duration = Duration::from_millis(50);
-/// Longest wait for a connection.
-const DIAL_LIMIT: Duration = Duration::from_secs(2);
+/// Nobody waits for a cache for long: a database answers as well.
+const HASTE: Limits = Limits { call: Duration::from_millis(50), dial: Duration::from_secs(2) };
 /// So many failures in a row, and calls are skipped.
 const FAILURES: u32 = 3;
 /// How long calls are skipped before the next attempt.
@@ -31,8 +29,18 @@ pub struct Redis {
     link: Arc<Link>,
 }
 
+/// Longest waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// For an answer.
+    pub call: Duration,
+    /// For a connection.
+    pub dial: Duration,
+}
+
 struct Link {
     client: Client,
+    limits: Limits,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     failures: AtomicU64,
@@ -48,10 +56,18 @@ enum State {
 impl Redis {
     /// Tries once to connect; see [`crate::connect`].
     pub async fn connect(url: &str, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        Self::connect_within(HASTE, url, clock).await
+    }
+
+    pub(crate) async fn connect_within(
+        limits: Limits,
+        url: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
         let client = Client::open(url)
             .map_err(|error| Error::invalid("cache", "must be a Redis URL").with_cause(error))?;
         let state = State::Down { retry_at: clock.boot(), is_dialling: true, next_number: 1 };
-        let link = Link { client, clock, state: Mutex::new(state), failures: AtomicU64::new(0) };
+        let link = Link { client, limits, clock, state: Mutex::new(state), failures: AtomicU64::new(0) };
         let outcome = link.dial().await;
         if let Err(Failure::Redis(error)) = &outcome
             && error.kind() == redis::ErrorKind::AuthenticationFailed
@@ -69,13 +85,14 @@ impl Redis {
             self.link.count_failure();
             return None;
         };
-        let failure = match tokio::time::timeout(CALL_LIMIT, command.query_async(&mut connection)).await {
+        let limit = self.link.limits.call;
+        let failure = match tokio::time::timeout(limit, command.query_async(&mut connection)).await {
             Ok(Ok(value)) => {
                 self.link.succeeded(number);
                 return Some(value);
             }
             Ok(Err(error)) => Failure::Redis(error),
-            Err(_) => Failure::TimedOut(CALL_LIMIT),
+            Err(_) => Failure::TimedOut(limit),
         };
         self.link.count_failure();
         self.link.failed(number, &failure);
@@ -152,9 +169,9 @@ impl Link {
     async fn dial(&self) -> Result<MultiplexedConnection, Failure> {
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let dialling = self.client.get_multiplexed_async_connection_with_config(&config);
-        match tokio::time::timeout(DIAL_LIMIT, dialling).await {
+        match tokio::time::timeout(self.limits.dial, dialling).await {
             Ok(outcome) => outcome.map_err(Failure::Redis),
-            Err(_) => Err(Failure::TimedOut(DIAL_LIMIT)),
+            Err(_) => Err(Failure::TimedOut(self.limits.dial)),
         }
     }
 
@@ -214,4 +231,4 @@ impl Link {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

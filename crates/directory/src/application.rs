@@ -1,6 +1,8 @@
 //! One application, ready to judge requests.
 
 use crate::convert;
+use crate::cors::Cors;
+use crate::denial::Denial;
 use crate::failure_mode::FailureMode;
 use model::{AccountId, ApplicationId, Audience, Error, GroupId, SessionDuration};
 use policy::{CompiledPolicies, Decided, DomainPattern, Group, Policy};
@@ -27,6 +29,7 @@ pub struct Application {
 
 /// What concerns the path of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "every one is a setting of its own")]
 pub struct Settings {
     /// Lower-case name of the header that carries both credentials as JSON.
     pub read_service_tokens_from_header: Option<Box<str>>,
@@ -35,6 +38,14 @@ pub struct Settings {
     /// Preflight OPTIONS requests pass.
     pub options_preflight_bypass: bool,
     pub cookie: Cookie,
+    /// What pages of other origins may do; none: nothing is said to them.
+    pub cors: Option<Box<Cors>>,
+    /// What is said to whoever is refused; none: our own words.
+    pub denial: Option<Box<Denial>>,
+    /// A session is good together with its `CF_Binding` cookie alone.
+    pub binds_sessions: bool,
+    /// Our own answers may stand in another page's frame.
+    pub allows_frames: bool,
 }
 
 /// Attributes of the `CF_Authorization` cookie.
@@ -92,12 +103,13 @@ impl Application {
         state: &wire::ApplicationState,
         find: impl Fn(GroupId) -> Option<&'a Group>,
     ) -> Result<Self, Error> {
-        let wire::ApplicationState { application, failure_mode } = state;
+        let wire::ApplicationState { application, failure_mode, request_settings } = state;
         let state = application.as_ref().ok_or_else(|| Error::internal("the state is empty"))?;
         let (id, account, aud) = (state.id.parse()?, state.account_id.parse()?, state.aud.parse()?);
         let spec = state.spec.clone().unwrap_or_default();
         let (domains, unreadable_domain) = read_domains(&spec);
-        let content = read_settings(&spec).and_then(|settings| Ok((settings, read_terms(&spec, state)?)));
+        let content = read_settings(&spec, request_settings.as_ref())
+            .and_then(|settings| Ok((settings, read_terms(&spec, state)?)));
         let content = unreadable_domain.map_or(content, Err);
         let is_closed = content.is_err();
         let (settings, terms) = content.unwrap_or_else(|error| {
@@ -197,7 +209,12 @@ fn read_domains(spec: &wire::ApplicationSpec) -> (Vec<DomainPattern>, Option<Err
     (patterns, unreadable)
 }
 
-fn read_settings(spec: &wire::ApplicationSpec) -> Result<Settings, Error> {
+fn read_settings(
+    spec: &wire::ApplicationSpec,
+    requests: Option<&wire::RequestSettings>,
+) -> Result<Settings, Error> {
+    let absent = wire::RequestSettings::default();
+    let requests = requests.unwrap_or(&absent);
     let header = spec.read_service_tokens_from_header.to_ascii_lowercase();
     Ok(Settings {
         read_service_tokens_from_header: (!header.is_empty()).then(|| header.into()),
@@ -208,6 +225,10 @@ fn read_settings(spec: &wire::ApplicationSpec) -> Result<Settings, Error> {
             same_site: SameSite::parse(&spec.same_site_cookie_attribute)?,
             is_path_scoped: spec.path_cookie_attribute,
         },
+        cors: requests.cors_headers.as_ref().map(Cors::read).transpose()?.flatten().map(Box::new),
+        denial: Denial::read(requests)?.map(Box::new),
+        binds_sessions: requests.enable_binding_cookie,
+        allows_frames: requests.allow_iframe,
     })
 }
 

@@ -8,6 +8,8 @@
 //! | [`view`] | [`Directory`]: the feed's objects in, snapshots out |
 //! | [`snapshot`] | [`Snapshot`]: one moment of everything, immutable |
 //! | [`application`] | [`Application`]: its place, its compiled policies, its settings |
+//! | [`cors`] | [`Cors`]: what pages of other origins may do |
+//! | [`denial`] | [`Denial`]: what an application says to whoever is refused |
 //! | [`failure_mode`] | [`FailureMode`]: what is done with an application's requests by whoever is cut off |
 //! | [`organization`] | [`Organization`]: an account's team domain and its switches |
 //! | [`convert`] | messages of `policy_evaluator.proto` to and from the policy engine's types |
@@ -22,12 +24,16 @@
 
 pub mod application;
 pub mod convert;
+pub mod cors;
+pub mod denial;
 pub mod failure_mode;
 pub mod organization;
 pub mod snapshot;
 pub mod view;
 
 pub use application::{Application, Cookie, SameSite, Settings};
+pub use cors::{Cors, Origins};
+pub use denial::Denial;
 pub use failure_mode::{FailureMode, MaxStaleness};
 pub use organization::Organization;
 pub use snapshot::Snapshot;

@@ -52,7 +52,8 @@ fn put(position: u64, application: &wire::Application) -> Entry {
 fn put_with(position: u64, application: &wire::Application, failure_mode: Option<Mode>) -> Entry {
     let failure_mode = failure_mode.map(|mode| wire::FailureMode { mode: Some(mode) });
     let state =
-        wire::ApplicationState { application: Some(application.clone()), failure_mode }.encode_to_vec();
+        wire::ApplicationState { application: Some(application.clone()), failure_mode, ..Default::default() }
+            .encode_to_vec();
     Entry { position, object: format!("application/{}", application.id), state, removed: false }
 }
 

@@ -1,15 +1,29 @@
 //! Refusals and cookies.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `asker` | who is answered |
+//! | `cors` | what pages of other origins are told |
+
+mod asker;
+mod cors;
 
 use crate::forward::Download;
 use crate::refusal::Refusal;
 use crate::request::cookie;
 use bytes::Bytes;
 use directory::{Application, SameSite};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{Response, StatusCode};
 use http_body_util::{Either, Full};
 use model::Timestamp;
+use policy::Decision;
 use serde::Serialize;
+
+pub use asker::{Asker, LOOKED_AT};
 
 /// What a client gets: the application's body, or ours.
 pub type Body = Either<Download, Full<Bytes>>;
@@ -26,17 +40,48 @@ struct Reasoned<'a> {
     message: &'a str,
 }
 
-/// The answer to a request that goes no further.
-pub fn refusal(refusal: &Refusal, application: Option<&Application>) -> Response<Body> {
-    refused(refusal, application).map(|text| Either::Right(Full::new(text)))
+/// The answer to a request that goes no further. `asker`: who it is, where that is known.
+pub fn refusal(
+    refusal: &Refusal,
+    application: Option<&Application>,
+    asker: Option<Asker<'_>>,
+) -> Response<Body> {
+    refused(refusal, application, asker).map(|text| Either::Right(Full::new(text)))
 }
 
 /// The same, for somebody else to give.
-pub fn refused(refusal: &Refusal, application: Option<&Application>) -> Response<Bytes> {
+pub fn refused(
+    refusal: &Refusal,
+    application: Option<&Application>,
+    asker: Option<Asker<'_>>,
+) -> Response<Bytes> {
     let Refusal { status, reason, message, retry_s: _ } = refusal;
+    let settings = application.map(|application| &*application.settings);
+    let cors = settings.and_then(|settings| settings.cors.as_deref()).zip(asker);
+    if refusal.is_answer() {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = *status;
+        if let Some((cors, asker)) = cors {
+            cors::preflight(cors, asker, response.headers_mut());
+        }
+        return response;
+    }
+    let denial = settings.and_then(|settings| settings.denial.as_deref()).filter(|_| refusal.is_denial());
+    let message = denial.and_then(|denial| denial.message.as_deref()).unwrap_or(message);
     let text = serde_json::to_vec(&Reasoned { error: reason, message }).unwrap_or_default();
+    let elsewhere = application.zip(asker).filter(|_| refusal.is_denial()).and_then(elsewhere);
+    let status = if elsewhere.is_some() { &StatusCode::FOUND } else { status };
     let mut response = unkept(*status, text.into());
     let headers = response.headers_mut();
+    headers.extend(elsewhere.map(|elsewhere| (LOCATION, elsewhere)));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let may_be_framed = settings.is_some_and(|settings| settings.allows_frames);
+    let policy =
+        if may_be_framed { "default-src 'none'" } else { "default-src 'none'; frame-ancestors 'none'" };
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    if let Some((cors, asker)) = cors {
+        cors::allow(cors, asker, headers);
+    }
     let mut put = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
@@ -55,6 +100,16 @@ pub fn refused(refusal: &Refusal, application: Option<&Application>) -> Response
         put(RETRY_AFTER, &seconds.to_string());
     }
     response
+}
+
+/// Where a browser is sent that is refused; a machine never is. 401 where that was asked for is what everybody gets.
+fn elsewhere((application, asker): (&Application, Asker<'_>)) -> Option<HeaderValue> {
+    let denial = application.settings.denial.as_deref()?;
+    let asks_for_a_person = application.policies.has(Decision::Allow);
+    let url = if asks_for_a_person { &denial.identity_url } else { &denial.non_identity_url };
+    let is_sent =
+        !application.settings.service_auth_401_redirect && asker.may_be_sent_on && asker.opens_a_page();
+    url.as_deref().filter(|_| is_sent).and_then(|url| HeaderValue::from_str(url).ok())
 }
 
 /// An answer of text that is JSON already, and that nobody keeps.
@@ -78,9 +133,7 @@ pub fn session_cookie(
     is_https: bool,
 ) -> Option<String> {
     let attributes = &application.settings.cookie;
-    let path = application.domain.find('/').and_then(|at| application.domain.get(at..));
-    let path = path.filter(|path| attributes.is_path_scoped && !path.contains('*')).unwrap_or("/");
-    let mut text = format!("{}={token}; Path={path}; Expires={}", cookie::SESSION, expires.http_date());
+    let mut text = begin_cookie(application, cookie::SESSION, token, expires);
     if attributes.http_only {
         text.push_str("; HttpOnly");
     }
@@ -94,4 +147,29 @@ pub fn session_cookie(
         SameSite::Strict => text.push_str("; SameSite=Strict"),
     }
     (text.len() <= 4096).then_some(text)
+}
+
+/// The same for the secret that the session is bound to. It is sent wherever the session is.
+pub fn binding_cookie(
+    application: &Application,
+    secret: &str,
+    expires: Timestamp,
+    is_https: bool,
+) -> Option<HeaderValue> {
+    let mut text = begin_cookie(application, cookie::BINDING, secret, expires);
+    text.push_str("; HttpOnly");
+    if is_https {
+        // Browsers take `None` with `Secure` alone.
+        text.push_str("; Secure; SameSite=None");
+    }
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn begin_cookie(application: &Application, name: &str, value: &str, expires: Timestamp) -> String {
+    let path = application.domain.find('/').and_then(|at| application.domain.get(at..));
+    let is_scoped = application.settings.cookie.is_path_scoped;
+    let path = path.filter(|path| is_scoped && !path.contains('*')).unwrap_or("/");
+    format!("{name}={value}; Path={path}; Expires={}", expires.http_date())
 }

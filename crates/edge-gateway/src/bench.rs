@@ -76,7 +76,7 @@ impl Decisions {
         let Some(application) = snapshot.application(application) else { return };
         let pair = Pair { client_id: client_id.into(), client_secret: client_secret.into() };
         let session = self.gatekeeper.origins.session(Verified { claims, kid });
-        if let Some(obtained) = Obtained::new(session, text, Some((application, true))) {
+        if let Some(obtained) = Obtained::new(session, text, Some((application, true)), None) {
             self.gatekeeper.pairs.insert(Key::of_pair(Some(&pair), &application.id, None), obtained);
         }
     }

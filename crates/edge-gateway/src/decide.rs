@@ -2,9 +2,11 @@
 //! exchange waits, and what it brings is judged again. Without live leases an application's failure mode says what stands.
 
 mod again;
+mod binding;
 mod footing;
 mod judge;
 mod outcome;
+mod preflight;
 
 pub use again::{Basis, Grounds};
 pub use footing::Fallback;
@@ -107,7 +109,9 @@ impl Gatekeeper {
     }
 
     fn tell(&self, ray: Ray, seen: &Seen<'_>, begun: Option<BootTime>, outcome: &Result<Admission, Refused>) {
-        if let Some(begun) = begun {
+        // Nobody asked for anything yet.
+        let is_answered = outcome.as_ref().is_err_and(|refused| refused.refusal.is_answer());
+        if let Some(begun) = begun.filter(|_| !is_answered) {
             self.decisions.record_made(self, seen, &Made { ray, begun, outcome: outcome.as_ref() });
         }
     }
@@ -261,7 +265,11 @@ pub(crate) fn credential_header(application: &Application) -> Option<HeaderName>
 /// A blocked machine gets 401 where the application asks for it.
 fn as_configured(application: &Application, refusal: Refusal) -> Refusal {
     let is_asked = application.settings.service_auth_401_redirect && refusal.status == StatusCode::FORBIDDEN;
-    if is_asked { Refusal { status: StatusCode::UNAUTHORIZED, ..refusal } } else { refusal }
+    if is_asked && !refusal.is_of_preflight() {
+        Refusal { status: StatusCode::UNAUTHORIZED, ..refusal }
+    } else {
+        refusal
+    }
 }
 
 impl<'a> Seen<'a> {

@@ -27,7 +27,7 @@ pub fn answer(
         }
         _ => Err(Refusal::not_found("ENDPOINT_NOT_FOUND", "the gateway has no such endpoint")),
     };
-    outcome.unwrap_or_else(|refusal| answer::refusal(&refusal, None))
+    outcome.unwrap_or_else(|refusal| answer::refusal(&refusal, None, None))
 }
 
 /// The public keys of the team domain's account, of the application's account, or of the only account there is.

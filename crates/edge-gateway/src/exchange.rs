@@ -11,7 +11,7 @@ use crate::listener::ClientCertificate;
 use crate::measure;
 use crate::refusal::Refusal;
 use crate::request::credential::Pair;
-use crate::session::{Key, Obtained, Session};
+use crate::session::{Binding, Key, Obtained, Session};
 use directory::Application;
 use flights::Flights;
 use http::StatusCode;
@@ -153,8 +153,15 @@ impl Exchange {
         verify: impl Fn(&str) -> Option<Arc<Session>>,
     ) -> Result<Exchanged, Refusal> {
         let [token_registry, policy_evaluator, session_issuer] = question.positions;
+        let binds = pair.is_some() && application.settings.binds_sessions;
+        let binding = binds.then(Binding::draw).flatten();
+        if binds && binding.is_none() {
+            return Err(Refusal::unavailable("there is no randomness to be had; retry"));
+        }
+        let digest = |binding: &Binding| Binding::digest(&binding.text()).0.to_vec();
         let request = ExchangeRequest {
             application_id: application.id.to_string(),
+            binding_sha256: binding.as_ref().map(digest).unwrap_or_default(),
             at_least: Some(AsOf { token_registry, policy_evaluator, session_issuer }),
             service_token: pair.map(|pair| ServiceTokenCredential {
                 client_id: pair.client_id.clone().into_owned(),
@@ -185,7 +192,7 @@ impl Exchange {
         let session = verify(&session_jwt)
             .ok_or_else(|| Refusal::unavailable("the session's key is not known yet; retry"))?;
         let cookie = pair.map(|_| (application, self.is_https));
-        Obtained::new(session, &session_jwt, cookie)
+        Obtained::new(session, &session_jwt, cookie, binding.as_ref())
             .map(Exchanged::Session)
             .ok_or_else(|| Refusal::unavailable("the session is unreadable; retry"))
     }

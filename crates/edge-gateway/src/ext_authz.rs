@@ -114,7 +114,9 @@ impl Authorizer {
             Err(Refused { refusal, .. }) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => {
                 Err(Failure::new(Code::Unavailable, refusal.message))
             }
-            Err(Refused { refusal, application }) => Ok(answer::denied(&refusal, application.as_deref())),
+            Err(Refused { refusal, application }) => {
+                Ok(answer::denied(&refusal, application.as_deref(), Some(&question.check)))
+            }
         }
     }
 
@@ -186,7 +188,7 @@ fn not_ours(asked: Asked<'_>) -> Result<Asked<'_>, Refusal> {
 /// Refused before anything was decided.
 fn refuse(refusal: &Refusal) -> Vec<u8> {
     measure::refused(refusal);
-    answer::denied(refusal, None)
+    answer::denied(refusal, None, None)
 }
 
 /// More than is read of one question: refused, not failed. Whoever can make a question long must not choose Envoy's

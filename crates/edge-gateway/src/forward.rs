@@ -144,7 +144,7 @@ impl Upstreams {
         mut onward: Onward<'_>,
         admission: Admission,
     ) -> Answered {
-        let Admission { assertion, cookie, credential_header, fallback, .. } = admission;
+        let Admission { assertion, cookie, binding, credential_header, fallback, .. } = admission;
         onward.fallback = fallback;
         if let Some(name) = credential_header {
             credential::strip_single(&mut parts.headers, &name);
@@ -170,7 +170,7 @@ impl Upstreams {
             Ok(response) => response,
             Err(because) => {
                 call.fail(&because.reason);
-                return (refusal(&because, None), None);
+                return (refusal(&because, None, None), None);
             }
         };
         call.set("http.response.status_code", || i64::from(response.status().as_u16()));
@@ -179,7 +179,7 @@ impl Upstreams {
         let is_open = changes || !response.body().is_end_stream();
         let ride = upload_ride.or_else(|| ticket.filter(|_| is_open).map(Ticket::board));
         if let Some(because) = ride.as_ref().and_then(|ride| ride.refusal()) {
-            return (refusal(because, None), None);
+            return (refusal(because, None, None), None);
         }
         if let Some(ride) = ride.as_ref().filter(|_| takes_line) {
             ride.take_line();
@@ -187,7 +187,7 @@ impl Upstreams {
         let tunnel = match (changes, change.and_then(|change| change.agreed(&mut response))) {
             (true, None) => {
                 let message = "the application changed the protocol unasked";
-                return (refusal(&bad_gateway("UPSTREAM_UNREADABLE", message), None), None);
+                return (refusal(&bad_gateway("UPSTREAM_UNREADABLE", message), None, None), None);
             }
             (_, agreed) => agreed,
         };
@@ -202,7 +202,7 @@ impl Upstreams {
         if is_personal {
             headers::keep_private(response.headers_mut());
         }
-        if let Some(cookie) = cookie {
+        for cookie in cookie.into_iter().chain(binding.map(|binding| *binding)) {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
         let Some((protocol, client, application)) = tunnel else {

@@ -21,7 +21,7 @@ mod tls;
 mod traced;
 pub mod wire;
 
-use crate::answer::{self, Body};
+use crate::answer::{self, Asker, Body};
 use crate::decide::{ANONYMOUS, Admission, Gatekeeper, Grounds, Refused, Seen};
 use crate::decisions::{CF_RAY, Ray};
 use crate::endpoints;
@@ -118,7 +118,9 @@ impl Gateway {
             }
             Ok(Judged::Answered(answer)) => (read_out(&parts, body, answer).await, None),
             Err(Refused { refusal, application }) => {
-                (read_out(&parts, body, answer::refusal(&refusal, application.as_deref())).await, None)
+                let asker = Asker::new(&parts.method, &parts.headers);
+                let answer = answer::refusal(&refusal, application.as_deref(), Some(asker));
+                (read_out(&parts, body, answer).await, None)
             }
         };
         let handshake = &connection.handshake;

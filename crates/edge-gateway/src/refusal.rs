@@ -52,6 +52,31 @@ impl Refusal {
         Self { retry_s, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "ATTEMPTS_THROTTLED", message) }
     }
 
+    /// A preflight request that we answer ourselves: nothing was refused, and nothing goes further.
+    pub const fn preflight_answered() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            reason: Cow::Borrowed("PREFLIGHT_ANSWERED"),
+            message: Cow::Borrowed(""),
+            retry_s: 0,
+        }
+    }
+
+    /// See [`Self::preflight_answered`].
+    pub fn is_answer(&self) -> bool {
+        self.status == StatusCode::NO_CONTENT
+    }
+
+    /// Of a preflight request, which nobody's credential comes with.
+    pub fn is_of_preflight(&self) -> bool {
+        self.reason.starts_with("PREFLIGHT_")
+    }
+
+    /// Somebody was judged, and may not: the application may have its own words for it.
+    pub fn is_denial(&self) -> bool {
+        matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) && !self.is_of_preflight()
+    }
+
     /// Whether the credential is nobody's, as far as its holder is told.
     pub fn names_no_token(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED && self.reason == "TOKEN_UNKNOWN"

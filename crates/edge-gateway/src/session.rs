@@ -7,8 +7,10 @@
 //! |---|---|
 //! | `origins` | [`Origins`]: what many sessions have in common, kept once |
 //! | `obtained` | [`Obtained`]: a session that an exchange brought, with its text |
+//! | `binding` | [`Binding`]: the secret that a session is bound to |
 //! | `key` | [`Key`]: the digest by which a session is found |
 
+mod binding;
 mod key;
 mod obtained;
 mod origins;
@@ -21,6 +23,7 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8};
 
+pub use binding::Binding;
 pub use key::{AsItIs, Key};
 pub use obtained::Obtained;
 pub use origins::{Origin, Origins};

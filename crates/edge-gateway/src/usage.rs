@@ -125,6 +125,7 @@ mod tests {
             token: Some(token),
             secret_version: 7,
             certificate: None,
+            binding: None,
             as_of: AsOf::default(),
         };
         Origins::default().session(Verified { claims, kid: KeyId::parse(&"0".repeat(64)).unwrap() })

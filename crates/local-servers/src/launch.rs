@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Everything needed to start one server, and to start it again.
 #[derive(Debug, Clone)]
@@ -268,12 +268,17 @@ const PORTS: u16 = 12_000;
 pub fn free_port() -> Result<u16> {
     for _ in 0..100 {
         let Some(port) = any_port_to_listen() else { break };
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if is_free(port) {
             return Ok(port);
         }
     }
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
+}
+
+/// Not even somebody who lets others share it has it, as one who keeps a port for a program that is yet to start.
+fn is_free(port: u16) -> bool {
+    TcpSocket::new_v4().and_then(|socket| socket.bind(([127, 0, 0, 1], port).into())).is_ok()
 }
 
 fn any_port_to_listen() -> Option<u16> {

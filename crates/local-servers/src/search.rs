@@ -168,12 +168,15 @@ fn caddy_version(program: &Path) -> Option<(u32, u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
+    /// Written by another process: a child that another test starts meanwhile would inherit a file that is open for
+    /// writing here, and what is open for writing cannot be run.
     fn fake(directory: &Path, name: &str, script: &str) {
-        let path = directory.join(name);
-        std::fs::write(&path, script).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let text = directory.join(format!("{name}.text"));
+        std::fs::write(&text, script).unwrap();
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(&text).arg(directory.join(name));
+        assert!(install.status().unwrap().success());
     }
 
     #[test]

@@ -155,7 +155,8 @@ fn linked(policy: wire::Policy) -> Value {
 }
 
 fn application(state: wire::ApplicationState) -> Value {
-    let wire::ApplicationState { application, failure_mode } = state;
+    // Read out of what the application says itself.
+    let wire::ApplicationState { application, failure_mode, request_settings: _ } = state;
     let wire::Application { id: _, account_id: _, aud, spec, policies, .. } = application.unwrap_or_default();
     let wire::ApplicationSpec {
         name,

@@ -6,12 +6,14 @@ mod application;
 mod certificate;
 mod organization;
 mod policy;
+mod requests;
 mod text;
 
 pub use application::{CheckedApplication, check_application, check_precedences};
 pub use certificate::{CheckedBundle, check_bundle, check_hostname, check_hostnames};
 pub use organization::{Given, merge_organization};
 pub use policy::{TokenRule, check_group, check_policy, token_rules};
+pub use requests::request_settings;
 pub use text::{check_name, check_settings, check_tag};
 
 use model::{Error, ErrorKind, Violation};

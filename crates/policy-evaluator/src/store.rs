@@ -18,6 +18,7 @@ pub use rows::{
 };
 pub use writes::{Write, Writes};
 
+use crate::domain::request_settings;
 use model::Error;
 use proto::policy_evaluator as wire;
 
@@ -43,7 +44,10 @@ pub async fn find_application_state(
 ) -> Result<Option<wire::ApplicationState>, Error> {
     let Some(row) = tables.application(account, id).await? else { return Ok(None) };
     let (failure_mode, policies) = (row.failure_mode()?, tables.policies_of(&row.id).await?);
-    Ok(Some(wire::ApplicationState { application: Some(row.into_wire(policies)?), failure_mode }))
+    let application = row.into_wire(policies)?;
+    let written = application.spec.as_ref().map(|spec| spec.settings_json.as_str()).unwrap_or_default();
+    let request_settings = request_settings(written);
+    Ok(Some(wire::ApplicationState { application: Some(application), failure_mode, request_settings }))
 }
 
 pub fn no_such_application() -> Error {

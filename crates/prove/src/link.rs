@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     /// Longer than anything that should happen takes; what should not is waited for a moment.
-    const LONG: Duration = Duration::from_secs(10);
+    const LONG: Duration = Duration::from_mins(1);
     const MOMENT: Duration = Duration::from_millis(50);
 
     /// The link, its caller's connection, and the callee's end of it.

@@ -51,7 +51,8 @@ impl TokenStatus {
 
     /// A version later than the one known here was issued by a rotation that has not arrived yet: it is good.
     fn may_use(&self, version: i64, now: Timestamp) -> bool {
-        version >= self.version || (version == self.previous_version && now < self.previous_expires_at)
+        let is_previous = self.previous_version > 0 && version == self.previous_version;
+        version >= self.version || (is_previous && now < self.previous_expires_at)
     }
 
     /// What must never be: the registry's words could not be read. Nothing is admitted on them.

@@ -149,6 +149,7 @@ pub fn claims(account: AccountId, issuer: &str, now: Timestamp) -> Claims {
         token: None,
         secret_version: 0,
         certificate: None,
+        binding: None,
         as_of: AsOf::default(),
     }
 }

@@ -38,6 +38,8 @@ pub fn to_wire(claims: Claims, kid: KeyId) -> wire::Session {
         token,
         secret_version,
         certificate,
+        // The caller's own: it has the secret.
+        binding: _,
         as_of,
     } = claims;
     wire::Session {

@@ -40,6 +40,9 @@ pub struct Claims {
     /// The client certificate that was presented when the session was obtained: it is good together with that one alone
     /// (RFC 8705).
     pub certificate: Option<Thumbprint>,
+    /// SHA-256 of the secret that was given beside the session: where an application asks for it, the session is good
+    /// together with that one alone.
+    pub binding: Option<Thumbprint>,
     pub as_of: AsOf,
 }
 
@@ -101,6 +104,7 @@ object! {
         account: Parsed<AccountId> = "account",
         token: Parsed<TokenId> = "token",
         version: i64 = "version",
+        binding: Parsed<Thumbprint> = "binding",
         as_of: Positions = "as_of",
     }
 }
@@ -116,7 +120,7 @@ object! {
 impl Wire<'_> {
     fn into_claims(self) -> Option<Claims> {
         let Self { kind, aud, exp, iss, common_name, iat, sub, cnf, private } = self;
-        let Private { sid, account, token, version, as_of } = private?;
+        let Private { sid, account, token, version, binding, as_of } = private?;
         let Positions { token_registry, policy_evaluator, session_issuer } = as_of?;
         let [Parsed(audience)] = aud?;
         // What it is bound to otherwise is not understood, and cannot be checked.
@@ -138,6 +142,7 @@ impl Wire<'_> {
             token: token.map(|Parsed(token)| token),
             secret_version: version.filter(|version| *version >= 0)?,
             certificate,
+            binding: binding.map(|Parsed(binding)| binding),
             as_of: AsOf {
                 token_registry: token_registry?,
                 policy_evaluator: policy_evaluator?,
@@ -181,6 +186,8 @@ struct WrittenPrivate {
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
     version: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binding: Option<String>,
     as_of: AsOf,
 }
 
@@ -197,6 +204,7 @@ impl Serialize for Claims {
             token,
             secret_version,
             certificate,
+            binding,
             as_of,
         } = self;
         let sallyport = WrittenPrivate {
@@ -204,6 +212,7 @@ impl Serialize for Claims {
             account: account.to_string(),
             token: token.map(|token| token.to_string()),
             version: *secret_version,
+            binding: binding.map(|it| it.to_string()),
             as_of: *as_of,
         };
         Written {

@@ -35,6 +35,7 @@ pub fn claims() -> Claims {
         token: Some(TokenId::from_bytes([0x70; 16])),
         secret_version: 3,
         certificate: None,
+        binding: None,
         as_of: AsOf { token_registry: 7, policy_evaluator: 0, session_issuer: u64::MAX },
     }
 }

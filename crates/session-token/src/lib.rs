@@ -28,7 +28,7 @@ pub use key_id::KeyId;
 pub use key_set::{Jwk, KeySet, PublishedKey, VerificationKey};
 pub use rejection::Rejection;
 pub use thumbprint::Thumbprint;
-pub use verify::{MAX_TOKEN_BYTES, Verified, verify};
+pub use verify::{MAX_TOKEN_BYTES, Verified, read_again, verify};
 
 #[cfg(test)]
 mod fixture;

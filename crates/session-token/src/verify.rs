@@ -58,6 +58,14 @@ pub fn verify<'k>(
     Ok(Verified { claims, kid: opened.key.kid() })
 }
 
+/// What a session says whose text was found right before: neither signature nor time is looked at.
+pub fn read_again(token: &str) -> Option<Claims> {
+    let payload = token.split('.').nth(1)?;
+    let mut buffer = Vec::with_capacity(payload.len());
+    decode(payload, &mut buffer).ok()?;
+    Claims::parse(std::str::from_utf8(&buffer).ok()?).ok()
+}
+
 object! {
     /// `jku`, `x5u`, `jwk`, `x5c` and whatever else is not here means nothing.
     struct Header<'de> {

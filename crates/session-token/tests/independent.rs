@@ -22,6 +22,7 @@ fn claims(audience: &Audience) -> Claims {
         token: Some(TokenId::random()),
         secret_version: 1,
         certificate: None,
+        binding: None,
         as_of: AsOf { token_registry: 1, policy_evaluator: 2, session_issuer: 3 },
     }
 }

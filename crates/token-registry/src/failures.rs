@@ -7,6 +7,7 @@ use quick_cache::unsync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Failures that wait to be counted; more are counted together.
@@ -60,7 +61,7 @@ impl Failures {
 impl Log {
     /// Until told to stop.
     pub async fn keep_writing(mut self, failures: &Failures, stop: CancellationToken) {
-        let mut rounds = tokio::time::interval(ROUND);
+        let mut rounds = tokio::time::interval_at(Instant::now() + ROUND, ROUND);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {

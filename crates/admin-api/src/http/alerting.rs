@@ -1,24 +1,53 @@
 //! `alerting/v3`.
 
-mod policies;
-mod webhooks;
+pub mod policies;
+pub mod webhooks;
 
 use super::answer::Answer;
 use super::authenticate::Account;
+use super::operation::{get, moment, ok, page_of};
 use super::request::{Page, Query};
-use super::{App, Outcome, Router, answered};
+use super::routes::Routes;
+use super::{App, Outcome, answered};
 use crate::wire::alert;
+use crate::wire::schema::{alert as schema, named};
 use axum::extract::State;
-use axum::routing::get;
 use proto::notifier::ListHistoryRequest;
+use proto::token_registry::Scope::NotificationsRead;
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/alerting/v3/available_alerts", get(async || Answer::ok(alert::available())))
-        .route("/alerting/v3/destinations/eligible", get(async || Answer::ok(alert::eligible())))
-        .route("/alerting/v3/history", get(history))
-        .merge(policies::routes())
-        .merge(webhooks::routes())
+pub fn routes() -> Routes {
+    Routes::of("Alerts")
+        .serve(
+            get(
+                "/alerting/v3/available_alerts",
+                "list_available_alerts",
+                "The types of alert",
+                NotificationsRead,
+                ok(schema::available()),
+            ),
+            async || Answer::ok(alert::available()),
+        )
+        .serve(
+            get(
+                "/alerting/v3/destinations/eligible",
+                "list_eligible_destinations",
+                "The kinds of destination",
+                NotificationsRead,
+                ok(schema::eligible()),
+            ),
+            async || Answer::ok(alert::eligible()),
+        )
+        .serve(
+            get(
+                "/alerting/v3/history",
+                "list_alert_history",
+                "What was sent, newest first",
+                NotificationsRead,
+                page_of(named("Delivery")),
+            )
+            .asks([moment("since", "Not before."), moment("before", "Before.")]),
+            history,
+        )
 }
 
 /// What was sent, newest first.

@@ -3,30 +3,97 @@
 use super::answer::Answer;
 use super::authenticate::{Account, Actor};
 use super::body::{Body, OptionalBody};
+use super::operation::{Needs, delete, get, ok, page_of, post, put, word};
 use super::problem::Problem;
 use super::request::{Page, Query, Target};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
 use crate::wire::api_token;
+use crate::wire::schema::application::nothing_more;
+use crate::wire::schema::{api_token as schema, named, only_id};
 use axum::extract::State;
-use axum::routing::{get, put};
 use model::Error;
+use proto::token_registry::Scope::AccountAdmin as ADMIN;
 use proto::token_registry::{
     DeleteApiTokenRequest, GetApiTokenRequest, ListApiTokensRequest, RollApiTokenRequest,
 };
 use serde_json::{Value, json};
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/tokens", get(list).post(create))
-        .route("/tokens/verify", get(verify))
-        .route("/tokens/permission_groups", get(permission_groups))
-        .route("/tokens/{id}", get(read).put(update).delete(delete))
-        .route("/tokens/{id}/value", put(roll))
+pub fn routes() -> Routes {
+    let shown = || named("ApiToken");
+    Routes::of("API tokens")
+        .serve(
+            get(
+                "/tokens",
+                "list_api_tokens",
+                "API tokens of the account; those of the configuration are not among them",
+                ADMIN,
+                page_of(shown()),
+            ),
+            list,
+        )
+        .serve(
+            post(
+                "/tokens",
+                "create_api_token",
+                "Makes an API token; its value is shown once",
+                ADMIN,
+                ok(named("ApiTokenWithValue")),
+            )
+            .takes(schema::create()),
+            create,
+        )
+        .serve(
+            get(
+                "/tokens/verify",
+                "verify_account_api_token",
+                "What the API token that asks is worth",
+                Needs::AnyToken,
+                ok(schema::verified()),
+            ),
+            verify,
+        )
+        .serve(
+            get(
+                "/tokens/permission_groups",
+                "list_permission_groups",
+                "What can be given",
+                Needs::AnyToken,
+                page_of(schema::permission_group()),
+            )
+            .asks([
+                word("name", "Exactly this name.", "Account admin"),
+                word("scope", "For this kind of resources.", "com.cloudflare.api.account"),
+            ]),
+            permission_groups,
+        )
+        .serve(get("/tokens/{id}", "get_api_token", "One API token", ADMIN, ok(shown())), read)
+        .serve(
+            put("/tokens/{id}", "update_api_token", "Changes what is given", ADMIN, ok(shown()))
+                .takes(schema::update()),
+            update,
+        )
+        .serve(delete("/tokens/{id}", "delete_api_token", "Ends it", ADMIN, ok(only_id())), remove)
+        .serve(
+            put(
+                "/tokens/{id}/value",
+                "roll_api_token",
+                "A new value; the one before stops at once",
+                ADMIN,
+                ok(schema::value()),
+            )
+            .may_take(nothing_more()),
+            roll,
+        )
 }
 
 /// Of no account: it is the presented token's.
-pub fn routes_of_the_caller() -> Router {
-    Router::new().route("/user/tokens/verify", get(verify))
+pub fn routes_of_the_caller() -> Routes {
+    let summary = "What the API token that asks is worth";
+    Routes::of("API tokens").serve(
+        get("/user/tokens/verify", "verify_api_token", summary, Needs::AnyToken, ok(schema::verified())),
+        verify,
+    )
 }
 
 /// A token that is not good has been refused before.
@@ -91,7 +158,7 @@ async fn roll(
     Ok(Answer::ok(Value::String(rolled.value)))
 }
 
-async fn delete(
+async fn remove(
     State(mut app): State<App>,
     Account(account_id): Account,
     target: Target,

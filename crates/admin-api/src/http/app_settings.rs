@@ -3,19 +3,48 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
+use super::operation::{ok, patch, put};
 use super::request::{Target, WaitFor};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
+use crate::wire::schema::application as schema;
 use axum::extract::State;
-use axum::routing::put;
 use model::Error;
 use proto::change_feed::Wait;
 use proto::policy_evaluator::MergeApplicationSettingsRequest;
+use proto::token_registry::Scope::AppsAndPoliciesWrite;
 use serde_json::{Map, Value, json};
 
 const NAMES: [&str; 2] = ["allow_iframe", "skip_interstitial"];
 
-pub fn routes() -> Router {
-    Router::new().route("/access/apps/{app_id}/settings", put(replace).patch(merge))
+pub fn routes() -> Routes {
+    let path = "/access/apps/{app_id}/settings";
+    let shown = schema::two_settings_shown;
+    Routes::of("Applications")
+        .serve(
+            put(
+                path,
+                "replace_application_settings",
+                "Two settings of an application: what is not given is off",
+                AppsAndPoliciesWrite,
+                ok(shown()),
+            )
+            .takes(schema::two_settings())
+            .waits(),
+            replace,
+        )
+        .serve(
+            patch(
+                path,
+                "merge_application_settings",
+                "Two settings of an application: what is not given stays",
+                AppsAndPoliciesWrite,
+                ok(shown()),
+            )
+            .takes(schema::two_settings())
+            .waits(),
+            merge,
+        )
 }
 
 /// What is not given is off.
@@ -61,6 +90,5 @@ async fn write(
     let stored = crate::wire::json::stored(&present(present(merged.application)?.spec)?.settings_json);
     let flag = |name: &str| stored.get(name).and_then(Value::as_bool).unwrap_or_default();
     let shown = json!({"allow_iframe": flag("allow_iframe"), "skip_interstitial": flag("skip_interstitial")});
-    let inert = if flag("allow_iframe") { vec!["allow_iframe".to_owned()] } else { Vec::new() };
-    Ok(Answer::ok(shown).noting(&inert).propagated(merged.propagation))
+    Ok(Answer::ok(shown).propagated(merged.propagation))
 }

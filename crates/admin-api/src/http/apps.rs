@@ -3,24 +3,87 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::{Body, OptionalBody};
+use super::operation::{accepted, created, delete, get, ok, page_of, post, put, switch, word};
 use super::problem::Problem;
 use super::request::{Page, Query, Target, WaitFor};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
 use crate::wire::application::{self, Description};
+use crate::wire::schema::{application as schema, named, only_id};
 use axum::extract::State;
-use axum::routing::{get, post};
 use proto::policy_evaluator::{
     Application, CreateApplicationRequest, DeleteApplicationRequest, GetApplicationRequest,
     ListApplicationsRequest, UpdateApplicationRequest,
 };
 use proto::session_issuer::RevokeApplicationSessionsRequest;
+use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use serde_json::json;
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/access/apps", get(list).post(create))
-        .route("/access/apps/{app_id}", get(read).put(update).delete(delete))
-        .route("/access/apps/{app_id}/revoke_tokens", post(revoke_tokens))
+pub fn routes() -> Routes {
+    let shown = || named("Application");
+    Routes::of("Applications")
+        .serve(
+            get("/access/apps", "list_applications", "Applications of the account", READ, page_of(shown()))
+                .asks([
+                    word("name", "Exactly this name.", "billing"),
+                    word("domain", "Exactly this domain.", "billing.example.com"),
+                    word("aud", "Of this audience.", ""),
+                    word("search", "A part of the name or of a domain.", "bill"),
+                    switch("exact", "`false`: `name` or `domain` is a part."),
+                ]),
+            list,
+        )
+        .serve(
+            post("/access/apps", "create_application", "Protects a domain", WRITE, created(shown()))
+                .takes(schema::given())
+                .waits(),
+            create,
+        )
+        .serve(
+            get(
+                "/access/apps/{app_id}",
+                "get_application",
+                "One application, with its policies",
+                READ,
+                ok(shown()),
+            ),
+            read,
+        )
+        .serve(
+            put(
+                "/access/apps/{app_id}",
+                "update_application",
+                "Replaces it; policies that are not given stay",
+                WRITE,
+                ok(shown()),
+            )
+            .takes(schema::given())
+            .waits(),
+            update,
+        )
+        .serve(
+            delete(
+                "/access/apps/{app_id}",
+                "delete_application",
+                "Deletes it with its own policies; its sessions end",
+                WRITE,
+                accepted(only_id()),
+            )
+            .waits(),
+            remove,
+        )
+        .serve(
+            post(
+                "/access/apps/{app_id}/revoke_tokens",
+                "revoke_application_sessions",
+                "Ends every session of the application",
+                WRITE,
+                accepted(schema::nothing_more()),
+            )
+            .may_take(schema::nothing_more())
+            .waits(),
+            revoke_tokens,
+        )
 }
 
 /// Names and domains are matched exactly, unless `exact=false` asks for a part of either.
@@ -76,7 +139,7 @@ async fn update(
     Ok(Answer::ok(shown).noting(&inert).propagated(updated.propagation))
 }
 
-async fn delete(
+async fn remove(
     State(mut app): State<App>,
     Account(account_id): Account,
     target: Target,

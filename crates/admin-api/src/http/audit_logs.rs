@@ -3,25 +3,51 @@
 
 use super::answer::Answer;
 use super::authenticate::Account;
+use super::operation::{count, get, moment, part_of, switch, word};
 use super::problem::Problem;
 use super::request::Query;
-use super::{App, Outcome, Router};
+use super::routes::Routes;
+use super::{App, Outcome};
 use crate::wire::audit;
+use crate::wire::schema::named;
 use axum::extract::State;
-use axum::routing::get;
 use futures::future::try_join_all;
 use model::{Error, ErrorKind};
 use proto::audit::audit_log_client::AuditLogClient;
 use proto::audit::{AuditRecord, ListAuditRequest, ListAuditResponse};
+use proto::token_registry::Scope::AuditLogsRead;
 use service_kit::GrpcChannel;
 use service_kit::status::from_status;
 use std::sync::Arc;
 
 const LARGEST: u32 = 1_000;
 const PAGE: u32 = 100;
+/// How far pages go: each page reads all before it. A cursor goes to the end.
+const FARTHEST: u64 = 100_000;
 
-pub fn routes() -> Router {
-    Router::new().route("/audit_logs", get(list))
+pub fn routes() -> Routes {
+    Routes::of("Audit log").serve(
+        get(
+            "/audit_logs",
+            "list_audit_log",
+            "Who changed what, newest first",
+            AuditLogsRead,
+            part_of(named("AuditRecord")),
+        )
+        .asks([
+            moment("since", "Not before."),
+            moment("before", "Before."),
+            word("actor.id", "Changes of this API token.", ""),
+            word("action.type", "Changes of this kind.", "update"),
+            switch("action.result", "true: what was done; false: what was refused."),
+            word("resource.type", "Changes of such objects.", "service_token"),
+            word("resource.id", "Changes of this object.", ""),
+            count("per_page", "At most 1,000; 100 unless something else is said."),
+            count("page", "From 1, within the newest 100,000; where there is no cursor."),
+            word("cursor", "Of the answer before.", ""),
+        ]),
+        list,
+    )
 }
 
 /// Every service that keeps records, by name.
@@ -43,6 +69,32 @@ impl AuditLogs {
     }
 }
 
+impl AuditLogs {
+    /// So many records behind so many others, and whether there may be older ones.
+    async fn take(
+        &self,
+        mut request: ListAuditRequest,
+        skipped: u64,
+        limit: usize,
+    ) -> Result<(Vec<AuditRecord>, bool), Problem> {
+        let (mut to_skip, mut taken) = (skipped, Vec::new());
+        loop {
+            let wanted = to_skip.saturating_add((limit - taken.len()) as u64);
+            request.limit = u32::try_from(wanted).unwrap_or(LARGEST).min(LARGEST);
+            let (records, has_more) = merge(self.ask(&request).await?, request.limit as usize);
+            if let Some(last) = records.last() {
+                (request.after_ms, request.after_id) = (last.recorded_at_ms, last.id.clone());
+            }
+            let passed = usize::try_from(to_skip).unwrap_or(usize::MAX).min(records.len());
+            to_skip -= passed as u64;
+            taken.extend(records.into_iter().skip(passed));
+            if !has_more || taken.len() >= limit {
+                return Ok((taken, has_more));
+            }
+        }
+    }
+}
+
 fn away(service: &str, error: Error) -> Problem {
     match error.kind() {
         ErrorKind::Unavailable | ErrorKind::Deadline => {
@@ -53,45 +105,20 @@ fn away(service: &str, error: Error) -> Problem {
 }
 
 async fn list(State(app): State<App>, Account(account_id): Account, query: Query) -> Outcome {
-    let after = audit::read_cursor(query.get("cursor"))?;
-    let is_begun = query.get("cursor").is_some();
-    let request = request(account_id, &query, after)?;
-    let limit = request.limit;
-    let (records, has_more) = if is_begun {
-        merge(app.audit_logs.ask(&request).await?, limit as usize)
-    } else {
-        numbered(&app.audit_logs, request, query.count("page", 1)?).await?
-    };
+    let after = query.get("cursor");
+    let limit = query.count("per_page", PAGE)?.min(LARGEST);
+    // Some clients know no cursor and ask for page after page.
+    let page = if after.is_none() { query.count("page", 1)? } else { 1 };
+    let skipped = u64::from(page - 1) * u64::from(limit);
+    if skipped > FARTHEST {
+        let message = format!("must be within the newest {FARTHEST} records; use the cursor of an answer");
+        return Err(Error::invalid("page", message).into());
+    }
+    let request = request(account_id, &query, audit::read_cursor(after)?)?;
+    let (records, has_more) = app.audit_logs.take(request, skipped, limit as usize).await?;
     let cursor = records.last().filter(|_| has_more).map(audit::cursor).unwrap_or_default();
     let records = records.into_iter().map(audit::view).collect();
     Ok(Answer::cursor_page(records, limit, &cursor))
-}
-
-/// For clients that know no cursor and ask for page after page: each page but the last is full.
-async fn numbered(
-    logs: &AuditLogs,
-    mut request: ListAuditRequest,
-    page: u32,
-) -> Result<(Vec<AuditRecord>, bool), Problem> {
-    let wanted = request.limit as usize;
-    let mut passed_over = u64::from(page - 1) * u64::from(request.limit);
-    let mut found = Vec::new();
-    loop {
-        let missing = if passed_over > 0 { passed_over } else { (wanted - found.len()) as u64 };
-        request.limit = u32::try_from(missing).unwrap_or(LARGEST).min(LARGEST);
-        let (records, has_more) = merge(logs.ask(&request).await?, request.limit as usize);
-        if let Some(last) = records.last() {
-            (request.after_ms, request.after_id) = (last.recorded_at_ms, last.id.clone());
-        }
-        if passed_over > 0 {
-            passed_over = passed_over.saturating_sub(records.len() as u64);
-        } else {
-            found.extend(records);
-        }
-        if !has_more || found.len() >= wanted {
-            return Ok((found, has_more));
-        }
-    }
 }
 
 /// Where a record is in the one order of all services.
@@ -137,7 +164,7 @@ fn request(
         object_id: query.text("resource.id"),
         after_ms,
         after_id,
-        limit: query.count("per_page", PAGE)?.min(LARGEST),
+        limit: LARGEST,
         outcome: outcome.to_owned(),
     })
 }

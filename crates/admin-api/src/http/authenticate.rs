@@ -7,7 +7,8 @@ use super::App;
 use super::problem::Problem;
 use super::refusals::{Asking, seen};
 use super::request::Target;
-use super::scopes::{self, Scopes};
+use super::routes::Permissions;
+use super::scopes::Scopes;
 use crate::config::ApiToken;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -48,6 +49,13 @@ impl Actor {
     pub fn acting_id(&self) -> String {
         if self.is_configured { String::new() } else { self.id.clone() }
     }
+}
+
+/// What stands in front of the routes.
+#[derive(Clone)]
+pub struct Gate {
+    pub app: App,
+    pub permissions: Arc<Permissions>,
 }
 
 /// The configured API tokens, by digest.
@@ -156,26 +164,30 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
 
 /// In front of every route of an account.
 pub async fn check(
-    State(app): State<App>,
+    State(Gate { app, permissions }): State<Gate>,
     target: Target,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let actor = identify(&app, request.headers(), Some(&target.account_id)).await?;
     request.extensions_mut().insert(Account(target.account_id));
-    Ok(let_in(actor, request, next).await)
+    Ok(let_in(actor, &permissions, request, next).await)
 }
 
 /// In front of the routes that belong to no account.
-pub async fn check_any(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
+pub async fn check_any(
+    State(Gate { app, permissions }): State<Gate>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let actor = identify(&app, request.headers(), None).await?;
-    Ok(let_in(actor, request, next).await)
+    Ok(let_in(actor, &permissions, request, next).await)
 }
 
 /// A good token with the permission that the route needs.
-async fn let_in(actor: Actor, mut request: Request, next: Next) -> Response {
+async fn let_in(actor: Actor, permissions: &Permissions, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let refused = actor.scopes.check(scopes::needed(request.method(), route));
+    let refused = actor.scopes.check(permissions.needed(request.method(), route));
     let name = TokenName(actor.name.clone());
     let asking = Asking { actor: asking(&actor, &request), account_id: actor.account_id.clone() };
     let mut response = if let Err(problem) = refused {

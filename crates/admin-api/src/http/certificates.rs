@@ -3,22 +3,88 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
+use super::operation::{accepted, created, delete, get, ok, page_of, post, put};
 use super::request::{Page, Target};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
 use crate::wire::certificate;
+use crate::wire::schema::{certificate as schema, list as list_of, named, only_id};
 use axum::extract::State;
-use axum::routing::get;
 use proto::policy_evaluator::{
     DeleteCertificateRequest, GetCertificateRequest, GetCertificateSettingsRequest, ListCertificatesRequest,
     PutCertificateSettingsRequest,
 };
+use proto::token_registry::Scope::AccountAdmin as ADMIN;
 use serde_json::json;
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/access/certificates", get(list).post(create))
-        .route("/access/certificates/settings", get(read_settings).put(update_settings))
-        .route("/access/certificates/{id}", get(read).put(update).delete(delete))
+pub fn routes() -> Routes {
+    let shown = || named("Certificate");
+    let settings = || list_of("", named("HostnameSetting"));
+    Routes::of("Certificates")
+        .serve(
+            get(
+                "/access/certificates",
+                "list_certificates",
+                "Authorities of client certificates",
+                ADMIN,
+                page_of(shown()),
+            ),
+            list,
+        )
+        .serve(
+            post(
+                "/access/certificates",
+                "create_certificate",
+                "Keeps authorities; the gateway's own configuration says which it trusts",
+                ADMIN,
+                created(shown()),
+            )
+            .takes(schema::create()),
+            create,
+        )
+        .serve(get("/access/certificates/{id}", "get_certificate", "One of them", ADMIN, ok(shown())), read)
+        .serve(
+            put(
+                "/access/certificates/{id}",
+                "update_certificate",
+                "Its name and host names",
+                ADMIN,
+                ok(shown()),
+            )
+            .takes(schema::update()),
+            update,
+        )
+        .serve(
+            delete(
+                "/access/certificates/{id}",
+                "delete_certificate",
+                "Deletes one that has no host names",
+                ADMIN,
+                ok(only_id()),
+            ),
+            remove,
+        )
+        .serve(
+            get(
+                "/access/certificates/settings",
+                "get_certificate_settings",
+                "Settings of host names",
+                ADMIN,
+                ok(settings()),
+            ),
+            read_settings,
+        )
+        .serve(
+            put(
+                "/access/certificates/settings",
+                "update_certificate_settings",
+                "Replaces them; nothing acts on them",
+                ADMIN,
+                accepted(settings()),
+            )
+            .takes(schema::settings()),
+            update_settings,
+        )
 }
 
 async fn list(State(mut app): State<App>, Account(account_id): Account, page: Page) -> Outcome {
@@ -52,7 +118,7 @@ async fn update(
     Ok(Answer::ok(certificate::view(present(updated.certificate)?)))
 }
 
-async fn delete(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
+async fn remove(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
     let request = DeleteCertificateRequest { account_id, id: target.id.clone() };
     answered(app.policy_evaluator.delete_certificate(request).await)?;
     Ok(Answer::ok(json!({"id": target.id})))

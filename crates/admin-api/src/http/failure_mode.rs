@@ -3,15 +3,41 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
+use super::operation::{get, ok, put};
 use super::request::{Target, WaitFor};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
 use crate::wire::failure_mode;
+use crate::wire::schema::failure_mode as schema;
 use axum::extract::State;
-use axum::routing::get;
 use proto::policy_evaluator::{GetFailureModeRequest, SetFailureModeRequest};
+use proto::token_registry::Scope::{AppsAndPoliciesRead, AppsAndPoliciesWrite};
 
-pub fn routes() -> Router {
-    Router::new().route("/apps/{app_id}/failure_mode", get(read).put(update))
+pub fn routes() -> Routes {
+    let path = "/apps/{app_id}/failure_mode";
+    Routes::of("Applications")
+        .serve(
+            get(
+                path,
+                "get_failure_mode",
+                "What a gateway that is cut off does with its requests",
+                AppsAndPoliciesRead,
+                ok(schema::shape()),
+            ),
+            read,
+        )
+        .serve(
+            put(
+                path,
+                "update_failure_mode",
+                "Says what a gateway that is cut off does with its requests",
+                AppsAndPoliciesWrite,
+                ok(schema::shape()),
+            )
+            .takes(schema::shape())
+            .waits(),
+            update,
+        )
 }
 
 async fn read(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {

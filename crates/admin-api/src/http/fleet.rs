@@ -2,12 +2,15 @@
 //! account: configured API tokens and administrators of an account may read it.
 
 use super::answer::Answer;
-use super::{App, Outcome, Router};
+use super::operation::{get, ok};
+use super::routes::Routes;
+use super::{App, Outcome};
 use crate::wire::fleet::{self, Asked};
+use crate::wire::schema::fleet as schema;
 use axum::extract::State;
-use axum::routing::get;
 use proto::change_feed::ListReplicasRequest;
 use proto::change_feed::change_feed_client::ChangeFeedClient;
+use proto::token_registry::Scope::AccountAdmin;
 use service_kit::GrpcChannel;
 use service_kit::status::from_status;
 use std::time::Duration;
@@ -16,8 +19,9 @@ use tonic::Request;
 /// A feed's owner that takes longer is reported as away: the others have answered long before.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-pub fn routes() -> Router {
-    Router::new().route("/fleet", get(read))
+pub fn routes() -> Routes {
+    let summary = "Every enforcement point, and how far each has applied each change feed";
+    Routes::of("Fleet").serve(get("/fleet", "get_fleet", summary, AccountAdmin, ok(schema::shown())), read)
 }
 
 async fn read(State(app): State<App>) -> Outcome {

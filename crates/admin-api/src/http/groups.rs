@@ -3,20 +3,66 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
+use super::operation::{accepted, created, delete, get, ok, page_of, post, put, word};
 use super::request::{Page, Query, Target, WaitFor};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
 use crate::wire::group;
+use crate::wire::schema::{group as schema, named, only_id};
 use axum::extract::State;
-use axum::routing::get;
 use proto::policy_evaluator::{
     CreateGroupRequest, DeleteGroupRequest, GetGroupRequest, ListGroupsRequest, UpdateGroupRequest,
 };
+use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use serde_json::json;
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/access/groups", get(list).post(create))
-        .route("/access/groups/{id}", get(read).put(update).delete(delete))
+pub fn routes() -> Routes {
+    let shown = || named("Group");
+    Routes::of("Groups")
+        .serve(
+            get("/access/groups", "list_groups", "Groups of rules of the account", READ, page_of(shown()))
+                .asks([
+                    word("name", "Exactly this name.", "office"),
+                    word("search", "A part of the name.", "off"),
+                ]),
+            list,
+        )
+        .serve(
+            post(
+                "/access/groups",
+                "create_group",
+                "Makes a group of rules, which policies may name",
+                WRITE,
+                created(shown()),
+            )
+            .takes(schema::given())
+            .waits(),
+            create,
+        )
+        .serve(get("/access/groups/{id}", "get_group", "One group", READ, ok(shown())), read)
+        .serve(
+            put(
+                "/access/groups/{id}",
+                "update_group",
+                "Replaces it, for every policy that names it",
+                WRITE,
+                ok(shown()),
+            )
+            .takes(schema::given())
+            .waits(),
+            update,
+        )
+        .serve(
+            delete(
+                "/access/groups/{id}",
+                "delete_group",
+                "Deletes one that nothing names",
+                WRITE,
+                accepted(only_id()),
+            )
+            .waits(),
+            remove,
+        )
 }
 
 async fn list(State(mut app): State<App>, Account(account_id): Account, page: Page, query: Query) -> Outcome {
@@ -56,7 +102,7 @@ async fn update(
     Ok(Answer::ok(group::view(present(updated.group)?)).propagated(updated.propagation))
 }
 
-async fn delete(
+async fn remove(
     State(mut app): State<App>,
     Account(account_id): Account,
     target: Target,

@@ -3,20 +3,62 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::{Body, OptionalBody};
+use super::operation::{get, ok, post, put, switch};
 use super::request::{Query, Target, WaitFor};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
 use crate::wire::keys;
+use crate::wire::schema::application::nothing_more;
+use crate::wire::schema::{keys as schema, named};
 use axum::extract::State;
-use axum::routing::{get, post};
 use proto::session_issuer::{GetKeySettingsRequest, RevokeKeyRequest, RotateKeyRequest};
+use proto::token_registry::Scope::AccountAdmin;
 
-pub fn routes() -> Router {
-    Router::new().route("/access/keys", get(read).put(update)).route("/access/keys/rotate", post(rotate))
+pub fn routes() -> Routes {
+    let shown = || named("KeySettings");
+    Routes::of("Signing keys")
+        .serve(
+            get(
+                "/access/keys",
+                "get_key_settings",
+                "How often the signing key rotates",
+                AccountAdmin,
+                ok(shown()),
+            )
+            .may_be_absent(),
+            read,
+        )
+        .serve(
+            put("/access/keys", "update_key_settings", "Says how often", AccountAdmin, ok(shown()))
+                .takes(schema::given())
+                .may_be_absent(),
+            update,
+        )
+        .serve(
+            post(
+                "/access/keys/rotate",
+                "rotate_key",
+                "Signs with the next key from now on",
+                AccountAdmin,
+                ok(shown()),
+            )
+            .asks([switch("force", "Even while validators that keep the key set may not know the next key.")])
+            .may_take(nothing_more())
+            .waits()
+            .may_be_absent(),
+            rotate,
+        )
 }
 
 /// What the public contract does not have.
-pub fn own_routes() -> Router {
-    Router::new().route("/keys/{id}/revoke", post(revoke))
+pub fn own_routes() -> Routes {
+    let summary = "For a private key that is no secret any more: ends it and every session under it; `current` is the one that signs";
+    Routes::of("Signing keys").serve(
+        post("/keys/{id}/revoke", "revoke_key", summary, AccountAdmin, ok(schema::revoked()))
+            .may_take(nothing_more())
+            .waits(),
+        revoke,
+    )
 }
 
 async fn read(State(mut app): State<App>, Account(account_id): Account) -> Outcome {

@@ -3,20 +3,57 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
+use super::operation::{created, get, ok, patch, post, put};
 use super::problem::Problem;
 use super::request::WaitFor;
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
 use crate::wire::organization::{self, Changes};
+use crate::wire::schema::{named, organization as schema};
 use axum::extract::State;
-use axum::routing::{get, post};
 use proto::change_feed::Wait;
 use proto::policy_evaluator::{GetOrganizationRequest, Organization};
+use proto::token_registry::Scope::AccountAdmin as ADMIN;
 use tonic::Code;
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/access/organizations", get(read).post(create).put(update).patch(update))
-        .route("/access/organizations/revoke_user", post(revoke_user))
+pub fn routes() -> Routes {
+    let path = "/access/organizations";
+    let shown = || named("Organization");
+    Routes::of("Organization")
+        .serve(
+            get(path, "get_organization", "The organization of the account", ADMIN, ok(shown()))
+                .may_be_absent(),
+            read,
+        )
+        .serve(
+            post(path, "create_organization", "Names it and its team domain", ADMIN, created(shown()))
+                .takes(schema::create())
+                .waits(),
+            create,
+        )
+        .serve(
+            put(path, "update_organization", "Changes what is given", ADMIN, ok(shown()))
+                .takes(schema::update())
+                .waits(),
+            update,
+        )
+        .serve(
+            patch(path, "patch_organization", "Changes what is given", ADMIN, ok(shown()))
+                .takes(schema::update())
+                .waits(),
+            update,
+        )
+        .serve(
+            post(
+                "/access/organizations/revoke_user",
+                "revoke_user",
+                "Of people, of whom there are none: nothing is revoked",
+                ADMIN,
+                ok(schema::nothing_revoked()),
+            )
+            .takes(schema::revoke_user()),
+            revoke_user,
+        )
 }
 
 async fn read(State(mut app): State<App>, Account(account_id): Account) -> Outcome {

@@ -3,24 +3,125 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::{Body, OptionalBody};
+use super::operation::{Parameter, accepted, created, delete, get, ok, page_of, post, put, word};
 use super::request::{Page, Query, Target, WaitFor};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
 use crate::wire::policy;
+use crate::wire::schema::application::nothing_more;
+use crate::wire::schema::{named, only_id, policy as schema};
 use axum::extract::State;
-use axum::routing::{get, put};
 use proto::policy_evaluator::{
     CreatePolicyRequest, DeletePolicyRequest, GetPolicyRequest, ListPoliciesRequest,
     MakePolicyReusableRequest, UpdatePolicyRequest,
 };
+use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use serde_json::json;
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/access/policies", get(list).post(create))
-        .route("/access/policies/{id}", get(read).put(update).delete(delete))
-        .route("/access/apps/{app_id}/policies", get(list).post(create))
-        .route("/access/apps/{app_id}/policies/{id}", get(read).put(update).delete(delete))
-        .route("/access/apps/{app_id}/policies/{id}/make_reusable", put(make_reusable))
+pub fn routes() -> Routes {
+    let shown = || named("Policy");
+    let within = || named("PolicyOfApplication");
+    let of_application = "/access/apps/{app_id}/policies";
+    let one = "/access/apps/{app_id}/policies/{id}";
+    Routes::of("Policies")
+        .serve(
+            get(
+                "/access/policies",
+                "list_policies",
+                "Reusable policies of the account",
+                READ,
+                page_of(shown()),
+            )
+            .asks(asked()),
+            list,
+        )
+        .serve(
+            post("/access/policies", "create_policy", "Makes a reusable policy", WRITE, created(shown()))
+                .takes(schema::given())
+                .waits(),
+            create,
+        )
+        .serve(get("/access/policies/{id}", "get_policy", "One reusable policy", READ, ok(shown())), read)
+        .serve(
+            put(
+                "/access/policies/{id}",
+                "update_policy",
+                "Replaces it, for every application that links it",
+                WRITE,
+                ok(shown()),
+            )
+            .takes(schema::given())
+            .waits(),
+            update,
+        )
+        .serve(
+            delete(
+                "/access/policies/{id}",
+                "delete_policy",
+                "Deletes one that no application links",
+                WRITE,
+                accepted(only_id()),
+            )
+            .waits(),
+            remove,
+        )
+        .serve(
+            get(
+                of_application,
+                "list_application_policies",
+                "Policies of an application",
+                READ,
+                page_of(within()),
+            )
+            .asks(asked()),
+            list,
+        )
+        .serve(
+            post(
+                of_application,
+                "create_application_policy",
+                "Makes a policy of this application alone",
+                WRITE,
+                created(within()),
+            )
+            .takes(schema::given_within_application())
+            .waits(),
+            create,
+        )
+        .serve(get(one, "get_application_policy", "One of its policies", READ, ok(within())), read)
+        .serve(
+            put(one, "update_application_policy", "Replaces one of its own policies", WRITE, ok(within()))
+                .takes(schema::given_within_application())
+                .waits(),
+            update,
+        )
+        .serve(
+            delete(
+                one,
+                "delete_application_policy",
+                "Takes it from the application",
+                WRITE,
+                accepted(only_id()),
+            )
+            .waits(),
+            remove,
+        )
+        .serve(
+            put(
+                "/access/apps/{app_id}/policies/{id}/make_reusable",
+                "make_policy_reusable",
+                "Any application of the account may link it from now on",
+                WRITE,
+                ok(within()),
+            )
+            .may_take(nothing_more())
+            .waits(),
+            make_reusable,
+        )
+}
+
+fn asked() -> [Parameter; 2] {
+    [word("name", "Exactly this name.", "machines"), word("search", "A part of the name.", "mach")]
 }
 
 impl Target {
@@ -100,7 +201,7 @@ async fn update(
     Ok(Answer::ok(shown).noting(&inert).propagated(updated.propagation))
 }
 
-async fn delete(
+async fn remove(
     State(mut app): State<App>,
     Account(account_id): Account,
     target: Target,

@@ -56,6 +56,8 @@ impl<S: Sync> FromRequestParts<S> for Query {
 impl Query {
     /// An empty value is an absent one.
     pub fn get(&self, name: &str) -> Option<&str> {
+        #[cfg(test)]
+        crate::wire::fields::consulted::note(&format!("?{name}"));
         let found = self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str());
         found.filter(|value| !value.is_empty())
     }
@@ -135,6 +137,8 @@ impl<S: Sync> FromRequestParts<S> for WaitFor {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::from_request_parts(parts, state).await?;
+        #[cfg(test)]
+        crate::wire::fields::consulted::note("?wait");
         // Given but empty is a mistake, not the default.
         match query.0.iter().find(|(name, _)| name == "wait").map(|(_, value)| value.as_str()) {
             None | Some("confirmed") => Ok(Self(Wait::Confirmed)),

@@ -4,18 +4,51 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::OptionalBody;
+use super::operation::{delete, get, ok, post};
 use super::request::{Target, WaitFor};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
+use crate::wire::schema::{list as list_of, named, token as schema};
 use crate::wire::{secrets, token};
 use axum::extract::State;
-use axum::routing::{delete, get, post};
+use proto::token_registry::Scope::{ServiceTokensRead as READ, ServiceTokensWrite as WRITE};
 use proto::token_registry::{FinishRotationRequest, ListTokenSecretsRequest, UndoRotationRequest};
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/service_tokens/{id}/secrets", get(list))
-        .route("/service_tokens/{id}/rotation", delete(finish))
-        .route("/service_tokens/{id}/rotation/undo", post(undo))
+pub fn routes() -> Routes {
+    Routes::of("Service tokens")
+        .serve(
+            get(
+                "/service_tokens/{id}/secrets",
+                "list_service_token_secrets",
+                "Each version of its secret: until when it is good, when and where it was last used",
+                READ,
+                ok(list_of("", named("SecretVersion"))),
+            ),
+            list,
+        )
+        .serve(
+            delete(
+                "/service_tokens/{id}/rotation",
+                "finish_service_token_rotation",
+                "Ends the secret before the current one, and its sessions, now",
+                WRITE,
+                ok(named("ServiceToken")),
+            )
+            .waits(),
+            finish,
+        )
+        .serve(
+            post(
+                "/service_tokens/{id}/rotation/undo",
+                "undo_service_token_rotation",
+                "Makes the secret before the current one current again; the newer one ends",
+                WRITE,
+                ok(named("ServiceToken")),
+            )
+            .may_take(schema::nothing_needed())
+            .waits(),
+            undo,
+        )
 }
 
 async fn list(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {

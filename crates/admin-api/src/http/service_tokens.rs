@@ -3,19 +3,96 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::{Body, OptionalBody};
+use super::operation::{created, delete, get, ok, page_of, post, put, word};
 use super::request::{Page, Query, Target, WaitFor};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
+use crate::wire::schema::{named, token as schema};
 use crate::wire::token;
 use axum::extract::State;
-use axum::routing::{get, post};
+use proto::token_registry::Scope::{ServiceTokensRead as READ, ServiceTokensWrite as WRITE};
 use proto::token_registry::{DeleteTokenRequest, GetTokenRequest, ListTokensRequest, RefreshTokenRequest};
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/access/service_tokens", get(list).post(create))
-        .route("/access/service_tokens/{id}", get(read).put(update).delete(delete))
-        .route("/access/service_tokens/{id}/refresh", post(refresh))
-        .route("/access/service_tokens/{id}/rotate", post(rotate))
+pub fn routes() -> Routes {
+    let shown = || named("ServiceToken");
+    let with_secret = || named("ServiceTokenWithSecret");
+    Routes::of("Service tokens")
+        .serve(
+            get(
+                "/access/service_tokens",
+                "list_service_tokens",
+                "Service tokens of the account",
+                READ,
+                page_of(shown()),
+            )
+            .asks([
+                word("name", "Exactly this name.", "deploy-bot"),
+                word("search", "A part of the name.", "deploy"),
+            ]),
+            list,
+        )
+        .serve(
+            post(
+                "/access/service_tokens",
+                "create_service_token",
+                "Makes a service token; its secret is shown once",
+                WRITE,
+                created(with_secret()),
+            )
+            .takes(schema::create()),
+            create,
+        )
+        .serve(
+            get("/access/service_tokens/{id}", "get_service_token", "One service token", READ, ok(shown())),
+            read,
+        )
+        .serve(
+            put(
+                "/access/service_tokens/{id}",
+                "update_service_token",
+                "Changes what is given; a higher client_secret_version rotates",
+                WRITE,
+                ok(schema::shown_perhaps_with_secret()),
+            )
+            .takes(schema::update())
+            .waits(),
+            update,
+        )
+        .serve(
+            delete(
+                "/access/service_tokens/{id}",
+                "delete_service_token",
+                "Deletes it: its secrets and sessions end. Answers with the token as it was",
+                WRITE,
+                ok(shown()),
+            )
+            .waits(),
+            remove,
+        )
+        .serve(
+            post(
+                "/access/service_tokens/{id}/refresh",
+                "refresh_service_token",
+                "Good for one year from now",
+                WRITE,
+                ok(shown()),
+            )
+            .may_take(schema::nothing_needed())
+            .waits(),
+            refresh,
+        )
+        .serve(
+            post(
+                "/access/service_tokens/{id}/rotate",
+                "rotate_service_token",
+                "Makes a new secret, which is shown once",
+                WRITE,
+                ok(with_secret()),
+            )
+            .may_take(schema::rotate())
+            .waits(),
+            rotate,
+        )
 }
 
 async fn list(State(mut app): State<App>, Account(account_id): Account, page: Page, query: Query) -> Outcome {
@@ -84,7 +161,7 @@ async fn rotate(
 }
 
 /// Answers with the token as it was.
-async fn delete(
+async fn remove(
     State(mut app): State<App>,
     Account(account_id): Account,
     target: Target,

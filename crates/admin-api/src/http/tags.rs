@@ -3,20 +3,56 @@
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
+use super::operation::{accepted, created, delete, get, ok, page_of, post, put};
 use super::request::{Page, Target};
-use super::{App, Outcome, Router, answered, present};
+use super::routes::Routes;
+use super::{App, Outcome, answered, present};
+use crate::wire::schema::{named, tag as schema};
 use crate::wire::time;
 use axum::extract::State;
-use axum::routing::get;
 use proto::policy_evaluator::{
     CreateTagRequest, DeleteTagRequest, GetTagRequest, ListTagsRequest, Tag, UpdateTagRequest,
 };
+use proto::token_registry::Scope::{AppsAndPoliciesRead as READ, AppsAndPoliciesWrite as WRITE};
 use serde_json::{Value, json};
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/access/tags", get(list).post(create))
-        .route("/access/tags/{id}", get(read).put(update).delete(delete))
+pub fn routes() -> Routes {
+    let shown = || named("Tag");
+    Routes::of("Tags")
+        .serve(get("/access/tags", "list_tags", "Tags of the account", READ, page_of(shown())), list)
+        .serve(
+            post(
+                "/access/tags",
+                "create_tag",
+                "Makes a tag, which applications may then name",
+                WRITE,
+                created(shown()),
+            )
+            .takes(schema::given()),
+            create,
+        )
+        .serve(get("/access/tags/{id}", "get_tag", "One tag, by its name", READ, ok(shown())), read)
+        .serve(
+            put(
+                "/access/tags/{id}",
+                "update_tag",
+                "Renames a tag that no application names",
+                WRITE,
+                ok(shown()),
+            )
+            .takes(schema::given()),
+            update,
+        )
+        .serve(
+            delete(
+                "/access/tags/{id}",
+                "delete_tag",
+                "Deletes a tag that no application names",
+                WRITE,
+                accepted(schema::deleted()),
+            ),
+            remove,
+        )
 }
 
 fn view(tag: Tag) -> Value {
@@ -59,7 +95,7 @@ async fn update(
     Ok(Answer::ok(view(present(updated.tag)?)))
 }
 
-async fn delete(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
+async fn remove(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
     let request = DeleteTagRequest { account_id, name: target.id.clone() };
     answered(app.policy_evaluator.delete_tag(request).await)?;
     Ok(Answer::accepted(json!({"name": target.id})))

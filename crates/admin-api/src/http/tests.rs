@@ -26,10 +26,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
+pub const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
 const TOKENS: &str = "/client/v4/accounts/0123456789abcdef0123456789abcdef/access/service_tokens";
 
-fn app() -> App {
+pub fn app() -> App {
     let nowhere = || GrpcChannel::local(tonic::service::Routes::default(), Callers::default(), "admin-api");
     let key = |account_id: &str, token: &str| ApiToken {
         account_id: account_id.to_owned(),

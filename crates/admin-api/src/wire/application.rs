@@ -8,19 +8,19 @@ use model::{Error, SessionDuration};
 use proto::policy_evaluator::{Application, ApplicationSpec, PolicyLinks};
 use serde_json::{Map, Value, json};
 
-const SETTINGS: &[Setting] = &[
+pub const SETTINGS: &[Setting] = &[
     Setting::flag("allow_authenticate_via_warp").shown(Absent::Omitted),
-    Setting::flag("allow_iframe"),
+    Setting::flag("allow_iframe").acted_on(),
     Setting::list("allowed_idps").shown(Absent::EmptyList),
     Setting::flag("app_launcher_visible").shown(Absent::True).cosmetic(),
     Setting::flag("auto_redirect_to_identity"),
-    Setting::object("cors_headers"),
-    Setting::text("custom_deny_message"),
-    Setting::text("custom_deny_url"),
-    Setting::text("custom_non_identity_deny_url"),
+    Setting::object("cors_headers").acted_on(),
+    Setting::text("custom_deny_message").acted_on(),
+    Setting::text("custom_deny_url").acted_on(),
+    Setting::text("custom_non_identity_deny_url").acted_on(),
     Setting::list("custom_pages"),
     Setting::flag("eager_redirect_cookie_setting").shown(Absent::Omitted),
-    Setting::flag("enable_binding_cookie"),
+    Setting::flag("enable_binding_cookie").acted_on(),
     Setting::text("logo_url").cosmetic(),
     Setting::object("mfa_config"),
     Setting::object("oauth_configuration"),
@@ -189,11 +189,11 @@ mod tests {
     fn what_is_not_acted_on_is_kept_and_said() {
         let cors = json!({"allowed_origins": ["https://x.test"], "max_age": -1, "allow_credentials": null});
         let body = json!({
-            "type": "self_hosted", "domain": "app.test", "cors_headers": cors, "tags": ["b", "a"],
+            "type": "self_hosted", "domain": "app.test", "cors_headers": cors, "mfa_config": {"mfa_disabled": true}, "tags": ["b", "a"],
             "http_only_cookie_attribute": false, "policies": [], "aud": "mine", "id": 3, "unknown": {},
         });
         let given = of(body).unwrap();
-        assert_eq!(given.inert, ["cors_headers"]);
+        assert_eq!(given.inert, ["mfa_config"]);
         assert_eq!(given.policies, Some(PolicyLinks::default()));
         let shown = view(Application { spec: Some(given.spec), ..Application::default() });
         assert_eq!(shown["cors_headers"], cors);

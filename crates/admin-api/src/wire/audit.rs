@@ -68,12 +68,12 @@ pub fn view(record: AuditRecord) -> Value {
     })
 }
 
-/// The contract's word: an administrator, or an automated system; none for who is not known. Our own is `kind`.
-fn actor_type(kind: &str) -> Option<&'static str> {
+/// The contract's word: an administrator, somebody else, or an automated system.
+fn actor_type(kind: &str) -> &'static str {
     match kind {
-        "service" => Some("Cloudflare"),
-        "unknown" => None,
-        _ => Some("admin"),
+        "service" => "Cloudflare",
+        "unknown" => "user",
+        _ => "admin",
     }
 }
 

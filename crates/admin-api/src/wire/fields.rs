@@ -45,6 +45,8 @@ impl Fields {
     }
 
     pub fn is_given(&self, name: &str) -> bool {
+        #[cfg(test)]
+        consulted::note(&self.path(name));
         self.members.get(name).is_some_and(|value| !value.is_null())
     }
 
@@ -55,6 +57,8 @@ impl Fields {
 
     /// Any value but `null`.
     pub fn any(&mut self, name: &str) -> Option<Value> {
+        #[cfg(test)]
+        consulted::note(&self.path(name));
         self.members.remove(name).filter(|value| !value.is_null())
     }
 
@@ -162,6 +166,29 @@ pub fn mismatch(at: impl Into<String>, expected: &str, sent: &Value) -> Error {
 #[expect(clippy::cast_possible_truncation, reason = "whole, and far within the range where it is exact")]
 fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+}
+
+/// What readers have asked for in this thread, to be compared with what is described.
+#[cfg(test)]
+pub mod consulted {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    thread_local! {
+        static NAMES: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    /// A field's path, with `*` for any index, or `?name` for a parameter of the query.
+    pub fn note(path: &str) {
+        let parts = path.split('/').map(|part| if part.parse::<usize>().is_ok() { "*" } else { part });
+        let path = parts.collect::<Vec<_>>().join("/");
+        NAMES.with_borrow_mut(|names| names.insert(path));
+    }
+
+    /// All since the last time.
+    pub fn take() -> BTreeSet<String> {
+        NAMES.take()
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The organization: one per account, always merged.
 
-use super::fields::Fields;
+use super::fields::{Fields, Item};
 use super::settings::{self, Absent, Setting};
 use super::{json as text, time};
 use model::{Error, SessionDuration};
@@ -8,7 +8,7 @@ use proto::change_feed::Wait;
 use proto::policy_evaluator::{Organization, PutOrganizationRequest};
 use serde_json::{Map, Value, json};
 
-const SETTINGS: &[Setting] = &[
+pub const SETTINGS: &[Setting] = &[
     Setting::object("login_design").cosmetic(),
     Setting::flag("allow_authenticate_via_warp"),
     Setting::flag("auto_redirect_to_identity"),
@@ -67,11 +67,14 @@ pub fn read_create(fields: &mut Fields) -> Result<Changes, Error> {
 fn read_settings(fields: &mut Fields, inert: &mut Vec<String>) -> Result<Map<String, Value>, Error> {
     let kept = settings::read(SETTINGS, fields, inert)?;
     if let Some(Value::Object(members)) = kept.get("service_token_inactivity") {
-        let mut inactivity = Fields::body(members.clone());
         let within = |error: Error| error.within("service_token_inactivity");
-        let enabled = inactivity.flag("enabled").map_err(within)?;
-        let days = inactivity.integer("inactivity_threshold_days").map_err(within)?;
-        let action = inactivity.text("action").map_err(within)?;
+        let mut inactivity = Fields::of(Item {
+            at: "service_token_inactivity".to_owned(),
+            value: Value::Object(members.clone()),
+        })?;
+        let enabled = inactivity.flag("enabled")?;
+        let days = inactivity.integer("inactivity_threshold_days")?;
+        let action = inactivity.text("action")?;
         check_inactivity(enabled, days, action.as_deref()).map_err(within)?;
     }
     Ok(kept)

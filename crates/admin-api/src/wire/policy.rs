@@ -7,7 +7,7 @@ use model::Error;
 use proto::policy_evaluator::{Decision, Policy, PolicyLink, PolicyLinks, PolicySpec, policy_link};
 use serde_json::{Value, json};
 
-const SETTINGS: &[Setting] = &[
+pub const SETTINGS: &[Setting] = &[
     Setting::flag("approval_required"),
     Setting::list("approval_groups").shown(Absent::EmptyList),
     Setting::flag("isolation_required"),

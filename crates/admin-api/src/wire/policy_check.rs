@@ -1,18 +1,19 @@
 //! How an application's policies would judge a caller.
 
+use super::judged::Judged;
 use super::policy;
-use proto::policy_evaluator::{Application, EvaluateResponse, Outcome, PolicyTrace, RuleTrace};
+use proto::policy_evaluator::{Application, PolicyTrace, RuleTrace};
 use serde_json::{Value, json};
 
-/// `token`: its id, and whether it may enter at all.
-pub fn view(application: Application, judged: &EvaluateResponse, token: Option<(String, bool)>) -> Value {
-    let admitted = matches!(judged.outcome(), Outcome::Bypass | Outcome::ServiceAuth | Outcome::Allow);
+pub fn view(judged: Judged) -> Value {
+    let (admitted, is_usable) = (judged.refusal().is_none(), judged.unusable().is_none());
+    let Judged { application, token, verdict, at: _ } = judged;
     let Application { id, aud, spec, policies, .. } = application;
     let spec = spec.unwrap_or_default();
     let policies: Vec<Value> = policies
         .into_iter()
         .map(|policy| {
-            let trace = judged.explanation.iter().find(|trace| trace.policy_id == policy.id);
+            let trace = verdict.explanation.iter().find(|trace| trace.policy_id == policy.id);
             let mut shown = policy::view(policy, true);
             if let Value::Object(shown) = &mut shown {
                 let status = trace.map_or("Not evaluated", |it| status(it.matched));
@@ -24,7 +25,7 @@ pub fn view(application: Application, judged: &EvaluateResponse, token: Option<(
         .collect();
     let identity = token.map_or_else(
         || json!({}),
-        |(id, is_usable)| json!({"service_token_id": id, "service_token_status": is_usable}),
+        |token| json!({"service_token_id": token.id, "service_token_status": is_usable}),
     );
     json!({
         "app_state": {

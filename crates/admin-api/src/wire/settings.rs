@@ -1,4 +1,5 @@
-//! Fields of the contract that are kept and returned as they were given, because nothing here acts on them.
+//! Fields of the contract that are kept and returned as they were given. Most of them nothing here acts on; some the policy
+//! evaluator reads out for enforcement points, and checks.
 
 use super::fields::{Fields, mismatch};
 use super::json;

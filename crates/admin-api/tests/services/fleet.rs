@@ -16,7 +16,7 @@ async fn settled(world: &World) -> Value {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), all_live).await.expect("three live replicas")
+    tokio::time::timeout(Duration::from_mins(1), all_live).await.expect("three live replicas")
 }
 
 #[tokio::test]

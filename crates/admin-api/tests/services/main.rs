@@ -9,15 +9,21 @@ mod audit;
 #[cfg(test)]
 mod boundaries;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod failure_modes;
 #[cfg(test)]
 mod fleet;
+#[cfg(test)]
+mod generated;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod management;
 #[cfg(test)]
 mod policy_test;
+#[cfg(test)]
+mod roles;
 #[cfg(test)]
 mod world;
 #[cfg(test)]
@@ -93,10 +99,12 @@ async fn an_application_and_its_policies() {
     let rules = json!([{"service_token": {"token_id": token}}, {"ip": {"ip": "10.0.0.1"}}]);
     let mut body = app("app.example.com", json!([policy("machines", rules.clone())]));
     body["cors_headers"] = json!({"allowed_origins": ["https://x.example.com"]});
+    body["mfa_config"] = json!({"mfa_disabled": true});
     body["tags"] = json!(["b", "a"]);
     let created = world.post("access/apps", body.clone()).await;
     assert_eq!(created.status, 201, "{}", created.envelope);
-    assert!(created.envelope["messages"][0]["message"].as_str().unwrap().contains("cors_headers"));
+    let said = created.envelope["messages"][0]["message"].as_str().unwrap();
+    assert!(said.contains("mfa_config") && !said.contains("cors_headers"), "{said}");
     let path = format!("access/apps/{}", created.id());
     let shown = created.result();
     assert_eq!(shown["destinations"], json!([{"type": "public", "uri": "app.example.com"}]));

@@ -134,7 +134,7 @@ async fn what_the_policies_say_of_a_token_is_explained() {
     world.put(&format!("access/service_tokens/{token}"), json!({"enabled": false})).await;
     let (status, _, identity) = check(&format!("{by_token}&ip=10.1.2.3")).await;
     assert_eq!((status.as_str(), &identity["service_token_status"]), ("Failed", &json!(false)));
-    for (query, pointer) in [("ip=x", "/ip"), ("country=pt", "/country")] {
+    for (query, pointer) in [("ip=x", "/ip"), ("country=prt", "/country")] {
         assert_eq!(world.get(&format!("{path}?{query}")).await.refusal(), (400, 12_130, pointer));
     }
     assert_eq!(world.get(&format!("{path}?service_token_id=x")).await.refusal().0, 404);

@@ -1,5 +1,6 @@
 //! All services in this process, over SQLite and the memory bus, and the REST API on a real socket in front of them.
 
+use crate::contract::Contract;
 use admin_api::{ApiToken, Config, Deps, Feeds};
 use aws_lc_rs::digest::{SHA256, digest};
 use database::Database;
@@ -26,6 +27,8 @@ pub const OTHER: &str = "ffffffffffffffffffffffffffffffff";
 
 pub struct World {
     pub admin: String,
+    /// What every answer is held against.
+    pub contract: Contract,
     http: reqwest::Client,
     stop: CancellationToken,
     running: JoinHandle<Result<(), model::Error>>,
@@ -111,7 +114,9 @@ impl World {
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(workers, stop.clone()));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { admin, http, stop, running, _folder: folder }
+        let published = http.get(format!("{admin}/client/v4/openapi.json")).send().await.unwrap();
+        let contract = Contract::of(published.json().await.unwrap());
+        Self { admin, contract, http, stop, running, _folder: folder }
     }
 
     /// With the API token of `account`. The path is what follows the account.
@@ -172,6 +177,8 @@ impl World {
         let envelope: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
         assert_eq!(envelope["success"], (200..300).contains(&status), "{envelope}");
         assert_ne!(status, 500, "{method} {url} {body}: {envelope}");
+        let path = url.strip_prefix(&self.admin).unwrap_or_default();
+        self.contract.judge(method, path, status, &envelope);
         Answer { status, headers, envelope }
     }
 
@@ -202,7 +209,7 @@ async fn run(workers: Vec<Worker>, stop: CancellationToken) -> Result<(), model:
     assembly::run(workers, stop).await
 }
 
-fn api_token(account: &str) -> String {
+pub fn api_token(account: &str) -> String {
     format!("api-token-of-{account}")
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub async fn an_entry_of_an_unknown_kind_fences_for_good(world: World) {
-    let feed = world.feed(SHORT).await;
+    let feed = world.feed(LONG).await;
     let follower = world.replica(feed.clone());
     follower.is_live_soon().await;
     let news = world.write("quarantine/1", &["from a newer version"]).await;

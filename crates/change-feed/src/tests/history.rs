@@ -1,7 +1,7 @@
 //! A failover that lost commits, or a restored backup: the database server is another one than the head names.
 
 use super::World;
-use super::world::{LONG, SHORT};
+use super::world::{LONG, PACED, SHORT};
 use crate::log::{entries_after, head, objects_after};
 use crate::{History, Wait};
 
@@ -48,7 +48,7 @@ pub async fn a_reader_of_the_head_notices_another_server_too(world: World) {
 }
 
 pub async fn a_new_history_is_followed_from_its_start(world: World) {
-    let feed = world.feed(SHORT).await;
+    let feed = world.feed(PACED).await;
     assert_eq!(world.write("a", &["1"]).await.position(), 1);
     let follower = world.replica(feed.clone());
     follower.is_live_soon().await;

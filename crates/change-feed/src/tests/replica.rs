@@ -1,6 +1,6 @@
 use super::World;
 use super::sources::{Flaky, Racing, Watched};
-use super::world::{FEED, LONG, SHORT, eventually};
+use super::world::{FEED, LONG, PACED, SHORT, eventually};
 use crate::{Staleness, Wait, lease};
 use bytes::Bytes;
 use proto::change_feed as wire;
@@ -39,7 +39,7 @@ pub async fn objects_are_loaded_and_then_followed(world: World) {
 }
 
 pub async fn with_nobody_publishing_changes_arrive_by_heartbeat(world: World) {
-    let feed = world.feed(SHORT).await;
+    let feed = world.feed(PACED).await;
     let silent = bus::connect("memory:").await.unwrap();
     let follower = world.replica_on(silent, feed.clone());
     follower.is_live_soon().await;
@@ -71,7 +71,7 @@ pub async fn a_change_too_large_for_the_bus_is_asked_for_at_once(world: World) {
 }
 
 pub async fn a_bus_that_refuses_subscriptions_costs_speed_alone(world: World) {
-    let feed = world.feed(SHORT).await;
+    let feed = world.feed(PACED).await;
     let dead = Flaky { is_back: AtomicBool::new(false), bus: world.bus.clone() };
     let follower = world.replica_on(Arc::new(dead), feed.clone());
     follower.is_live_soon().await;
@@ -81,7 +81,7 @@ pub async fn a_bus_that_refuses_subscriptions_costs_speed_alone(world: World) {
 }
 
 pub async fn a_bus_that_comes_back_is_used_again(world: World) {
-    let feed = world.feed(SHORT).await;
+    let feed = world.feed(PACED).await;
     let flaky = Arc::new(Flaky { is_back: AtomicBool::new(false), bus: world.bus.clone() });
     let source = Watched::new(feed.clone());
     let follower = world.replica_on(flaky.clone(), source.clone());
@@ -165,7 +165,7 @@ pub async fn a_lease_counts_only_once_its_head_is_applied(world: World) {
 }
 
 pub async fn a_replica_that_cannot_catch_up_stops_deciding(world: World) {
-    let feed = world.feed(SHORT).await;
+    let feed = world.feed(PACED).await;
     let source = Watched::new(feed.clone());
     let silent = bus::connect("memory:").await.unwrap();
     let follower = world.replica_on(silent, source.clone());
@@ -213,7 +213,7 @@ pub async fn a_stopped_replica_gives_its_lease_back(world: World) {
 }
 
 pub async fn messages_without_end_do_not_starve_the_heartbeat(world: World) {
-    let feed = world.feed(SHORT).await;
+    let feed = world.feed(PACED).await;
     let source = Watched::new(feed.clone());
     let follower = world.replica(source.clone());
     follower.is_live_soon().await;

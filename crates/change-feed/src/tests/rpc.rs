@@ -1,5 +1,5 @@
 use super::World;
-use super::world::{SHORT, heartbeat};
+use super::world::{LONG, heartbeat};
 use crate::{RemoteSource, Wait};
 use proto::change_feed as wire;
 use proto::change_feed::change_feed_client::ChangeFeedClient;
@@ -9,7 +9,7 @@ use tonic::Code;
 use tonic::service::Routes;
 
 async fn channel(world: &World) -> (std::sync::Arc<crate::Feed>, GrpcChannel) {
-    let feed = world.feed(SHORT).await;
+    let feed = world.feed(LONG).await;
     let routes = Routes::new(crate::rpc::server(feed.clone(), to_status));
     let callers = Callers::new([("edge-gateway", &["/sallyport.change_feed.v1.ChangeFeed/*"])]);
     (feed, GrpcChannel::local(routes, callers, "edge-gateway"))

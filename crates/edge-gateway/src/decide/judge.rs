@@ -1,18 +1,17 @@
 //! The judgement of one request at one application, without waiting.
 
 use super::{
-    ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, certificate_not_good, changed_meanwhile,
-    credential_header, facts, open,
+    ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, binding, certificate_not_good,
+    changed_meanwhile, credential_header, facts, open, preflight,
 };
 use crate::exchange::Exchanged;
 use crate::knowledge::Knowledge;
 use crate::listener::ClientCertificate;
 use crate::refusal::Refusal;
 use crate::request::credential::{self, Credential, Pair};
-use crate::request::headers;
 use crate::session::{Key, Origin, Session};
 use directory::{Application, Organization, Snapshot};
-use http::{Method, StatusCode};
+use http::StatusCode;
 use model::{AddressClass, PolicyId, Timestamp};
 use policy::{Decision, Facts, Outcome};
 use std::sync::Arc;
@@ -25,6 +24,9 @@ impl Gatekeeper {
         snapshot: &Snapshot,
         fresh: Option<Fresh<'_>>,
     ) -> Now<'a> {
+        if let Some(answer) = preflight::answer(seen, application) {
+            return Now::Decided(Err(answer));
+        }
         let credential = match credential::find(seen.headers, credential_header(application).as_ref()) {
             Ok(credential) => credential,
             Err(refusal) => return Now::Decided(Err(refusal)),
@@ -54,6 +56,9 @@ impl Gatekeeper {
             Credential::Session(token) => {
                 let session = self.verified(token, snapshot, now);
                 let admitted = session.and_then(|session| {
+                    if application.settings.binds_sessions {
+                        binding::check(token, seen.headers)?;
+                    }
                     let Judged { policy, .. } = self.admit(&session, &at)?;
                     let assertion = credential::assertion(seen.headers, token)
                         .ok_or_else(|| rejected(session_token::Rejection::Malformed))?;
@@ -73,13 +78,14 @@ impl Gatekeeper {
             Credential::None => match application.policies.evaluate(&facts).outcome {
                 Outcome::Bypass => Now::Decided(open(application, &facts).ok_or_else(missing)),
                 Outcome::ServiceAuth | Outcome::Allow => self.judge_kept(None, &at, fresh),
-                _ if is_open_preflight(seen, application) => {
+                _ if application.settings.options_preflight_bypass && preflight::is_one(seen) => {
                     Now::Decided(Ok(Admission { basis: Basis::Preflight, ..ANONYMOUS }))
                 }
                 Outcome::Deny => Now::Decided(Err(Refusal::denied(
                     "POLICY_DENIED",
                     "an Access policy blocks this request",
                 ))),
+                Outcome::NoMatch if preflight::is_one(seen) => Now::Decided(Err(preflight::denied())),
                 Outcome::NoMatch if certificate.is_some() => Now::Decided(Err(Refusal::denied(
                     "POLICY_NO_MATCH",
                     "no Access policy of this application admits the client certificate alone",
@@ -98,6 +104,12 @@ impl Gatekeeper {
             Some(Exchanged::Bypass) | None => self.pairs.get(&key),
         };
         let Some(obtained) = obtained else { return Now::Exchange(pair) };
+        let binds = pair.is_some() && at.application.settings.binds_sessions;
+        if binds && !obtained.is_bound() && fresh.is_none() {
+            // It was had before its application asked for that.
+            self.pairs.remove(&key);
+            return Now::Exchange(pair);
+        }
         match self.admit(&obtained.session, at) {
             Ok(Judged { lives_on, policy }) => {
                 if !lives_on {
@@ -106,11 +118,14 @@ impl Gatekeeper {
                 let is_strict =
                     at.organization.is_some_and(|organization| organization.strict_service_token_auth);
                 let is_given = lives_on && pair.is_some() && !is_strict;
-                let cookie =
-                    is_given.then(|| obtained.cookie(at.application, self.exchange.is_https)).flatten();
+                let is_https = self.exchange.is_https;
+                let cookie = is_given.then(|| obtained.cookie(at.application, is_https)).flatten();
+                let binding =
+                    (is_given && binds).then(|| obtained.binding(at.application, is_https)).flatten();
+                let binding = binding.map(Box::new);
                 let basis = Basis::Session(obtained.session.clone());
                 let assertion = Some(obtained.assertion.clone());
-                Now::Decided(Ok(Admission { basis, assertion, cookie, policy, ..ANONYMOUS }))
+                Now::Decided(Ok(Admission { basis, assertion, cookie, binding, policy, ..ANONYMOUS }))
             }
             // What was kept is no longer good: the credential itself may still be.
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED && fresh.is_none() => {
@@ -215,13 +230,6 @@ pub(super) struct At<'s> {
     pub facts: Facts<'s>,
     pub certificate: Option<&'s ClientCertificate>,
     pub now: Timestamp,
-}
-
-fn is_open_preflight(seen: &Seen<'_>, application: &Application) -> bool {
-    seen.method == Method::OPTIONS
-        && application.settings.options_preflight_bypass
-        && !headers::overrides_method(seen.headers)
-        && seen.headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn missing() -> Refusal {

@@ -32,6 +32,8 @@ pub struct Admission {
     pub assertion: Option<HeaderValue>,
     /// `Set-Cookie` for the client.
     pub cookie: Option<HeaderValue>,
+    /// The same for what that session is bound to, where its application asks for it: neither is worth anything alone.
+    pub binding: Option<Box<HeaderValue>>,
     /// The application's header for both credentials: it does not reach the application.
     pub credential_header: Option<HeaderName>,
     /// Without live leases, as the application's failure mode says.
@@ -53,6 +55,7 @@ pub const ANONYMOUS: Admission = Admission {
     basis: Basis::Open,
     assertion: None,
     cookie: None,
+    binding: None,
     credential_header: None,
     fallback: None,
     application: None,

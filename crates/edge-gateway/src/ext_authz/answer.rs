@@ -2,7 +2,7 @@
 //!
 //! Envoy takes out what is to be removed after it has set what is to be set: nothing is named in both.
 
-use crate::answer as http_answer;
+use crate::answer::{self as http_answer, Asker, LOOKED_AT};
 use crate::decide::{Admission, Basis};
 use crate::ext_authz::Authorizer;
 use crate::ext_authz::asked::Asked;
@@ -11,7 +11,7 @@ use crate::ext_authz::wire::Writer;
 use crate::refusal::Refusal;
 use crate::request::{cookie, credential, headers};
 use directory::Application;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::fmt::Display;
 
 const STATUS: u32 = 1;
@@ -36,8 +36,10 @@ const FALLBACK: &str = "sallyport-fallback";
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Denied, with the answer that our own proxy would give.
-pub fn denied(refusal: &Refusal, application: Option<&Application>) -> Vec<u8> {
-    let response = http_answer::refused(refusal, application);
+pub fn denied(refusal: &Refusal, application: Option<&Application>, check: Option<&Check<'_>>) -> Vec<u8> {
+    let asked = check.filter(|_| application.is_some()).and_then(asked);
+    let asker = asked.as_ref().map(|(method, headers)| Asker::new(method, headers));
+    let response = http_answer::refused(refusal, application, asker);
     let mut writer = Writer::with_capacity(1024);
     let code = if refusal.status.as_u16() == 401 { UNAUTHENTICATED } else { PERMISSION_DENIED };
     writer.message(STATUS, |status| {
@@ -68,7 +70,7 @@ pub fn allowed(
     asked: &Asked<'_>,
     admission: &Admission,
 ) -> Vec<u8> {
-    let Admission { assertion, cookie, fallback, .. } = admission;
+    let Admission { assertion, cookie, binding, fallback, .. } = admission;
     let assertion = assertion.as_ref().map(HeaderValue::as_bytes);
     let room = 1024 + assertion.map_or(0, <[u8]>::len) + cookie.as_ref().map_or(0, HeaderValue::len);
     let mut writer = Writer::with_capacity(room);
@@ -96,7 +98,7 @@ pub fn allowed(
         if assertion.is_some() || fallback.is_some() {
             add_to_response(ok, "cache-control", b"private");
         }
-        if let Some(cookie) = cookie {
+        for cookie in cookie.iter().chain(binding.as_deref()) {
             add_to_response(ok, "set-cookie", cookie.as_bytes());
         }
     });
@@ -104,6 +106,17 @@ pub fn allowed(
     // Code 0. Last: whatever is cut off before it says nothing of the kind.
     writer.message(STATUS, |_| {});
     writer.into_bytes()
+}
+
+/// Of what was asked, what our own answer depends on.
+fn asked(check: &Check<'_>) -> Option<(Method, HeaderMap)> {
+    let mut headers = HeaderMap::new();
+    for &(name, value) in check.headers.iter().filter(|(name, _)| LOOKED_AT.binary_search(name).is_ok()) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value)) {
+            headers.try_append(name, value).ok()?;
+        }
+    }
+    Some((Method::from_bytes(check.method.as_bytes()).ok()?, headers))
 }
 
 /// What our own proxy says of the client.

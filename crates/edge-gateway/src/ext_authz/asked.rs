@@ -68,7 +68,7 @@ impl Headers<'_> {
                 "cf-access-token" => self.add_each(&mut headers, &SESSION, value)?,
                 "cookie" if self.is_joined && value.contains(&b',') => {
                     // A comma may stand in another's cookie, or between two lines: ours is looked for behind both.
-                    for ours in cookie::sessions_in_joined(value) {
+                    for ours in cookie::ours_in_joined(value) {
                         self.add(&mut headers, &COOKIE, ours)?;
                     }
                 }

@@ -1,7 +1,7 @@
 //! What a proxy is answered.
 
 use super::{Dialect, Unasked};
-use crate::answer::{self, Body};
+use crate::answer::{self, Asker, Body};
 use crate::decide::{Admission, Basis, Refused};
 use crate::forward::{ASSERTION, FALLBACK};
 use crate::refusal::Refusal;
@@ -29,7 +29,7 @@ const CREDENTIALS: &str = "cf-access-client-id,cf-access-client-secret,cf-access
 
 /// `asked`: the headers of the client's request, as its proxy passed them on.
 pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Response<Body> {
-    let Admission { basis, assertion, cookie, credential_header, fallback, application: _, policy } =
+    let Admission { basis, assertion, cookie, binding, credential_header, fallback, application: _, policy } =
         admission;
     let mut response = Response::new(Either::Right(Full::new(Bytes::new())));
     let headers = response.headers_mut();
@@ -43,8 +43,14 @@ pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Respo
     headers.insert(TOKEN, token.unwrap_or(NOTHING));
     let policy = policy.and_then(|policy| HeaderValue::try_from(policy.to_string()).ok());
     headers.insert(POLICY, policy.unwrap_or(NOTHING));
-    if let Some(cookie) = cookie {
-        headers.insert(SET_COOKIE, cookie);
+    match (cookie, binding) {
+        (Some(cookie), None) => drop(headers.insert(SET_COOKIE, cookie)),
+        // The others pass on one at most, and neither of two is worth anything alone.
+        (Some(cookie), Some(binding)) if dialect == Dialect::ExtAuthz => {
+            headers.insert(SET_COOKIE, cookie);
+            headers.append(SET_COOKIE, *binding);
+        }
+        (Some(_) | None, Some(_)) | (None, None) => {}
     }
     let theirs = cookie::theirs(asked).map(|mut theirs| {
         theirs.set_sensitive(true);
@@ -68,27 +74,42 @@ pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Respo
     response
 }
 
-/// Refused by the decision.
-pub fn refused(dialect: Dialect, refused: &Refused) -> Response<Body> {
+/// Refused by the decision. To all but Envoy a good status says that the request may pass: they carry no answer to a
+/// preflight request.
+pub fn refused(dialect: Dialect, refused: &Refused, asker: Option<Asker<'_>>) -> Response<Body> {
     let Refused { refusal, application } = refused;
     let mut refusal = refusal.clone();
+    if refusal.is_answer() && dialect != Dialect::ExtAuthz {
+        refusal = preflight_not_carried();
+    }
+    let mut asker = asker;
     if dialect == Dialect::AuthRequest {
         refusal.status = as_nginx_may(refusal.status);
+        asker = asker.map(|asker| Asker { may_be_sent_on: false, ..asker });
     }
-    deny(&refusal, application.as_deref())
+    deny(&refusal, application.as_deref(), asker)
+}
+
+fn preflight_not_carried() -> Refusal {
+    let message = "this proxy cannot pass on our answer to a preflight request: let it answer those, or let them pass by options_preflight_bypass";
+    Refusal::denied("PREFLIGHT_NOT_CARRIED", message)
 }
 
 /// Nothing was decided.
 pub fn unasked(dialect: Dialect, unasked: Unasked) -> Response<Body> {
     match unasked {
         // In every dialect: nginx makes a 500 of it, and writes it into its log.
-        Unasked::Proxy(refusal) => deny(&refusal, None),
-        Unasked::Client(refusal) => refused(dialect, &Refused { refusal, application: None }),
+        Unasked::Proxy(refusal) => deny(&refusal, None, None),
+        Unasked::Client(refusal) => refused(dialect, &Refused { refusal, application: None }, None),
     }
 }
 
-pub fn deny(refusal: &Refusal, application: Option<&Application>) -> Response<Body> {
-    let mut response = answer::refusal(refusal, application);
+pub fn deny(
+    refusal: &Refusal,
+    application: Option<&Application>,
+    asker: Option<Asker<'_>>,
+) -> Response<Body> {
+    let mut response = answer::refusal(refusal, application, asker);
     response.headers_mut().insert(DECISION, HeaderValue::from_static("refused"));
     response
 }

@@ -1,7 +1,7 @@
 //! The listener, and who may ask.
 
 use super::{Dialect, Question, Unasked, answer};
-use crate::answer::Body;
+use crate::answer::{Asker, Body};
 use crate::config;
 use crate::decide::{Admission, Refused, Seen};
 use crate::listener::handshake::Handshake;
@@ -83,7 +83,7 @@ impl Server {
             let refusal = untrusted(peer);
             self.warn(&refusal);
             measure::refused(&refusal);
-            return answer::deny(&refusal, None);
+            return answer::deny(&refusal, None, None);
         }
         let Some(dialect) = Dialect::of(parts.uri.path()) else {
             let refusal = Refusal::not_found(
@@ -91,12 +91,15 @@ impl Server {
                 "ask at /authz/auth-request, /authz/forward-auth or /authz/ext-authz/…",
             );
             measure::refused(&refusal);
-            return answer::deny(&refusal, None);
+            return answer::deny(&refusal, None, None);
         };
         match self.question(dialect, parts, peer) {
             Ok((question, client)) => match self.decide(parts, &question, client).await {
                 Ok(admission) => answer::allow(dialect, admission, &parts.headers),
-                Err(refused) => answer::refused(dialect, &refused),
+                Err(refused) => {
+                    let asker = Asker::new(&question.method, &parts.headers);
+                    answer::refused(dialect, &refused, Some(asker))
+                }
             },
             Err(unasked) => {
                 match &unasked {

@@ -6,13 +6,15 @@ use memchr::memchr;
 
 /// The session cookie.
 pub const SESSION: &str = "CF_Authorization";
+/// What the session is bound to, where an application asks for that.
+pub const BINDING: &str = "CF_Binding";
 /// Cookies of ours: none of them reaches an application, and no application sets one.
-const OURS: [&str; 3] = [SESSION, "CF_Binding", "CF_AppSession"];
+const OURS: [&str; 3] = [SESSION, BINDING, "CF_AppSession"];
 
 /// Why no session can be read from the cookies.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// Several session cookies that differ: one of them may have been planted.
+    /// Several cookies of the name that differ: one of them may have been planted.
     Ambiguous,
     /// Not text.
     Malformed,
@@ -43,11 +45,20 @@ fn name(pair: &[u8]) -> &[u8] {
 
 /// The session, if there is one.
 pub fn session(headers: &HeaderMap) -> Result<Option<&str>, Unreadable> {
+    only(headers, SESSION)
+}
+
+/// What it is bound to, if that is there.
+pub fn binding(headers: &HeaderMap) -> Result<Option<&str>, Unreadable> {
+    only(headers, BINDING)
+}
+
+fn only<'h>(headers: &'h HeaderMap, wanted: &str) -> Result<Option<&'h str>, Unreadable> {
     if !headers.contains_key(COOKIE) {
         return Ok(None);
     }
     let mut found = None;
-    for pair in pairs(headers).filter(|pair| name(pair) == SESSION.as_bytes()) {
+    for pair in pairs(headers).filter(|pair| name(pair) == wanted.as_bytes()) {
         let value = pair.splitn(2, |b| *b == b'=').nth(1).ok_or(Unreadable::Malformed)?;
         if found.is_some_and(|first| first != value) {
             return Err(Unreadable::Ambiguous);
@@ -70,10 +81,10 @@ fn mentions_ours(text: &[u8]) -> bool {
         .any(|(index, byte)| matches!(byte, b'C' | b'c') && text.get(index..).is_some_and(is_at))
 }
 
-/// What looks like the session in a line that somebody has joined of several, by commas.
-pub fn sessions_in_joined(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// What looks like the session or its binding in a line that somebody has joined of several, by commas.
+pub fn ours_in_joined(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let pairs = line.split(|b| matches!(*b, b';' | b',')).map(<[u8]>::trim_ascii);
-    pairs.filter(|pair| name(pair) == SESSION.as_bytes())
+    pairs.filter(|pair| [SESSION, BINDING].iter().any(|ours| name(pair) == ours.as_bytes()))
 }
 
 /// The lines without our cookies, as one; none: there are none of ours.

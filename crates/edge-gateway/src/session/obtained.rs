@@ -1,6 +1,6 @@
 //! A session that an exchange brought.
 
-use super::Session;
+use super::{Binding, Session};
 use crate::answer;
 use crate::request::cookie;
 use bytes::Bytes;
@@ -14,6 +14,8 @@ pub struct Obtained {
     /// The JWT, as the application gets it.
     pub assertion: HeaderValue,
     cookie: Option<Kept>,
+    /// The secret that it is bound to, as the client gets it.
+    binding: Option<Box<str>>,
 }
 
 /// A cookie, and what it was made from.
@@ -26,10 +28,12 @@ struct Kept {
 
 impl Obtained {
     /// `token` is the text that was verified. `application`: where it was obtained by a Client ID and Client Secret.
+    /// `binding`: what it is bound to.
     pub fn new(
         session: Arc<Session>,
         token: &str,
         application: Option<(&Application, bool)>,
+        binding: Option<&Binding>,
     ) -> Option<Arc<Self>> {
         let with_cookie = application.and_then(|(application, is_https)| {
             let value = session_cookie(&session, token, application, is_https)?;
@@ -46,7 +50,18 @@ impl Obtained {
         });
         let without = || Some((sensitive(Bytes::copy_from_slice(token.as_bytes()))?, None));
         let (assertion, cookie) = with_cookie.or_else(without)?;
-        Some(Arc::new(Self { session, assertion, cookie }))
+        let binding = binding.map(|binding| binding.text().into_boxed_str());
+        Some(Arc::new(Self { session, assertion, cookie, binding }))
+    }
+
+    pub const fn is_bound(&self) -> bool {
+        self.binding.is_some()
+    }
+
+    /// What the client gets beside the session.
+    pub fn binding(&self, application: &Application, is_https: bool) -> Option<HeaderValue> {
+        let secret = self.binding.as_deref()?;
+        answer::binding_cookie(application, secret, self.session.expires_at(), is_https)
     }
 
     /// What the client gets: made once, and again if the application's attributes have changed since.

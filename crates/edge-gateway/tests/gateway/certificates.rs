@@ -1,7 +1,7 @@
 //! Clients that present certificates.
 
 use crate::authority::{Authority, Files, Leaf, connect, tls};
-use crate::client::{Answer, Client};
+use crate::client::{Answer, Client, PATIENCE};
 use crate::streams::{hand_over, head};
 use crate::world::{Beginning, World};
 use edge_gateway::config::{Mode, Proxy};
@@ -174,7 +174,7 @@ async fn d4_what_was_revoked_or_is_not_known_not_to_be_is_refused() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let ended = tokio::time::timeout(Duration::from_secs(20), ended).await.unwrap();
+    let ended = tokio::time::timeout(PATIENCE, ended).await.unwrap();
     assert_eq!(ended, (401, "CERTIFICATE_NOT_GOOD".to_owned()));
     assert!(scene.is_shut_out(Some(&doomed)).await);
     assert_eq!(scene.get(Some(&other)).await.status, 200);

@@ -1,10 +1,10 @@
 //! A gateway that is told to stop.
 
+use crate::client::{Client, PATIENCE};
 use crate::streams::{hand_over, head};
 use crate::world::{Beginning, World};
 use edge_gateway::config::Limits;
 use std::num::NonZeroU32;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -15,7 +15,7 @@ async fn world(drain_delay_s: u32, drain_s: u32) -> World {
 
 #[tokio::test]
 async fn o6_whoever_is_still_sent_here_is_served_while_it_is_not_ready_any_more() {
-    let world = world(2, 5).await;
+    let world = world(4, 5).await;
     let (gateway, ready) = (world.gateway, world.readiness());
     let _upstream = world.stop();
     let unready = async {
@@ -23,17 +23,17 @@ async fn o6_whoever_is_still_sent_here_is_served_while_it_is_not_ready_any_more(
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), unready).await.unwrap();
-    let mut client = crate::client::Client::connect(gateway).await;
+    tokio::time::timeout(PATIENCE, unready).await.unwrap();
+    let mut client = Client::connect(gateway).await;
     assert_eq!(client.get("open.localhost", "/", "").await.status, 200);
     // Then nobody is.
     let closed = async { while TcpStream::connect(gateway).await.is_ok() {} };
-    tokio::time::timeout(Duration::from_secs(20), closed).await.unwrap();
+    tokio::time::timeout(PATIENCE, closed).await.unwrap();
 }
 
 #[tokio::test]
 async fn o6_what_is_open_has_its_time_and_no_more() {
-    let world = world(0, 1).await;
+    let world = world(0, 4).await;
     let mut applications = hand_over(&world);
     let mut clients = Vec::new();
     for _ in 0..2 {
@@ -46,7 +46,7 @@ async fn o6_what_is_open_has_its_time_and_no_more() {
     let gateway = world.gateway;
     let _upstream = world.stop();
     let closed = async { while TcpStream::connect(gateway).await.is_ok() {} };
-    tokio::time::timeout(Duration::from_secs(20), closed).await.unwrap();
+    tokio::time::timeout(PATIENCE, closed).await.unwrap();
     let (mut finished, mut application) = clients.remove(0);
     application.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
     let mut answer = String::new();

@@ -1,11 +1,10 @@
 //! Many first requests at once.
 
-use crate::client::{Answer, Client};
-use crate::world::{Beginning, World};
+use crate::client::{Answer, Client, PATIENCE};
+use crate::world::{Beginning, World, throttle};
 use edge_gateway::config::Throttle;
 use model::ClientSecret;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 const MANY: usize = 100;
 
@@ -114,7 +113,7 @@ async fn l2_k3_a_request_after_a_confirmed_change_shares_no_older_answer() {
     world.delete(&other.token).await;
     let mut after = world.connect().await;
     after.send(format!("GET / HTTP/1.1\r\nHost: app.localhost\r\n{}\r\n", pair.lines())).await;
-    let asked = tokio::time::timeout(Duration::from_secs(10), issuer.after_exchanges(2)).await;
+    let asked = tokio::time::timeout(PATIENCE / 2, issuer.after_exchanges(2)).await;
     assert!(asked.is_ok(), "it waits for the older answer");
     issuer.hold(false);
     assert!(answers(vec![before, after]).await.iter().all(|answer| answer.status == 200));
@@ -123,7 +122,7 @@ async fn l2_k3_a_request_after_a_confirmed_change_shares_no_older_answer() {
 #[tokio::test]
 async fn q7_requests_that_are_given_up_leave_nothing_behind() {
     let wrong = NonZeroU32::MAX;
-    let throttle = Throttle { wrong_per_client_id: wrong, wrong_per_source: wrong, ..Throttle::default() };
+    let throttle = Throttle { wrong_per_client_id: wrong, wrong_per_source: wrong, ..throttle() };
     let world = World::begin(Beginning { throttle, ..Beginning::default() }).await;
     world.until_ready().await;
     world.protect().await;

@@ -1,5 +1,6 @@
 //! HTTP/2 used up on purpose: frames by hand, since no client library writes such.
 
+use crate::client::PATIENCE;
 use crate::streams::{LENGTH, ON_THE_WAY, hand_over, head, push};
 use crate::world::World;
 use std::time::Duration;
@@ -66,7 +67,8 @@ async fn flood(stream: TcpStream, mut next: impl FnMut() -> Vec<u8>, reads: bool
             break Flood::Taken;
         }
         let bytes = next();
-        match tokio::time::timeout(Duration::from_secs(2), write.write_all(&bytes)).await {
+        let patience = if reads { PATIENCE } else { Duration::from_secs(2) };
+        match tokio::time::timeout(patience, write.write_all(&bytes)).await {
             Ok(Ok(())) => written += bytes.len(),
             Ok(Err(_)) => break Flood::Ended(written),
             Err(_) => break Flood::Stopped(written),
@@ -207,6 +209,6 @@ async fn h7_so_many_headers_are_refused_however_small() {
             assert!(stream.read_buf(&mut answered).await.unwrap() > 0);
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), until_reason).await.unwrap();
+    tokio::time::timeout(PATIENCE, until_reason).await.unwrap();
     assert!(world.upstream.take().is_empty());
 }

@@ -31,6 +31,7 @@
 //! | `applications` | applications behind TLS, at several addresses, that are asked whether they are well |
 //! | `trailers` | what comes after a body, and before one is asked for |
 //! | `floods` | HTTP/2 used up on purpose |
+//! | `settings` | what an application says to other origins and to whoever is refused, and bound sessions |
 //! | `drain` | a gateway that is told to stop |
 
 #[cfg(test)]
@@ -75,6 +76,8 @@ mod passengers;
 mod patience;
 #[cfg(test)]
 mod rides;
+#[cfg(test)]
+mod settings;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One open stream of each kind, from the client through the gateway to the application and back.
 
+use crate::client::PATIENCE;
 use crate::grpc::Call;
 use crate::upstream::Manner;
 use crate::world::{Pair, World};
@@ -12,9 +13,6 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
-
-/// Longer than anything takes.
-pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

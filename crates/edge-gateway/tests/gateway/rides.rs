@@ -1,9 +1,10 @@
 //! Open streams ride on what they were let through on. Of each kind there are always three: one that must end, one of
 //! another token at the same application, one of that token at another.
 
+use crate::client::PATIENCE;
 use crate::grpc;
 use crate::link::Mode;
-use crate::passengers::{KINDS, Kind, PATIENCE, Passenger, receive};
+use crate::passengers::{KINDS, Kind, Passenger, receive};
 use crate::streams::{LENGTH, hand_over, head, push};
 use crate::world::{Pair, World};
 use edge_gateway::config::Limits;
@@ -158,7 +159,7 @@ async fn t6_an_expired_session_ends_its_streams() {
     let mut scene = scene().await;
     scene.riders.clear();
     for host in HERE {
-        scene.world.edit(host, |spec| spec.session_duration = Some("3s".to_owned()), None).await;
+        scene.world.edit(host, |spec| spec.session_duration = Some("8s".to_owned()), None).await;
     }
     // Their sessions are older, and long.
     scene.doomed = scene.world.token().await;

@@ -1,7 +1,7 @@
 //! Clients that come in by TLS.
 
 use crate::authority::{Authority, Files, Leaf, connect, tls};
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::streams::{LENGTH, ON_THE_WAY, hand_over, head};
 use crate::world::{Beginning, World};
 use bytes::Bytes;
@@ -26,12 +26,15 @@ struct Scene {
 const HOSTS: &[&str] = &["app.localhost", "open.localhost", "127.0.0.1"];
 
 async fn scene(edit: impl FnOnce(&Authority, &Files, &mut Proxy)) -> Scene {
+    scene_within(Limits::default(), edit).await
+}
+
+async fn scene_within(limits: Limits, edit: impl FnOnce(&Authority, &Files, &mut Proxy)) -> Scene {
     let (authority, files) = (Authority::new("servers"), Files::default());
     let first = files.pair("first", &authority.server(HOSTS));
     let second = files.pair("second", &authority.server(&["inside.localhost", "*.b.localhost"]));
     let mut proxy = Proxy { tls: Some(tls(vec![first, second], None)), ..Proxy::default() };
     edit(&authority, &files, &mut proxy);
-    let limits = Limits { handshake_timeout_s: NonZeroU32::MIN, ..Limits::default() };
     let world = World::open_with(Beginning { limits, proxy, ..Beginning::default() }).await;
     Scene { world, authority, files }
 }
@@ -57,7 +60,7 @@ impl Scene {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
+        tokio::time::timeout(PATIENCE, wait).await.unwrap();
     }
 }
 
@@ -129,7 +132,8 @@ async fn t10_a_client_that_resumes_sends_nothing_early() {
 
 #[tokio::test]
 async fn t12_a_handshake_that_does_not_go_on_is_given_up() {
-    let scene = scene(|_, _, _| {}).await;
+    let limits = Limits { handshake_timeout_s: NonZeroU32::MIN, ..Limits::default() };
+    let scene = scene_within(limits, |_, _, _| {}).await;
     for begun in ["", "\u{16}", "\u{16}\u{3}\u{1}\u{0}\u{7f}\u{1}"] {
         let mut client = scene.world.connect().await;
         client.send(begun).await;
@@ -206,7 +210,7 @@ async fn large_bodies_flow_through_tls_and_are_not_kept() {
             came += one;
         }
     };
-    tokio::join!(receive, crate::streams::push(&mut application, LENGTH - given));
+    tokio::join!(receive, crate::streams::pour(&mut application, LENGTH - given));
 }
 
 #[tokio::test]

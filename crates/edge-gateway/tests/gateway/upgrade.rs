@@ -1,6 +1,7 @@
 //! Another protocol on the same connection. Raw attempts at mischief around it are in `tests/corpus/upgrade.txt`.
 
-use crate::passengers::{PATIENCE, receive, web_socket};
+use crate::client::PATIENCE;
+use crate::passengers::{receive, web_socket};
 use crate::streams::{LENGTH, ON_THE_WAY, drain, hand_over, head, push};
 use crate::world::{Beginning, World};
 use edge_gateway::config::Limits;

@@ -1,6 +1,6 @@
 //! The services in one process.
 
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::link::{Link, Mode};
 use crate::time::Time;
 use crate::upstream::Upstream;
@@ -23,8 +23,9 @@ use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use proto::token_registry::token_registry_client::TokenRegistryClient;
 use proto::token_registry::{CreateTokenRequest, DeleteTokenRequest, Token, UpdateTokenRequest};
 use service_kit::operations::Ready;
-use service_kit::{Assembly, Callers, GrpcChannel, assembly};
+use service_kit::{Assembly, Callers, GrpcChannel, Worker, assembly};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,9 +49,14 @@ pub struct Beginning {
     pub askers: Vec<IpNet>,
 }
 
+/// As configured by nobody, but for exchanges: a busy machine has time to make an account's keys.
+pub fn throttle() -> Throttle {
+    Throttle { exchange_timeout_s: NonZeroU32::new(60).unwrap(), ..Throttle::default() }
+}
+
 impl Default for Beginning {
     fn default() -> Self {
-        let (limits, throttle) = (Limits::default(), Throttle::default());
+        let (limits, throttle) = (Limits::default(), throttle());
         let askers = vec!["127.0.0.1/32".parse().unwrap()];
         let (upstreams, proxy) = (Vec::new(), Proxy::default());
         Self { links: Mode::Open, limits, throttle, upstreams, proxy, askers }
@@ -199,7 +205,7 @@ impl World {
         let (edge, ready) = edge_gateway::build_with(&proxy, &beginning.limits, deps).await?;
         workers.extend(edge.workers);
         let stop = CancellationToken::new();
-        tokio::spawn(assembly::run(workers, stop.clone()));
+        tokio::spawn(run(workers, stop.clone()));
         let world = Self {
             gateway,
             forward_auth,
@@ -318,7 +324,7 @@ impl World {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), told).await.unwrap();
+        tokio::time::timeout(PATIENCE, told).await.unwrap();
     }
 
     /// The evaluator's database comes back with a shorter history.
@@ -385,7 +391,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
+        tokio::time::timeout(PATIENCE, wait).await.unwrap();
     }
 
     pub async fn connect(&self) -> Client {
@@ -400,6 +406,10 @@ pub fn policy(decision: Decision, selector: Selector) -> PolicySpec {
         include: vec![Rule { selector: Some(selector) }],
         ..PolicySpec::default()
     }
+}
+
+async fn run(workers: Vec<Worker>, stop: CancellationToken) {
+    assembly::run(workers, stop).await.expect("the services run until they are told to stop");
 }
 
 async fn database(folder: &Path, service: &str) -> Database {

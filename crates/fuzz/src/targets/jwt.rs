@@ -36,6 +36,7 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
         token: Some(TokenId::from_bytes([0x70; 16])),
         secret_version: 3,
         certificate: None,
+        binding: None,
         as_of: AsOf { token_registry: 7, policy_evaluator: 0, session_issuer: u64::MAX },
     };
     let pair = KeyPair::from_pkcs8(&key.to_pkcs8().unwrap()).unwrap();

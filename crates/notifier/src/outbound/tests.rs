@@ -40,7 +40,7 @@ async fn redirects_are_not_followed() {
 
 #[tokio::test]
 async fn a_silent_destination_and_a_dripping_one_are_left_in_time() {
-    let outbound = Outbound::with_time_out(true, Duration::from_millis(200)).unwrap();
+    let outbound = Outbound::with_time_out(true, Duration::from_secs(1)).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let dripping = tokio::spawn(async move {

@@ -1,4 +1,5 @@
 use super::Broken;
+use super::requests;
 use super::text::{check_name, check_session_duration, check_settings, check_tag};
 use model::Error;
 use policy::DomainPattern;
@@ -34,6 +35,7 @@ pub fn check_application(spec: &ApplicationSpec) -> Result<CheckedApplication, E
     broken.check(directory::SameSite::parse(&spec.same_site_cookie_attribute));
     let mut tags = BTreeSet::new();
     if let Some(settings) = broken.check(check_settings(&spec.settings_json)) {
+        requests::check(&settings, &mut broken);
         broken.check(check_preflight(spec.options_preflight_bypass, &settings));
         tags = broken.check(tags_of(&settings)).unwrap_or_default();
     }

@@ -68,7 +68,7 @@ pub async fn an_update_replaces_everything_but_the_audience(world: &World) {
     let spec = wire::ApplicationSpec {
         name: "renamed".into(),
         session_duration: Some("1h".into()),
-        settings_json: "{\"custom_deny_url\":\"a\"}".into(),
+        settings_json: "{\"custom_deny_url\":\"https://a.test/\"}".into(),
         ..application("new.example.com")
     };
     let after = update(world, &before.id, spec.clone(), None).await.unwrap();

@@ -55,6 +55,7 @@ fn session(key: &SigningKey) -> String {
         token: None,
         secret_version: 0,
         certificate: None,
+        binding: None,
         as_of: AsOf::default(),
     };
     key.sign(&claims).unwrap()

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn of_what_was_refused_it_is_told_how_and_how_often() {
         let record = json!({"when": "2026-01-01T00:00:00Z", "action": {"type": "delete", "result": false},
-            "actor": {"id": "", "name": "", "type": null, "kind": "unknown", "ip": "192.0.2.1"}, "newValueJson": null,
+            "actor": {"id": "", "name": "", "kind": "unknown", "ip": "192.0.2.1"}, "newValueJson": null,
             "resource": {"type": "webhook", "id": "01"}, "oldValueJson": null,
             "metadata": {"status": 401, "error_code": 10000, "attempts": 7}});
         let shown = Out::new(false).render_list(&told(vec![record]), &COLUMNS);

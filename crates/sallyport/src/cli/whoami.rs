@@ -22,7 +22,7 @@ pub struct Whoami {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "It ends with the code of the first fault.\n\nExample:\n  $ sallyport doctor --context prod"
+    after_help = "It ends with the code of the first fault. What the API token may not look at is skipped, by the permission it lacks.\n\nExample:\n  $ sallyport doctor --context prod"
 )]
 pub struct Doctor {
     #[command(flatten)]
@@ -70,6 +70,8 @@ fn add_standing(shown: &mut Value, verified: &Value) {
 struct Finding {
     check: &'static str,
     fault: Option<Code>,
+    /// It could not be looked at, which is no fault.
+    is_skipped: bool,
     said: String,
 }
 
@@ -78,12 +80,19 @@ pub async fn doctor(Doctor { common }: Doctor) -> Outcome {
     let findings = examine(&common, out).await;
     let rows: Vec<Value> = findings
         .iter()
-        .map(|it| json!({"check": it.check, "ok": it.fault.is_none(), "said": it.said}))
+        .map(|it| {
+            let ok = (!it.is_skipped).then_some(it.fault.is_none());
+            json!({"check": it.check, "ok": ok, "skipped": it.is_skipped, "said": it.said})
+        })
         .collect();
     if out.is_json {
         emit(&format!("{}\n", Value::Array(rows)))?;
     } else {
-        let mark = |it: &Finding| if it.fault.is_none() { "ok   " } else { "FAULT" };
+        let mark = |it: &Finding| match (it.fault, it.is_skipped) {
+            (Some(_), _) => "FAULT",
+            (None, true) => "skip ",
+            (None, false) => "ok   ",
+        };
         let line = |it: &Finding| format!("{}  {:<7}  {}\n", mark(it), it.check, clean(&it.said));
         emit(&findings.iter().map(line).collect::<String>())?;
     }
@@ -101,7 +110,7 @@ async fn examine(common: &Common, out: Out) -> Vec<Finding> {
             Ok(said) => (None, said),
             Err(failure) => (Some(failure.code), failure.message),
         };
-        findings.push(Finding { check, fault, said });
+        findings.push(Finding { check, fault, is_skipped: false, said });
         fault.is_none()
     };
     let client = match Client::new(common, out) {
@@ -121,7 +130,13 @@ async fn examine(common: &Common, out: Out) -> Vec<Finding> {
     let token = client.verify().await;
     if found("token", token.map(|_| "the API token is good for the account".to_owned())) {
         let fleet = client.send(Method::GET, &["sallyport", "v1", "fleet"], &[], None).await;
-        found("fleet", fleet.and_then(|answer| judge(&answer.result)));
+        match fleet.and_then(|answer| judge(&answer.result)) {
+            // A good token that may do less: the API says which permission it lacks.
+            Err(Failure { code: Code::Forbidden, message, .. }) => {
+                findings.push(Finding { check: "fleet", fault: None, is_skipped: true, said: message });
+            }
+            judged => drop(found("fleet", judged)),
+        }
     }
     findings
 }

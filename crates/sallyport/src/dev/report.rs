@@ -62,6 +62,7 @@ impl Report<'_> {
         for (name, value) in [
             ("gateway", self.gateways().join("  ")),
             ("admin API", format!("http://{}", self.places.admin)),
+            ("API contract", format!("http://{}/client/v4/docs", self.places.admin)),
             ("team domain", self.places.issuer()),
             ("account", account_id.clone()),
             ("API token", api_token.clone()),

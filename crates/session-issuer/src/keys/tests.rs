@@ -5,6 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use change_feed::Source;
 use model::SessionId;
 use proto::change_feed as feed;
+use tokio_util::task::AbortOnDropHandle;
 
 fn uses(keys: &[StoredKey]) -> Vec<KeyUse> {
     keys.iter().map(|key| key.usage).collect()
@@ -53,8 +54,14 @@ async fn many_first_needs_at_two_issuers_make_two_keys() {
     assert_eq!(one.store.list_keys(account).await.unwrap().len(), 2);
 }
 
-/// An enforcement point that holds a lease and has applied nothing.
-async fn enforcement_point(feed: &Arc<Feed>) -> String {
+/// An enforcement point that has applied nothing, and whose lease never runs out: a busy machine may take the whole of
+/// one to make keys.
+struct EnforcementPoint {
+    incarnation: String,
+    _renewing: AbortOnDropHandle<()>,
+}
+
+async fn enforcement_point(feed: &Arc<Feed>) -> EnforcementPoint {
     let incarnation = SessionId::random().to_string();
     let request = feed::HeartbeatRequest {
         replica: "edge".into(),
@@ -63,13 +70,20 @@ async fn enforcement_point(feed: &Arc<Feed>) -> String {
         version: String::new(),
         staleness_ms: 0,
     };
-    Source::heartbeat(feed, request).await.unwrap();
-    incarnation
+    Source::heartbeat(feed, request.clone()).await.unwrap();
+    let feed = feed.clone();
+    let renewing = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            Source::heartbeat(&feed, request.clone()).await.unwrap();
+        }
+    });
+    EnforcementPoint { incarnation, _renewing: AbortOnDropHandle::new(renewing) }
 }
 
-async fn acknowledge_all(issuer: &crate::fixture::Issuer, incarnation: &str) {
+async fn acknowledge_all(issuer: &crate::fixture::Issuer, edge: &EnforcementPoint) {
     let applied = issuer.store.position().await.unwrap();
-    let request = feed::AcknowledgeRequest { incarnation: incarnation.to_owned(), applied };
+    let request = feed::AcknowledgeRequest { incarnation: edge.incarnation.clone(), applied };
     Source::acknowledge(&issuer.feed, request).await.unwrap();
 }
 

@@ -11,7 +11,8 @@ use session_token::{AsOf, Claims, Thumbprint};
 
 impl Rpc {
     pub(super) async fn exchange(&self, request: ExchangeRequest) -> Result<ExchangeResponse, Error> {
-        let ExchangeRequest { application_id, service_token, facts, at_least, gateway } = request;
+        let ExchangeRequest { application_id, service_token, facts, at_least, gateway, binding_sha256 } =
+            request;
         let at_least = at_least.unwrap_or_default();
         application_id.parse::<ApplicationId>()?;
         // Before anything is judged: a revocation that commits meanwhile ends what is issued here.
@@ -34,8 +35,12 @@ impl Rpc {
             service_token: token.as_ref().map(|token| facts::ServiceToken { id: token.token_id.clone() }),
             ..facts.unwrap_or_default()
         };
-        let named =
-            Named { common_name: common_name(token.as_ref(), &facts), certificate: thumbprint(&facts)? };
+        let certificate = facts.certificate.as_ref().map(|it| it.sha256.as_slice()).unwrap_or_default();
+        let named = Named {
+            common_name: common_name(token.as_ref(), &facts),
+            certificate: thumbprint("facts.certificate.sha256", certificate)?,
+            binding: thumbprint("binding_sha256", &binding_sha256)?,
+        };
         let question = EvaluateRequest {
             application_id,
             facts: Some(facts),
@@ -112,6 +117,7 @@ impl Rpc {
             token: token_id.transpose()?,
             secret_version: token.map_or(0, |token| token.client_secret_version),
             certificate: named.certificate,
+            binding: named.binding,
             as_of: AsOf {
                 token_registry: token.map_or(0, |token| token.as_of),
                 policy_evaluator: verdict.as_of,
@@ -133,17 +139,16 @@ impl Rpc {
 struct Named {
     common_name: String,
     certificate: Option<Thumbprint>,
+    binding: Option<Thumbprint>,
 }
 
-fn thumbprint(facts: &Facts) -> Result<Option<Thumbprint>, Error> {
-    let Some(facts::Certificate { sha256, .. }) = &facts.certificate else { return Ok(None) };
+/// Of nothing there is none.
+fn thumbprint(field: &str, sha256: &[u8]) -> Result<Option<Thumbprint>, Error> {
     if sha256.is_empty() {
         return Ok(None);
     }
-    let bytes = <[u8; 32]>::try_from(sha256.as_slice());
-    bytes
-        .map(|it| Some(Thumbprint(it)))
-        .map_err(|_| Error::invalid("facts.certificate.sha256", "is not 32 bytes"))
+    let bytes = <[u8; 32]>::try_from(sha256).map_err(|_| Error::invalid(field, "is not 32 bytes"))?;
+    Ok(Some(Thumbprint(bytes)))
 }
 
 /// Whom the session names: the token's Client ID, else the certificate's common name, else nobody.

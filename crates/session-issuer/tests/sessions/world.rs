@@ -16,7 +16,7 @@ use service_kit::{Assembly, Callers, GrpcChannel};
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::service::Routes;
 
@@ -31,8 +31,7 @@ pub struct World {
     pub edge: SessionIssuerClient<GrpcChannel>,
     pub registry: TokenRegistryClient<GrpcChannel>,
     pub policies: PolicyEvaluatorClient<GrpcChannel>,
-    /// Each call of the issuer to the registry takes a permit and gives it back.
-    pub registry_door: Arc<Semaphore>,
+    pub registry_door: Arc<Door>,
     bus: Arc<dyn Bus>,
     stop: CancellationToken,
     _running: DropGuard,
@@ -56,13 +55,40 @@ fn run(assembly: Assembly, stop: &CancellationToken) -> Routes {
     assembly.routes
 }
 
+/// Between the issuer and the registry.
+pub struct Door {
+    is_shut: watch::Sender<bool>,
+    /// Calls that have come so far.
+    calls: watch::Sender<usize>,
+}
+
+impl Door {
+    /// Calls wait before it from now on.
+    pub fn shut(&self) {
+        self.is_shut.send_replace(true);
+    }
+
+    pub fn open(&self) {
+        self.is_shut.send_replace(false);
+    }
+
+    pub fn calls(&self) -> usize {
+        *self.calls.borrow()
+    }
+
+    pub async fn after_calls(&self, number: usize) {
+        self.calls.subscribe().wait_for(|calls| *calls >= number).await.unwrap();
+    }
+}
+
 /// The same routes, behind a door.
-fn behind(door: &Arc<Semaphore>, routes: Routes) -> Routes {
+fn behind(door: &Arc<Door>, routes: Routes) -> Routes {
     let door = door.clone();
     let wait = axum::middleware::from_fn(move |request, next: axum::middleware::Next| {
         let door = door.clone();
         async move {
-            let _permit = door.acquire_owned().await.unwrap();
+            door.calls.send_modify(|calls| *calls += 1);
+            door.is_shut.subscribe().wait_for(|is_shut| !is_shut).await.unwrap();
             next.run(request).await
         }
     });
@@ -100,7 +126,8 @@ impl World {
             let channel = GrpcChannel::local(policies.clone(), policy_evaluator::default_callers(), caller);
             PolicyEvaluatorClient::new(channel)
         };
-        let registry_door = Arc::new(Semaphore::new(1_000));
+        let registry_door =
+            Arc::new(Door { is_shut: watch::Sender::new(false), calls: watch::Sender::new(0) });
         let issuer = session_issuer::Deps {
             database: sqlite(directory.path(), "sessions.db").await,
             bus: bus.clone(),
@@ -225,6 +252,7 @@ impl World {
             }),
             facts,
             at_least: None,
+            binding_sha256: Vec::new(),
             gateway: "gw-1".to_owned(),
         };
         let answer = self.edge.clone().exchange(request).await;

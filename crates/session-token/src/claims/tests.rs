@@ -19,7 +19,8 @@ fn what_is_written_is_read() {
     let with_certificate =
         Claims { token: None, secret_version: 0, common_name: "CN \"ü\"\n".into(), ..fixture::claims() };
     let bound = Claims { certificate: Some(Thumbprint([7; 32])), ..fixture::claims() };
-    for claims in [fixture::claims(), with_certificate, bound] {
+    let beside = Claims { binding: Some(Thumbprint([9; 32])), ..fixture::claims() };
+    for claims in [fixture::claims(), with_certificate, bound, beside] {
         let json = serde_json::to_string(&claims).unwrap();
         assert_eq!(json.contains(r#""token":"#), claims.token.is_some());
         assert_eq!(Claims::parse(&json), Ok(claims));

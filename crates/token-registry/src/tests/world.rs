@@ -276,7 +276,7 @@ impl Registry {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), asked).await.expect("a lease is granted");
+        tokio::time::timeout(Duration::from_mins(1), asked).await.expect("a lease is granted");
     }
 }
 

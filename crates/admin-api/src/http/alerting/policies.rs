@@ -3,20 +3,62 @@
 use crate::http::answer::Answer;
 use crate::http::authenticate::Account;
 use crate::http::body::Body;
+use crate::http::operation::{delete, get, ok, page_of, post, put};
 use crate::http::request::{Page, Target};
-use crate::http::{App, Outcome, Router, answered, present};
+use crate::http::routes::Routes;
+use crate::http::{App, Outcome, answered, present};
 use crate::wire::alert;
+use crate::wire::schema::{alert as schema, named, only_id};
 use axum::extract::State;
-use axum::routing::get;
 use proto::notifier::{
     CreateAlertPolicyRequest, DeleteAlertPolicyRequest, GetAlertPolicyRequest, ListAlertPoliciesRequest,
 };
+use proto::token_registry::Scope::{NotificationsRead as READ, NotificationsWrite as WRITE};
 use serde_json::json;
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/alerting/v3/policies", get(list).post(create))
-        .route("/alerting/v3/policies/{id}", get(read).put(update).delete(delete))
+pub fn routes() -> Routes {
+    let shown = || named("AlertPolicy");
+    Routes::of("Alerts")
+        .serve(
+            get(
+                "/alerting/v3/policies",
+                "list_alert_policies",
+                "Alert policies of the account",
+                READ,
+                page_of(shown()),
+            ),
+            list,
+        )
+        .serve(
+            post(
+                "/alerting/v3/policies",
+                "create_alert_policy",
+                "Says who is told of what",
+                WRITE,
+                ok(only_id()),
+            )
+            .takes(schema::create()),
+            create,
+        )
+        .serve(
+            get("/alerting/v3/policies/{id}", "get_alert_policy", "One alert policy", READ, ok(shown())),
+            read,
+        )
+        .serve(
+            put(
+                "/alerting/v3/policies/{id}",
+                "update_alert_policy",
+                "Changes what is given",
+                WRITE,
+                ok(only_id()),
+            )
+            .takes(schema::update()),
+            update,
+        )
+        .serve(
+            delete("/alerting/v3/policies/{id}", "delete_alert_policy", "Deletes it", WRITE, ok(only_id())),
+            remove,
+        )
 }
 
 async fn list(State(mut app): State<App>, Account(account_id): Account, page: Page) -> Outcome {
@@ -49,7 +91,7 @@ async fn update(
     Ok(Answer::ok(json!({"id": present(updated.policy)?.id})))
 }
 
-async fn delete(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
+async fn remove(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
     let request = DeleteAlertPolicyRequest { account_id, id: target.id.clone() };
     answered(app.notifier.delete_alert_policy(request).await)?;
     Ok(Answer::ok(json!({"id": target.id})))

@@ -3,18 +3,72 @@
 use crate::http::answer::Answer;
 use crate::http::authenticate::Account;
 use crate::http::body::Body;
+use crate::http::operation::{created, delete, get, ok, page_of, post, put};
 use crate::http::request::{Page, Target};
-use crate::http::{App, Outcome, Router, answered, present};
+use crate::http::routes::Routes;
+use crate::http::{App, Outcome, answered, present};
+use crate::wire::schema::{named, only_id, webhook as schema};
 use crate::wire::webhook;
 use axum::extract::State;
-use axum::routing::get;
 use proto::notifier::{DeleteWebhookRequest, GetWebhookRequest, ListWebhooksRequest};
+use proto::token_registry::Scope::{NotificationsRead as READ, NotificationsWrite as WRITE};
 use serde_json::json;
 
-pub fn routes() -> Router {
-    Router::new()
-        .route("/alerting/v3/destinations/webhooks", get(list).post(create))
-        .route("/alerting/v3/destinations/webhooks/{id}", get(read).put(update).delete(delete))
+pub fn routes() -> Routes {
+    let shown = || named("Webhook");
+    Routes::of("Alerts")
+        .serve(
+            get(
+                "/alerting/v3/destinations/webhooks",
+                "list_webhooks",
+                "Webhooks of the account",
+                READ,
+                page_of(shown()),
+            ),
+            list,
+        )
+        .serve(
+            post(
+                "/alerting/v3/destinations/webhooks",
+                "create_webhook",
+                "Makes a destination that takes a test message",
+                WRITE,
+                created(only_id()),
+            )
+            .takes(schema::create()),
+            create,
+        )
+        .serve(
+            get(
+                "/alerting/v3/destinations/webhooks/{id}",
+                "get_webhook",
+                "One webhook, without its secret",
+                READ,
+                ok(shown()),
+            ),
+            read,
+        )
+        .serve(
+            put(
+                "/alerting/v3/destinations/webhooks/{id}",
+                "update_webhook",
+                "Changes what is given",
+                WRITE,
+                ok(only_id()),
+            )
+            .takes(schema::update()),
+            update,
+        )
+        .serve(
+            delete(
+                "/alerting/v3/destinations/webhooks/{id}",
+                "delete_webhook",
+                "Deletes one that no alert policy names",
+                WRITE,
+                ok(only_id()),
+            ),
+            remove,
+        )
 }
 
 async fn list(State(mut app): State<App>, Account(account_id): Account, page: Page) -> Outcome {
@@ -47,7 +101,7 @@ async fn update(
     Ok(Answer::ok(json!({"id": present(updated.webhook)?.id})))
 }
 
-async fn delete(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
+async fn remove(State(mut app): State<App>, Account(account_id): Account, target: Target) -> Outcome {
     let request = DeleteWebhookRequest { account_id, id: target.id.clone() };
     answered(app.notifier.delete_webhook(request).await)?;
     Ok(Answer::ok(json!({"id": target.id})))

@@ -85,6 +85,7 @@ impl Known {
             token: Some(TokenId::random()),
             secret_version: 1,
             certificate: None,
+            binding: None,
             as_of: AsOf { token_registry: 1, policy_evaluator: 1, session_issuer: 1 },
         })
     }

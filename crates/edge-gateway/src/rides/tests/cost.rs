@@ -122,6 +122,7 @@ fn session(account: AccountId, signer: &SigningKey, token: TokenId) -> Basis {
         token: Some(token),
         secret_version: 1,
         certificate: None,
+        binding: None,
         as_of: AsOf::default(),
     };
     Basis::Session(Origins::default().session(Verified { claims, kid: signer.kid() }))

@@ -1,6 +1,7 @@
 //! Calls that generated code does not make.
 
 use super::{Asked, Verdict, app};
+use crate::client::PATIENCE;
 use crate::world::World;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -10,7 +11,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use proto::ext_authz::CheckResponse;
 use std::convert::Infallible;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_stream::StreamExt;
@@ -66,7 +66,7 @@ async fn call(
     let body = StreamBody::new(pieces.chain(end));
     let answered =
         async { Answer::read(client.send_request(request.body(body).unwrap()).await.unwrap()).await };
-    let answer = tokio::time::timeout(Duration::from_secs(20), answered).await.expect("an answer in time");
+    let answer = tokio::time::timeout(PATIENCE, answered).await.expect("an answer in time");
     connection.abort();
     answer
 }
@@ -168,7 +168,7 @@ async fn t7_whoever_does_not_begin_with_http2_is_closed() {
         let mut stream = TcpStream::connect(world.ext_authz).await.unwrap();
         stream.write_all(opening.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
         let _ = read.expect("closed in time");
         assert!(answer.is_empty(), "{answer:?}");
     }

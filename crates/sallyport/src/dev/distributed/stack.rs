@@ -16,7 +16,7 @@ use service_kit::GrpcChannel;
 use service_kit::config::Tls;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// Callers of the services, each with a certificate.
 const CALLERS: [&str; 7] = [
@@ -60,13 +60,15 @@ pub struct Stack {
     pub processes: Processes,
     pub places: Places,
     configs: Configs,
+    /// Keeps the places until the programs that listen there have started, and while one is started again.
+    _kept: Vec<TcpSocket>,
 }
 
 impl Stack {
     /// Chooses where everything listens; starts nothing yet. `servers` are running.
     pub async fn prepare(plan: &Plan, mut state: State, servers: Servers) -> Result<Self> {
         let pki = pki::prepare(&state, &CALLERS)?;
-        let (places, services) = choose_places(plan, &mut state).await?;
+        let (places, services, kept) = choose_places(plan, &mut state).await?;
         let configs = Configs {
             folder: state.folder("run")?,
             pki,
@@ -78,7 +80,7 @@ impl Stack {
             routes: Routes::default(),
         };
         configs.write_index()?;
-        Ok(Self { state, servers, processes: Processes::default(), places, configs })
+        Ok(Self { state, servers, processes: Processes::default(), places, configs, _kept: kept })
     }
 
     /// Where the processes of this kind listen for their callers, or where a server does: `token-registry`,
@@ -105,7 +107,7 @@ impl Stack {
 
     /// Starts every process, callee first, and returns when all are ready.
     pub async fn start(&mut self, proxy: &Proxy) -> Result<()> {
-        let Self { state, servers, processes, places, configs } = self;
+        let Self { state, servers, processes, places, configs, _kept: _ } = self;
         for database in BACKENDS {
             let url = servers.postgres.create_database(database, database, None).await?;
             for service in configs.services.iter().filter(|service| service.table() == database) {
@@ -139,18 +141,17 @@ impl Stack {
     }
 }
 
-/// Free ports for everything. They are held together and then given up together, so that no two are the same.
-async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Service>)> {
+/// Free ports for everything. They are kept, so that nobody else takes one before its program listens there.
+async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Service>, Vec<TcpSocket>)> {
     let (gateway, admin) = bind_both(plan.gateway, plan.admin, state).await?;
     let ext_authz = match plan.ext_authz {
         Some(asked) => Some(bind(asked, None, "--ext-authz").await?),
         None => None,
     };
-    let mut held = Vec::new();
-    let mut free = async || {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, local_servers::free_port()?)).await?;
-        let address = listener.local_addr()?;
-        held.push(listener);
+    let mut kept = Vec::new();
+    let mut free = || {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, local_servers::free_port()?));
+        kept.push(keep(address)?);
         anyhow::Ok(address)
     };
     let mut gateways = vec![gateway.local_addr()?];
@@ -161,11 +162,11 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
     {
         for index in 1..=count {
             let name = if count == 1 { kind.to_owned() } else { format!("{kind}-{index}") };
-            services.push(Service { kind, name, listen: free().await?, operations: free().await? });
+            services.push(Service { kind, name, listen: free()?, operations: free()? });
         }
     }
     let forward_auth = match plan.forward_auth {
-        Some(asked) if asked.port() == 0 => Some(SocketAddr::new(asked.ip(), free().await?.port())),
+        Some(asked) if asked.port() == 0 => Some(SocketAddr::new(asked.ip(), free()?.port())),
         asked => asked,
     };
     let admin_address = admin.local_addr()?;
@@ -173,18 +174,18 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
         kind: "admin-api",
         name: "admin-api".into(),
         listen: admin_address,
-        operations: free().await?,
+        operations: free()?,
     });
     for index in 1..=usize::from(plan.gateways) {
         if index > 1 {
-            gateways.push(free().await?);
+            gateways.push(free()?);
         }
         let listen = gateways.last().copied().context("a gateway")?;
         services.push(Service {
             kind: "edge-gateway",
             name: format!("edge-gateway-{index}"),
             listen,
-            operations: free().await?,
+            operations: free()?,
         });
     }
     let places = Places {
@@ -197,7 +198,20 @@ async fn choose_places(plan: &Plan, state: &mut State) -> Result<(Places, Vec<Se
         outbox: state.folder("outbox")?,
         data_dir: state.data_dir.clone(),
     };
-    Ok((places, services))
+    for listener in [gateway, admin].into_iter().chain(ext_authz) {
+        let address = listener.local_addr()?;
+        drop(listener);
+        kept.push(keep(address)?);
+    }
+    Ok((places, services, kept))
+}
+
+/// Nobody is given this port as a free one as long as the socket lives, and whoever is told of it may listen there.
+fn keep(address: SocketAddr) -> Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address).with_context(|| format!("{address} was free a moment ago"))?;
+    Ok(socket)
 }
 
 async fn set_team_domain(state: &State, configs: &Configs, places: &Places) -> Result<()> {
