@@ -25,6 +25,7 @@ mod policy_test;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]
+mod sizes;
 mod world;
 #[cfg(test)]
 mod zones;
