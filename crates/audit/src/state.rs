@@ -8,7 +8,7 @@ pub const LONGEST: usize = 64 * 1024;
 const LONGEST_MEMBER: usize = 2 * 1024;
 /// Parts of the names of members that hold secrets.
 const SECRET: [&str; 8] =
-    ["secret", "password", "passphrase", "token", "credential", "private_key", "api_key", "authorization"];
+    ["secret", "password", "passphrase", "pwd", "token", "credential", "_key", "authorization"];
 const REDACTED: &str = "[redacted]";
 
 /// Settings that are stored as they were given, of whose members only the names are known: what may be a secret by its

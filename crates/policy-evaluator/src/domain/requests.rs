@@ -12,10 +12,13 @@ pub fn check(settings: &Map<String, Value>, broken: &mut Broken) {
     drop(read(settings, broken));
 }
 
-/// Of what is stored. What cannot be read is left out, as if it had not been given; `None`: there is nothing.
+/// Of what is stored. What cannot be read is left out, as if it had not been given, but for the binding of sessions, which
+/// is then asked for; `None`: there is nothing.
 pub fn request_settings(settings_json: &str) -> Option<RequestSettings> {
     let settings = check_settings(settings_json).unwrap_or_default();
-    let read = read(&settings, &mut Broken::default());
+    let mut read = read(&settings, &mut Broken::default());
+    let binding = settings.get("enable_binding_cookie");
+    read.enable_binding_cookie |= binding.is_some_and(|given| !given.is_null() && !given.is_boolean());
     (read != RequestSettings::default()).then_some(read)
 }
 
@@ -133,6 +136,14 @@ mod tests {
             (read.custom_deny_url.as_str(), read.custom_non_identity_deny_url.as_str()),
             ("", "https://b.example/")
         );
+    }
+
+    #[test]
+    fn a_binding_that_cannot_be_read_is_asked_for() {
+        for (stored, is_on) in [(r#""true""#, true), ("1", true), ("null", false), ("false", false)] {
+            let read = request_settings(&format!(r#"{{"enable_binding_cookie":{stored}}}"#));
+            assert_eq!(read.is_some_and(|it| it.enable_binding_cookie), is_on, "{stored}");
+        }
     }
 
     #[test]
