@@ -2,8 +2,8 @@
 
 use crate::wire::fields::Fields;
 use crate::wire::{
-    alert, api_token, application, certificate, failure_mode, group, json, keys, organization, policy, token,
-    webhook,
+    alert, api_token, application, certificate, failure_mode, group, json, keys, organization, policy,
+    session_signature, token, webhook,
 };
 use model::Error;
 use proto::change_feed::Wait;
@@ -32,6 +32,7 @@ pub const READERS: [Reader; 20] = [
     |body| organization::read(&mut Fields::body(body)).map(drop),
     |body| organization::read_create(&mut Fields::body(body)).map(drop),
     |body| failure_mode::read(&mut Fields::body(body)).map(drop),
+    |body| session_signature::read(&mut Fields::body(body)).map(drop),
     |body| keys::read(String::new(), &mut Fields::body(body)).map(drop),
     |body| alert::read_create(&mut Fields::body(body)).map(drop),
     |body| alert::read_update(String::new(), String::new(), &mut Fields::body(body)).map(drop),

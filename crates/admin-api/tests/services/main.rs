@@ -25,6 +25,8 @@ mod policy_test;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]
+mod session_signatures;
+#[cfg(test)]
 mod world;
 #[cfg(test)]
 mod zones;
