@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 pub type Reader = fn(Map<String, Value>) -> Result<(), Error>;
 
 /// Every kind of body that the API reads.
-pub const READERS: [Reader; 20] = [
+pub const READERS: [Reader; 21] = [
     |body| token::read_create(String::new(), &mut Fields::body(body)).map(drop),
     |body| token::read_update(String::new(), String::new(), Wait::None, &mut Fields::body(body)).map(drop),
     |body| token::read_rotate(String::new(), String::new(), Wait::None, &mut Fields::body(body)).map(drop),
