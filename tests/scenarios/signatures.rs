@@ -6,6 +6,7 @@ use crate::worlds::{Run, Scenario};
 use aws_lc_rs::hmac;
 use harness::jwt::{encode, unsigned};
 use harness::process::Signal;
+use harness::upstream::Upstream;
 use harness::{App, Place, Topology, World, client, jwt, service_auth};
 use http::Method;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub fn all() -> Vec<Scenario> {
 }
 
 async fn an_application_chooses_es256(topology: Topology) {
-    let mut world = Place::new(topology).start(None, &[]).await.unwrap();
+    let mut world = Place::new(topology).start(Some(Upstream::start().await), &[]).await.unwrap();
     let (other, others) = world.opened().await;
     let plain = world.gateway().session(&other, &others).await;
     let before = key_set(&world, world.gateway()).await;
