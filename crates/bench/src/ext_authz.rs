@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// One Envoy has one a worker.
-const CONNECTIONS: usize = 4;
+pub const CONNECTIONS: usize = 4;
 const IN_FLIGHT: [usize; 2] = [16, 64];
 pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
@@ -57,7 +57,7 @@ pub fn measure(arguments: &Arguments, stage: &Stage, world: &World) -> Result<Ve
         ),
         ("ext-authz-pair", "Client ID and Client Secret, exchanged before", "0.85", pair_lines(&pair)),
     ] {
-        let asked = framed(&question(&lines));
+        let asked = framed(&question(DOMAIN, &lines));
         let answer = stage.load.block_on(first_answer(world.ext_authz, &asked))?;
         let given = idle::serve(&stage.server, &answer)?;
         // A framework writes the entries of a map in an order of its own.
@@ -109,9 +109,9 @@ fn pair_lines(pair: &Pair) -> Vec<(&str, &str)> {
 }
 
 /// What a browser's or program's usual request makes Envoy ask.
-fn question(lines: &[(&str, &str)]) -> CheckRequest {
+pub fn question(host: &str, lines: &[(&str, &str)]) -> CheckRequest {
     let usual = [
-        (":authority", DOMAIN),
+        (":authority", host),
         (":method", "GET"),
         (":path", "/orders/17"),
         (":scheme", "http"),
@@ -127,7 +127,7 @@ fn question(lines: &[(&str, &str)]) -> CheckRequest {
         method: "GET".to_owned(),
         headers: headers.collect(),
         path: "/orders/17".to_owned(),
-        host: DOMAIN.to_owned(),
+        host: host.to_owned(),
         scheme: "http".to_owned(),
         header_map: None,
     };
@@ -140,7 +140,7 @@ fn question(lines: &[(&str, &str)]) -> CheckRequest {
 }
 
 /// A message of gRPC.
-fn framed(message: &impl Message) -> Bytes {
+pub fn framed(message: &impl Message) -> Bytes {
     let mut bytes = BytesMut::with_capacity(message.encoded_len() + 5);
     bytes.put_u8(0);
     bytes.put_u32(u32::try_from(message.encoded_len()).unwrap_or(u32::MAX));
@@ -153,7 +153,7 @@ fn message(framed: &Bytes) -> Result<CheckResponse> {
 }
 
 /// The server's second answer, which is that of every further one; an error unless it lets through.
-async fn first_answer(address: SocketAddr, asked: &Bytes) -> Result<Bytes> {
+pub async fn first_answer(address: SocketAddr, asked: &Bytes) -> Result<Bytes> {
     let mut calls = connect(address).await?;
     ask(&mut calls, address, asked).await?;
     let answer = ask(&mut calls, address, asked).await?;
@@ -166,9 +166,10 @@ async fn first_answer(address: SocketAddr, asked: &Bytes) -> Result<Bytes> {
     Ok(answer)
 }
 
-type Calls = SendRequest<Full<Bytes>>;
+/// One HTTP/2 connection.
+pub type Calls = SendRequest<Full<Bytes>>;
 
-async fn connect(address: SocketAddr) -> Result<Calls> {
+pub async fn connect(address: SocketAddr) -> Result<Calls> {
     let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
     stream.set_nodelay(true)?;
     let (calls, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
@@ -177,7 +178,7 @@ async fn connect(address: SocketAddr) -> Result<Calls> {
 }
 
 /// The body of the answer to one call, which must have succeeded.
-async fn ask(calls: &mut Calls, address: SocketAddr, asked: &Bytes) -> Result<Bytes> {
+pub async fn ask(calls: &mut Calls, address: SocketAddr, asked: &Bytes) -> Result<Bytes> {
     let request = Request::post(format!("http://{address}{CHECK}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")

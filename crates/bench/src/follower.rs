@@ -5,7 +5,7 @@ use crate::series::now;
 use anyhow::{Result, ensure};
 use bus::Bus;
 use change_feed::replica::never_stale;
-use change_feed::{Gate, Replica};
+use change_feed::{Gate, Replica, Source};
 use model::SystemClock;
 use revocation::Tokens;
 use std::sync::Arc;
@@ -22,11 +22,16 @@ pub struct Follower {
 impl Follower {
     /// Over a connection of its own.
     pub fn start(name: String, way: &Way, bus: Arc<dyn Bus>) -> Result<Self> {
+        Ok(Self::of(name, way.source()?, bus))
+    }
+
+    /// Over any way to the owner.
+    pub fn of(name: String, source: Arc<dyn Source>, bus: Arc<dyn Bus>) -> Self {
         let (gate, stop) = (Arc::new(Gate::default()), CancellationToken::new());
         let replica = Replica {
             feed: FEED,
             name,
-            source: way.source()?,
+            source,
             bus,
             clock: Arc::new(SystemClock),
             view: Arc::new(Tokens::default()),
@@ -34,7 +39,7 @@ impl Follower {
             staleness: never_stale(),
         };
         let running = tokio::spawn(replica.follow(stop.clone()));
-        Ok(Self { gate, stop, running })
+        Self { gate, stop, running }
     }
 
     /// Waits for the lease.

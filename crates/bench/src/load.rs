@@ -67,20 +67,30 @@ impl Target {
     }
 }
 
-struct Connection {
+/// One keep-alive connection.
+pub struct Connection {
     stream: TcpStream,
     answer: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
+    pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, answer: Vec::with_capacity(1 << 14) })
     }
 
     /// Sends a request and reads its whole answer, which must be 200. The answer's head.
-    async fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
+    pub async fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
+        let (head, _) = self.exchange(request).await?;
+        if !head.starts_with(b"HTTP/1.1 200 ") {
+            bail!("the answer is not 200: {}", String::from_utf8_lossy(head));
+        }
+        Ok(head)
+    }
+
+    /// Sends a request and reads its whole answer, whatever it is: head and body.
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<(&[u8], &[u8])> {
         let Self { stream, answer } = self;
         stream.write_all(request).await?;
         answer.clear();
@@ -93,11 +103,7 @@ impl Connection {
         while answer.len() < whole {
             read(stream, answer).await?;
         }
-        let head = answer.get(..head).unwrap_or_default();
-        if !head.starts_with(b"HTTP/1.1 200 ") {
-            bail!("the answer is not 200: {}", String::from_utf8_lossy(head));
-        }
-        Ok(head)
+        answer.split_at_checked(head).context("the answer has no head")
     }
 }
 

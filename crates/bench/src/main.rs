@@ -11,6 +11,8 @@
 //! | `apply` | changes worked into a gateway's views, against a plain map |
 //! | `snapshot` | a replica's start with many entries, against one `SELECT` |
 //! | `store` | a cold authentication with few and with very many tokens in PostgreSQL |
+//! | `management` | pages and changes of tokens through the REST API, against the bare statements |
+//! | `sessions` | requests of few and of very many known sessions |
 //! | `size` | memory and start of `sallyport dev`, until the first request is admitted |
 //! | `world` | every service in this process, and an application to protect |
 //! | `owner`, `follower` | a feed's owner and its replicas, as they are deployed |
@@ -30,7 +32,11 @@ mod exchange;
 mod ext_authz;
 mod follower;
 mod gateway;
+#[expect(dead_code, reason = "the other program uses the rest")]
+#[path = "bin/decisions/known.rs"]
+mod known;
 mod load;
+mod management;
 mod memory;
 mod nginx;
 mod owner;
@@ -38,6 +44,7 @@ mod propagation;
 mod registry;
 mod report;
 mod series;
+mod sessions;
 mod size;
 mod snapshot;
 mod store;
@@ -79,7 +86,7 @@ pub fn many() -> String {
         cargo run --release -p bench -- --only session --seconds 1     longer rounds, calmer figures\n  \
         cargo run --release -p bench -- --json | tail -n 1             for a program\n\n\
         Build in release mode, and close what else is busy: a debug build measures the compiler's patience.\n\
-        `propagation`, `snapshot` and `store` start real servers: make servers.\n\
+        `propagation`, `snapshot`, `store` and `management` start real servers: make servers.\n\
         `through` wants Envoy and nginx: deploy/dev/install-servers --with-edges.\n\
         `size` starts the program `sallyport` that lies beside this one: cargo build --release -p sallyport."
 )]
@@ -102,6 +109,12 @@ pub struct Arguments {
     /// How many tokens the full registry of `store` and `size` holds. A million takes about a minute and 1 GB of disk.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(200_000..=20_000_000))]
     tokens: u32,
+    /// How many tokens the account of `management` has.
+    #[arg(long, value_name = "N", default_value_t = MANY, value_parser = clap::value_parser!(u32).range(3..=5_000_000))]
+    listed: u32,
+    /// How many sessions the full gateway of `sessions` knows; the other knows 10,000.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
+    sessions: u32,
     /// After the table, the same as one JSON object on the last line of standard output.
     #[arg(long)]
     json: bool,
@@ -133,6 +146,10 @@ enum Name {
     Snapshot,
     /// Cold authentications with 10,000 and with very many tokens in PostgreSQL.
     Store,
+    /// Lists and changes of tokens through the REST API, on SQLite and on PostgreSQL.
+    Management,
+    /// Requests of 10,000 and of very many known sessions.
+    Sessions,
     /// Memory and time to ready of `sallyport dev`.
     Size,
 }
@@ -223,6 +240,12 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.wants(Name::Store) {
         report.sections.push(store::measure(arguments)?);
+    }
+    if arguments.wants(Name::Management) {
+        report.sections.extend(management::measure(arguments)?);
+    }
+    if arguments.wants(Name::Sessions) {
+        report.sections.extend(sessions::measure(arguments)?);
     }
     if arguments.wants(Name::Size) {
         report.figures.push(size::measure(arguments)?);

@@ -35,8 +35,15 @@ pub async fn open(databases: &Path) -> Result<Database> {
 /// Adds `count` tokens that live for a year, in one statement.
 pub async fn fill(databases: &Path, account: AccountId, count: u32) -> Result<()> {
     let database = open(databases).await?;
+    fill_open(&database, account, count).await?;
+    database.close().await;
+    Ok(())
+}
+
+/// The same in a database that is open.
+pub async fn fill_open(database: &Database, account: AccountId, count: u32) -> Result<()> {
     let (now, duration) = (SystemClock.now(), TokenDuration::parse(TokenDuration::DEFAULT)?);
-    let Database::Sqlite(pool) = &database else { bail!("the registry's file is not SQLite") };
+    let Database::Sqlite(pool) = database else { bail!("the registry's file is not SQLite") };
     let filled = sqlx::query(FILL)
         .bind(i64::from(count))
         .bind(account.to_string())
@@ -44,7 +51,6 @@ pub async fn fill(databases: &Path, account: AccountId, count: u32) -> Result<()
         .bind(Timestamp::as_millis(now))
         .bind(duration.expiry(now).as_millis());
     filled.execute(pool).await.context("filling the registry")?;
-    database.close().await;
     Ok(())
 }
 

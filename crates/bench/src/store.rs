@@ -164,7 +164,8 @@ impl Registry {
     }
 }
 
-async fn fill(database: &Database, account: AccountId, count: u32) -> Result<()> {
+/// Adds `count` tokens that live for a year, in one statement.
+pub async fn fill(database: &Database, account: AccountId, count: u32) -> Result<()> {
     let (now, duration) = (SystemClock.now(), TokenDuration::parse(TokenDuration::DEFAULT)?);
     let Database::Postgres(pool) = database else { anyhow::bail!("this is not PostgreSQL") };
     let filled = sqlx::query(FILL)

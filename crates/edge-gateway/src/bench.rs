@@ -1,6 +1,8 @@
 //! Decisions without a network, for measurements. No part of the service: it shows what is private to whoever counts
 //! instructions, allocations and bytes.
 
+mod fronts;
+
 use crate::config::Throttle;
 use crate::decide::{Gatekeeper, Seen};
 use crate::exchange::Exchange;
@@ -31,7 +33,7 @@ pub struct Feeds {
 
 /// A gateway's decisions under leases that do not end.
 pub struct Decisions {
-    gatekeeper: Gatekeeper,
+    gatekeeper: Arc<Gatekeeper>,
 }
 
 impl Decisions {
@@ -55,7 +57,7 @@ impl Decisions {
             fallbacks: Arc::default(),
             decisions: Arc::default(),
         };
-        Ok(Self { gatekeeper })
+        Ok(Self { gatekeeper: Arc::new(gatekeeper) })
     }
 
     /// As if `text` had been verified.

@@ -24,6 +24,8 @@ const LARGEST: u32 = 1_000;
 const PAGE: u32 = 100;
 /// How far pages go: each page reads all before it. A cursor goes to the end.
 const FARTHEST: u64 = 100_000;
+/// Bytes of objects before and after in one answer, from which on it ends. A hundred of the longest records pass.
+const ENOUGH: usize = 16 * 1024 * 1024;
 
 pub fn routes() -> Routes {
     Routes::of("Audit log").serve(
@@ -70,14 +72,15 @@ impl AuditLogs {
 }
 
 impl AuditLogs {
-    /// So many records behind so many others, and whether there may be older ones.
+    /// So many records behind so many others, or as many of them as one answer may hold, and whether there may be older
+    /// ones.
     async fn take(
         &self,
         mut request: ListAuditRequest,
         skipped: u64,
         limit: usize,
     ) -> Result<(Vec<AuditRecord>, bool), Problem> {
-        let (mut to_skip, mut taken) = (skipped, Vec::new());
+        let (mut to_skip, mut taken, mut bytes) = (skipped, Vec::new(), 0);
         loop {
             let wanted = to_skip.saturating_add((limit - taken.len()) as u64);
             request.limit = u32::try_from(wanted).unwrap_or(LARGEST).min(LARGEST);
@@ -87,8 +90,9 @@ impl AuditLogs {
             }
             let passed = usize::try_from(to_skip).unwrap_or(usize::MAX).min(records.len());
             to_skip -= passed as u64;
-            taken.extend(records.into_iter().skip(passed));
-            if !has_more || taken.len() >= limit {
+            let news = records.into_iter().skip(passed);
+            taken.extend(news.inspect(|record| bytes += record.before.len() + record.after.len()));
+            if !has_more || taken.len() >= limit || bytes >= ENOUGH {
                 return Ok((taken, has_more));
             }
         }
@@ -116,6 +120,11 @@ async fn list(State(app): State<App>, Account(account_id): Account, query: Query
     }
     let request = request(account_id, &query, audit::read_cursor(after)?)?;
     let (records, has_more) = app.audit_logs.take(request, skipped, limit as usize).await?;
+    // The next page would begin behind what is missing.
+    if has_more && records.len() < limit as usize && after.is_none() && query.get("page").is_some() {
+        let message = "must be less: so many of these records are too long for one answer";
+        return Err(Error::invalid("per_page", message).into());
+    }
     let cursor = records.last().filter(|_| has_more).map(audit::cursor).unwrap_or_default();
     let records = records.into_iter().map(audit::view).collect();
     Ok(Answer::cursor_page(records, limit, &cursor))
@@ -180,6 +189,23 @@ mod tests {
     /// A service's log, and whether it can be asked.
     struct Log(bool);
 
+    /// One of long records only, of which it tells two at a time.
+    struct LongLog;
+
+    #[tonic::async_trait]
+    impl AuditLog for LongLog {
+        async fn list_audit(
+            &self,
+            request: Request<ListAuditRequest>,
+        ) -> Result<Response<ListAuditResponse>, Status> {
+            let after = request.into_inner().after_ms;
+            let next = if after == 0 { 1_000 } else { after - 1 };
+            let before = "x".repeat(2 * 1024 * 1024);
+            let long = |at| AuditRecord { before: before.clone(), ..record(at, 1) };
+            Ok(Response::new(ListAuditResponse { records: vec![long(next), long(next - 1)], has_more: true }))
+        }
+    }
+
     #[tonic::async_trait]
     impl AuditLog for Log {
         async fn list_audit(
@@ -195,8 +221,26 @@ mod tests {
     }
 
     fn log(is_there: bool) -> AuditLogClient<GrpcChannel> {
-        let routes = tonic::service::Routes::new(AuditLogServer::new(Log(is_there)));
+        client(Log(is_there))
+    }
+
+    fn client(log: impl AuditLog) -> AuditLogClient<GrpcChannel> {
+        let routes = tonic::service::Routes::new(AuditLogServer::new(log));
         AuditLogClient::new(GrpcChannel::local(routes, Callers::new([("admin-api", &["*"])]), "admin-api"))
+            .max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    #[tokio::test]
+    async fn an_answer_ends_before_long_records_fill_the_memory() {
+        let logs = AuditLogs::new([("policy-evaluator", client(LongLog))]);
+        let (records, has_more) = logs.take(ListAuditRequest::default(), 0, 1_000).await.unwrap();
+        assert_eq!((records.len(), has_more), (8, true));
+        assert_eq!(
+            records.iter().map(|it| it.recorded_at_ms).collect::<Vec<_>>(),
+            (993..=1_000).rev().collect::<Vec<_>>()
+        );
+        let (few, _) = logs.take(ListAuditRequest::default(), 5, 3).await.unwrap();
+        assert_eq!(few.iter().map(|it| it.recorded_at_ms).collect::<Vec<_>>(), [995, 994, 993]);
     }
 
     #[tokio::test]

@@ -165,7 +165,7 @@ async fn every_refusal_is_in_the_list_with_its_code_and_no_secret() {
                 text(&it["action"]["type"]),
                 text(&it["resource"]["type"]),
                 text(&it["resource"]["id"]),
-                text(&it["actor"]["type"]),
+                text(&it["actor"]["kind"]),
             )
         })
         .collect();
@@ -181,7 +181,7 @@ async fn every_refusal_is_in_the_list_with_its_code_and_no_secret() {
         row((404, 12_135), "read", "service_token", "", configured),
     ]);
     assert_eq!(told, expected);
-    let by_reader = records.iter().find(|it| it["actor"]["type"] == "api_token").unwrap();
+    let by_reader = records.iter().find(|it| it["actor"]["kind"] == "api_token").unwrap();
     assert_eq!(
         (&by_reader["actor"]["id"], &by_reader["actor"]["name"]),
         (&json!(reader_id), &json!("reader"))
@@ -204,6 +204,6 @@ async fn whoever_is_refused_without_end_fills_no_disk() {
     }
     let told = refused(&world, 20).await;
     assert!(told.len() < 100, "{}", told.len());
-    assert!(told.iter().all(|it| it["actor"]["type"] == "unknown"));
+    assert!(told.iter().all(|it| it["actor"]["kind"] == "unknown"));
     world.end().await;
 }

@@ -27,6 +27,8 @@ mod roles;
 #[cfg(test)]
 mod session_signatures;
 #[cfg(test)]
+mod sizes;
+#[cfg(test)]
 mod world;
 #[cfg(test)]
 mod zones;

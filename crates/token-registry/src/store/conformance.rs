@@ -2,6 +2,7 @@
 
 use crate::tests::World;
 use database::sqlx::{self, AssertSqlSafe};
+use proto::token_registry::ListTokensRequest;
 
 const TOKENS: i64 = 100_000;
 const ACCOUNT: &str = "f037e56e89293a057740de681ac9abbe";
@@ -70,12 +71,19 @@ pub async fn a_hundred_thousand_tokens_are_read_by_index(world: World) {
     }
 
     // And the answers are the right ones.
-    let request = proto::token_registry::ListTokensRequest {
-        account_id: ACCOUNT.into(),
-        page: 100,
-        ..Default::default()
-    };
+    let request = ListTokensRequest { account_id: ACCOUNT.into(), page: 100, ..ListTokensRequest::default() };
     let page = registry.list(request).await.unwrap();
     assert_eq!((page.tokens.len(), page.total_count), (1_000, TOKENS.unsigned_abs()));
     assert_eq!(page.tokens[999].name, "token 100000");
+    for (page, first, number) in [(1, "token 1", 10), (10_000, "token 99991", 10), (10_001, "", 0)] {
+        let request = ListTokensRequest {
+            account_id: ACCOUNT.into(),
+            page,
+            per_page: 10,
+            ..ListTokensRequest::default()
+        };
+        let found = registry.list(request).await.unwrap();
+        assert_eq!((found.tokens.len(), found.total_count), (number, TOKENS.unsigned_abs()), "page {page}");
+        assert_eq!(found.tokens.first().map_or("", |token| token.name.as_str()), first, "page {page}");
+    }
 }

@@ -61,7 +61,7 @@ pub fn shown() -> Shape {
         [
             must("id", text("Its id.", "ed17574386854bf78a67040be0a770b0")),
             must("name", text("", "expiry")),
-            must("description", text("", "")),
+            at_times("description", text("", "")),
             must("enabled", flag("")),
             must("alert_type", choice("", &[EXPIRING_TOKEN])),
             must("mechanisms", record("", [at_times("email", one()), at_times("webhooks", one())])),

@@ -14,14 +14,15 @@ use session_token::{Algorithm, AsOf, Claims, KeyId, SigningKey};
 use std::sync::Arc;
 use std::time::Duration;
 
-const HOST_NAME: &str = "app.example";
+/// The application's.
+pub const HOST_NAME: &str = "app.example";
 const ISSUER: &str = "https://team.example";
 const CLIENT_ID: HeaderName = HeaderName::from_static("cf-access-client-id");
 const CLIENT_SECRET: HeaderName = HeaderName::from_static("cf-access-client-secret");
 /// As long as a session JWT of a service token.
 const TOKEN_BYTES: usize = 950;
 /// As it travels: `CF_Authorization=` and the text.
-const COOKIE_NAME: &str = "CF_Authorization=";
+pub const COOKIE_NAME: &str = "CF_Authorization=";
 
 /// A gateway that knows one application, which any service token opens.
 pub struct Known {
@@ -140,7 +141,7 @@ pub fn with_pair(number: u32) -> Result<HeaderMap> {
 }
 
 /// Stands for a JWT that was verified: nobody reads it again.
-fn text(number: u32) -> String {
+pub fn text(number: u32) -> String {
     format!("{number:0>TOKEN_BYTES$}")
 }
 
