@@ -102,11 +102,14 @@ pub trait Writes: Send {
 }
 
 macro_rules! execute {
-    ($connection:expr, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($connection:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         sqlx::query($sql)$(.bind($value))*.execute(&mut *$connection).await.map_err(failed)?
     };
 }
 pub(super) use execute;
+
+const SET_FAILURE_MODE: &str = "UPDATE applications SET failure_mode = $2 WHERE id = $1";
+const SET_SESSION_SIGNATURE: &str = "UPDATE applications SET session_signature = $2 WHERE id = $1";
 
 macro_rules! writes {
     ($connection:ty) => {
@@ -135,18 +138,10 @@ macro_rules! writes {
                         }
                     }
                     Write::SetFailureMode { application, mode } => {
-                        execute!(
-                            self,
-                            "UPDATE applications SET failure_mode = $2 WHERE id = $1",
-                            application, mode,
-                        );
+                        execute!(self, SET_FAILURE_MODE, application, mode);
                     }
                     Write::SetSessionSignature { application, algorithm } => {
-                        execute!(
-                            self,
-                            "UPDATE applications SET session_signature = $2 WHERE id = $1",
-                            application, *algorithm,
-                        );
+                        execute!(self, SET_SESSION_SIGNATURE, application, *algorithm);
                     }
                     Write::DeleteApplication { id } => {
                         execute!(self, "DELETE FROM application_policies WHERE application_id = $1", id);
