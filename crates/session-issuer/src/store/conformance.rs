@@ -51,7 +51,7 @@ async fn judge(url: &str) {
     case.revoking_again_changes_nothing_and_tells_it_again().await;
     case.a_revoked_key_never_comes_back().await;
     case.a_revoked_key_is_remembered_for_its_time().await;
-    case.a_revocation_and_a_rotation_that_race_end_in_order().await;
+    Box::pin(case.a_revocation_and_a_rotation_that_race_end_in_order()).await;
     case.an_account_has_one_ring_of_each_algorithm().await;
     case.accounts_that_need_something_are_listed().await;
     case.a_revocation_carries_its_own_position().await;
