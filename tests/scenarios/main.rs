@@ -34,6 +34,7 @@ mod rotation;
 mod selectors;
 mod sessions;
 mod settings;
+mod signatures;
 mod telling;
 mod worlds;
 
@@ -52,6 +53,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Scenario>)> {
         ("settings", settings::all()),
         ("forgery", forgery::all()),
         ("keys", keys::all()),
+        ("signatures", signatures::all()),
         ("policies", policies::all()),
         ("selectors", selectors::all()),
         ("policy_edits", policy_edits::all()),

@@ -2,8 +2,8 @@
 
 use crate::wire::fields::Fields;
 use crate::wire::{
-    alert, api_token, application, certificate, failure_mode, group, json, keys, organization, policy, token,
-    webhook,
+    alert, api_token, application, certificate, failure_mode, group, json, keys, organization, policy,
+    session_signature, token, webhook,
 };
 use model::Error;
 use proto::change_feed::Wait;
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 pub type Reader = fn(Map<String, Value>) -> Result<(), Error>;
 
 /// Every kind of body that the API reads.
-pub const READERS: [Reader; 20] = [
+pub const READERS: [Reader; 21] = [
     |body| token::read_create(String::new(), &mut Fields::body(body)).map(drop),
     |body| token::read_update(String::new(), String::new(), Wait::None, &mut Fields::body(body)).map(drop),
     |body| token::read_rotate(String::new(), String::new(), Wait::None, &mut Fields::body(body)).map(drop),
@@ -32,6 +32,7 @@ pub const READERS: [Reader; 20] = [
     |body| organization::read(&mut Fields::body(body)).map(drop),
     |body| organization::read_create(&mut Fields::body(body)).map(drop),
     |body| failure_mode::read(&mut Fields::body(body)).map(drop),
+    |body| session_signature::read(&mut Fields::body(body)).map(drop),
     |body| keys::read(String::new(), &mut Fields::body(body)).map(drop),
     |body| alert::read_create(&mut Fields::body(body)).map(drop),
     |body| alert::read_update(String::new(), String::new(), &mut Fields::body(body)).map(drop),

@@ -52,6 +52,7 @@ pub mod rotation;
 pub mod routes;
 pub mod scopes;
 pub mod service_tokens;
+pub mod session_signature;
 pub mod tags;
 pub mod trees;
 pub mod unsupported;

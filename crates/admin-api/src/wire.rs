@@ -25,6 +25,7 @@ pub mod policy_test;
 pub mod rules;
 pub mod schema;
 pub mod secrets;
+pub mod session_signature;
 pub mod settings;
 pub mod token;
 pub mod webhook;

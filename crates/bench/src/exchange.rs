@@ -13,7 +13,7 @@ use proto::session_issuer::ExchangeRequest;
 use proto::session_issuer::exchange_request::ServiceTokenCredential;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use service_kit::GrpcChannel;
-use session_token::{AsOf, Claims, SigningKey};
+use session_token::{Algorithm, AsOf, Claims, SigningKey};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -144,7 +144,11 @@ impl Floor {
             binding: None,
             as_of: AsOf::default(),
         };
-        Ok(Self { key: SigningKey::generate()?, claims, database: registry::open(&world.databases).await? })
+        Ok(Self {
+            key: SigningKey::generate(Algorithm::Rs256)?,
+            claims,
+            database: registry::open(&world.databases).await?,
+        })
     }
 
     async fn once(self: Arc<Self>, pair: Pair) -> Result<()> {

@@ -92,6 +92,7 @@ struct Terms {
     /// Beside each policy; none: the application's.
     durations: Vec<Option<Duration>>,
     session_duration: Duration,
+    session_signature: wire::SessionSignature,
 }
 
 impl Application {
@@ -103,13 +104,13 @@ impl Application {
         state: &wire::ApplicationState,
         find: impl Fn(GroupId) -> Option<&'a Group>,
     ) -> Result<Self, Error> {
-        let wire::ApplicationState { application, failure_mode, request_settings } = state;
+        let wire::ApplicationState { application, failure_mode, request_settings, session_signature } = state;
         let state = application.as_ref().ok_or_else(|| Error::internal("the state is empty"))?;
         let (id, account, aud) = (state.id.parse()?, state.account_id.parse()?, state.aud.parse()?);
         let spec = state.spec.clone().unwrap_or_default();
         let (domains, unreadable_domain) = read_domains(&spec);
         let content = read_settings(&spec, request_settings.as_ref())
-            .and_then(|settings| Ok((settings, read_terms(&spec, state)?)));
+            .and_then(|settings| Ok((settings, read_terms(&spec, state, *session_signature)?)));
         let content = unreadable_domain.map_or(content, Err);
         let is_closed = content.is_err();
         let (settings, terms) = content.unwrap_or_else(|error| {
@@ -181,6 +182,11 @@ impl Application {
         let own = self.terms.durations.get(decided.index).copied().flatten();
         own.unwrap_or(self.terms.session_duration)
     }
+
+    /// What signs its sessions. Unspecified: RS256.
+    pub fn session_signature(&self) -> wire::SessionSignature {
+        self.terms.session_signature
+    }
 }
 
 /// Closed if nothing is written, and if this version does not know what is.
@@ -232,12 +238,19 @@ fn read_settings(
     })
 }
 
-fn read_terms(spec: &wire::ApplicationSpec, state: &wire::Application) -> Result<Terms, Error> {
+fn read_terms(
+    spec: &wire::ApplicationSpec,
+    state: &wire::Application,
+    session_signature: i32,
+) -> Result<Terms, Error> {
     let mut terms = Terms {
         session_duration: match read_duration(spec.session_duration.as_deref())? {
             Some(duration) => duration,
             None => SessionDuration::parse(SessionDuration::DEFAULT)?.length(),
         },
+        session_signature: session_signature
+            .try_into()
+            .map_err(|_| Error::invalid("session_signature", "is unknown to this version"))?,
         ..Terms::default()
     };
     for (index, policy) in state.policies.iter().enumerate() {

@@ -9,6 +9,7 @@ use directory::convert;
 use model::{Error, Timestamp};
 use proto::policy_evaluator as wire;
 use serde_json::{Map, Value, json};
+use wire::SessionSignature;
 use wire::failure_mode::Mode;
 
 /// What a change is about, within the account that asks.
@@ -156,7 +157,9 @@ fn linked(policy: wire::Policy) -> Value {
 
 fn application(state: wire::ApplicationState) -> Value {
     // Read out of what the application says itself.
-    let wire::ApplicationState { application, failure_mode, request_settings: _ } = state;
+    let signature = state.session_signature();
+    let wire::ApplicationState { application, failure_mode, request_settings: _, session_signature: _ } =
+        state;
     let wire::Application { id: _, account_id: _, aud, spec, policies, .. } = application.unwrap_or_default();
     let wire::ApplicationSpec {
         name,
@@ -187,6 +190,10 @@ fn application(state: wire::ApplicationState) -> Value {
         "path_cookie_attribute": path_cookie_attribute,
         "settings": settings(&settings_json),
         "failure_mode": mode(failure_mode.and_then(|it| it.mode)),
+        "session_signature": match signature {
+            SessionSignature::Es256 => "ES256",
+            SessionSignature::Rs256 | SessionSignature::Unspecified => "RS256",
+        },
         "policies": policies.into_iter().map(linked).collect::<Vec<_>>(),
     })
 }

@@ -81,6 +81,8 @@ calls! {
     delete_application(DeleteApplicationRequest) -> DeleteApplicationResponse,
     get_failure_mode(GetFailureModeRequest) -> GetFailureModeResponse,
     set_failure_mode(SetFailureModeRequest) -> SetFailureModeResponse,
+    get_session_signature(GetSessionSignatureRequest) -> GetSessionSignatureResponse,
+    set_session_signature(SetSessionSignatureRequest) -> SetSessionSignatureResponse,
     create_policy(CreatePolicyRequest) -> CreatePolicyResponse,
     get_policy(GetPolicyRequest) -> GetPolicyResponse,
     list_policies(ListPoliciesRequest) -> ListPoliciesResponse,

@@ -44,10 +44,16 @@ pub async fn find_application_state(
 ) -> Result<Option<wire::ApplicationState>, Error> {
     let Some(row) = tables.application(account, id).await? else { return Ok(None) };
     let (failure_mode, policies) = (row.failure_mode()?, tables.policies_of(&row.id).await?);
+    let session_signature = row.session_signature()?.into();
     let application = row.into_wire(policies)?;
     let written = application.spec.as_ref().map(|spec| spec.settings_json.as_str()).unwrap_or_default();
     let request_settings = request_settings(written);
-    Ok(Some(wire::ApplicationState { application: Some(application), failure_mode, request_settings }))
+    Ok(Some(wire::ApplicationState {
+        application: Some(application),
+        failure_mode,
+        request_settings,
+        session_signature,
+    }))
 }
 
 pub fn no_such_application() -> Error {

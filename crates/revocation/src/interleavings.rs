@@ -11,7 +11,7 @@ use proto::session_issuer as issuer;
 use proto::session_issuer::signing_key::Use;
 use proto::token_registry::TokenState;
 use proto::token_registry::token_state::Status;
-use session_token::SigningKey;
+use session_token::{Algorithm, SigningKey};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -113,7 +113,7 @@ fn token_history(events: &[(usize, u8)]) -> Vec<Entry> {
 }
 
 static KEYS: LazyLock<Vec<SigningKey>> =
-    LazyLock::new(|| (0..2).map(|_| SigningKey::generate().unwrap()).collect());
+    LazyLock::new(|| (0..2).map(|_| SigningKey::generate(Algorithm::Rs256).unwrap()).collect());
 
 /// Revocations of two sessions (events 0 and 1) and the lives of two keys (2 and 3): next, current, previous, removed;
 /// the second one's: next, current, revoked, removed.

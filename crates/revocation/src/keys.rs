@@ -14,7 +14,7 @@ use prost::Message as _;
 use proto::change_feed::Entry;
 use proto::session_issuer as wire;
 use proto::session_issuer::signing_key::Use;
-use session_token::{Jwk, KeyId, PublishedKey, VerificationKey};
+use session_token::{Algorithm, Jwk, KeyId, PublishedKey, VerificationKey};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -57,6 +57,10 @@ impl Key {
 
     pub const fn account(&self) -> AccountId {
         self.verification.account()
+    }
+
+    pub const fn algorithm(&self) -> Algorithm {
+        self.verification.algorithm()
     }
 }
 
@@ -127,7 +131,7 @@ impl Keys {
         }
     }
 
-    /// An account's keys, the signing key first.
+    /// An account's keys, those of RS256 first, and of an algorithm the signing key first.
     pub fn of(&self, account: AccountId) -> Arc<[Arc<Key>]> {
         self.table.load().by_account.get(&account).cloned().unwrap_or_default()
     }
@@ -171,8 +175,10 @@ impl Table {
             accounts.entry(key.account()).or_default().push(key.clone());
         }
         let sorted = |mut keys: Vec<Arc<Key>>| {
-            // Of several previous keys the latest first.
-            keys.sort_by_key(|key| (key.usage, std::cmp::Reverse(key.created_at), key.kid()));
+            // RS256's ring first; of several previous keys the latest first.
+            keys.sort_by_key(|key| {
+                (key.algorithm(), key.usage, std::cmp::Reverse(key.created_at), key.kid())
+            });
             keys.into()
         };
         let by_account = accounts.into_iter().map(|(account, keys)| (account, sorted(keys))).collect();

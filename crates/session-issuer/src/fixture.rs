@@ -9,7 +9,7 @@ use change_feed::{Feed, Gate, Replica, Settings};
 use database::Database;
 use model::{AccountId, Clock, Error, ManualClock, SessionId, SystemClock, Timestamp};
 use revocation::Sessions;
-use session_token::{AsOf, Claims, SigningKey};
+use session_token::{Algorithm, AsOf, Claims, SigningKey};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +129,12 @@ impl Issuer {
         while self.following.gate.applied() < position {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// For an application that has chosen ES256.
+    pub async fn es256(&self, account: AccountId) -> Arc<SigningKey> {
+        let team_domain = async { Ok("team.example".to_owned()) };
+        self.keys.signer_of(Algorithm::Es256, account, team_domain).await.unwrap()
     }
 
     pub async fn signer(&self, account: AccountId) -> Result<Arc<SigningKey>, Error> {

@@ -7,15 +7,18 @@
 //! any of them ─ revoked ─ gone
 //! ```
 //!
-//! A key set always has a current and a next key, and after a rotation the previous one until its grace is over.
+//! A key set always has a current and a next key of RS256, and after a rotation the previous one until its grace is over.
+//! The same of ES256, once an application has asked for it: each algorithm has a ring of its own, and all rotate together.
 //!
 //! | module | holds |
 //! |---|---|
+//! | `ring` | the key of the algorithm that an application has chosen |
 //! | `rotate` | the next key takes over |
 //! | `revoke` | a key that is no secret any more ends, and every session under it |
 //! | `upkeep` | what happens as time goes by |
 
 mod revoke;
+mod ring;
 mod rotate;
 pub mod upkeep;
 
@@ -29,7 +32,8 @@ use model::{AccountId, Error, ErrorKind, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use proto::change_feed::Propagation;
 use revocation::KeyUse;
-use session_token::{KeyId, SigningKey};
+use revocation::keys::Key;
+use session_token::{Algorithm, KeyId, SigningKey};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -77,7 +81,7 @@ impl Keys {
         }
     }
 
-    /// The key that signs for an account. `team_domain` is asked for only if the account has no keys yet.
+    /// The key that signs for an account with RS256. `team_domain` is asked for only if the account has no keys yet.
     ///
     /// From memory, while this replica may believe its view; else one read of the database.
     pub async fn signer(
@@ -85,7 +89,7 @@ impl Keys {
         account: AccountId,
         team_domain: impl Future<Output = Result<String, Error>>,
     ) -> Result<Arc<SigningKey>, Error> {
-        if let Some(key) = self.known_signer(account) {
+        if let Some(key) = self.known_signer(account, Algorithm::Rs256) {
             return Ok(key);
         }
         let mut keys = self.ensure(account, team_domain).await?;
@@ -114,9 +118,10 @@ impl Keys {
         Ok(())
     }
 
-    fn known_signer(&self, account: AccountId) -> Option<Arc<SigningKey>> {
+    fn known_signer(&self, account: AccountId, algorithm: Algorithm) -> Option<Arc<SigningKey>> {
         let keys = self.following.view.key_set(account);
-        let current = keys.first().filter(|key| key.usage == KeyUse::Current)?;
+        let is_it = |key: &Arc<Key>| key.algorithm() == algorithm && key.usage == KeyUse::Current;
+        let current = keys.iter().find(|key| is_it(key))?;
         let signer = self.parsed.read().get(&current.kid()).cloned()?;
         self.following.is_live().then_some(signer)
     }
@@ -148,19 +153,33 @@ impl Keys {
 
     /// The account's first two keys; another issuer's, if that was faster.
     async fn create(&self, account: AccountId, team_domain: &str) -> Result<(), Error> {
-        let (current, next) = tokio::try_join!(
-            self.generate(account, team_domain.to_owned()),
-            self.generate(account, team_domain.to_owned())
-        )?;
+        let (current, next) = self.generate_two(Algorithm::Rs256, account, team_domain).await?;
         let created = self.store.create_keys(account, team_domain, &current, &next).await;
         let Some(appended) = unless_lost(created)? else { return Ok(()) };
         tracing::info!(%account, kid = %current.kid, next = %next.kid, "signing keys created");
         self.confirm(appended, &[current.kid, next.kid]).await
     }
 
-    /// Publishes and confirms the key that follows; another issuer's, if that was faster.
-    async fn add_next(&self, account: AccountId, team_domain: &str) -> Result<(), Error> {
-        let next = self.generate(account, team_domain.to_owned()).await?;
+    async fn generate_two(
+        &self,
+        algorithm: Algorithm,
+        account: AccountId,
+        team_domain: &str,
+    ) -> Result<(NewKey, NewKey), Error> {
+        tokio::try_join!(
+            self.generate(algorithm, account, team_domain.to_owned()),
+            self.generate(algorithm, account, team_domain.to_owned())
+        )
+    }
+
+    /// Publishes and confirms the key that follows in a ring; another issuer's, if that was faster.
+    async fn add_next(
+        &self,
+        algorithm: Algorithm,
+        account: AccountId,
+        team_domain: &str,
+    ) -> Result<(), Error> {
+        let next = self.generate(algorithm, account, team_domain.to_owned()).await?;
         let Some(appended) = unless_lost(self.store.add_next(account, &next).await)? else { return Ok(()) };
         tracing::info!(%account, kid = %next.kid, "next signing key published");
         self.confirm(appended, &[next.kid]).await
@@ -205,13 +224,19 @@ impl Keys {
     }
 
     /// A new key of an account, sealed. Takes a core for about a tenth of a second, not a worker thread's.
-    async fn generate(&self, account: AccountId, team_domain: String) -> Result<NewKey, Error> {
+    async fn generate(
+        &self,
+        algorithm: Algorithm,
+        account: AccountId,
+        team_domain: String,
+    ) -> Result<NewKey, Error> {
         let (sealing, now) = (self.sealing.clone(), self.now());
         let generated = tokio::task::spawn_blocking(move || {
-            let key = SigningKey::generate()?;
+            let key = SigningKey::generate(algorithm)?;
             let published = key.publish(&team_domain, now, now.after(CERTIFICATE_LIFE))?;
             Ok(NewKey {
                 kid: key.kid(),
+                algorithm,
                 jwk_json: key.jwk().to_json(),
                 certificate_pem: published.certificate_pem,
                 sealed: sealing.seal(&key.to_pkcs8()?, key.kid(), account)?,
@@ -226,7 +251,8 @@ impl Keys {
             return Ok(Some(parsed));
         }
         let Some(sealed) = self.store.find_sealed(key.kid).await? else { return Ok(None) };
-        let parsed = SigningKey::from_pkcs8(&self.sealing.open(&sealed, key.kid, key.account)?)?;
+        let parsed =
+            SigningKey::from_pkcs8(key.algorithm, &self.sealing.open(&sealed, key.kid, key.account)?)?;
         if parsed.kid() != key.kid {
             return Err(Error::internal(format!("the private key of {} is another's", key.kid)));
         }

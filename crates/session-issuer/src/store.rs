@@ -18,7 +18,7 @@ use proto::session_issuer::RevocationState;
 use std::fmt;
 use std::sync::Arc;
 
-pub use keys::GRACE;
+pub use keys::{GRACE, Turned};
 pub use revoked_keys::RevokedKey;
 pub use settings::Settings;
 pub use stored_key::{NewKey, StoredKey};

@@ -1,6 +1,6 @@
 //! What the tests share. Keys are generated once: it takes a tenth of a second.
 
-use crate::{AsOf, Claims, Jwk, Rejection, SigningKey, VerificationKey, Verified, verify};
+use crate::{Algorithm, AsOf, Claims, Jwk, Rejection, SigningKey, VerificationKey, Verified, verify};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{AccountId, SessionId, Timestamp, TokenId};
@@ -13,13 +13,13 @@ pub const NOW_S: i64 = 1_800_000_000;
 pub const NOW: Timestamp = Timestamp::from_millis(NOW_S * 1000);
 
 pub fn key() -> &'static SigningKey {
-    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
+    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Rs256).unwrap());
     &KEY
 }
 
 /// A key that nobody trusts.
 pub fn other_key() -> &'static SigningKey {
-    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
+    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Rs256).unwrap());
     &KEY
 }
 
@@ -97,4 +97,10 @@ pub fn header_with(member: &str, value: Value) -> String {
 /// For exactly this reason.
 pub fn refused(token: &str, rejection: Rejection) {
     assert_eq!(judge(token), Err(rejection), "{token:.300}");
+}
+
+/// A key for ES256.
+pub fn ec_key() -> &'static SigningKey {
+    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Es256).unwrap());
+    &KEY
 }

@@ -3,25 +3,30 @@
 //! | module | holds |
 //! |---|---|
 //! | [`claims`] | [`Claims`]: what a service session says; [`AsOf`]: the feed positions that validated it |
-//! | [`key`] | [`SigningKey`]: an RSA key that stays parsed, its PKCS#8 form, JWK and certificate |
+//! | [`algorithm`] | [`Algorithm`]: RS256 or ES256 |
+//! | [`key`] | [`SigningKey`]: a key that stays parsed, its PKCS#8 form, JWK and certificate |
 //! | [`key_set`] | [`Jwk`], [`VerificationKey`], [`KeySet`], and the published [`key_set::document`] |
 //! | [`verify`](mod@verify) | [`verify()`]: one function from text to [`Verified`] or [`Rejection`] |
 //! | [`thumbprint`] | [`Thumbprint`]: the certificate that a session is bound to |
 //! | [`rejection`] | [`Rejection`]: why not, with reasons that never change |
 //!
-//! Only RS256 exists here: every official validator hard-codes it, and one algorithm cannot be confused with another.
+//! RS256 is what every official validator hard-codes; ES256 is for applications that chose it. A key has one algorithm and
+//! names itself by its thumbprint, so `kid` says which algorithm verifies; a token whose `alg` says otherwise is refused.
 //!
 //! To add a claim: a member in `claims.rs`'s `Private`, absent in older tokens and ignored by older readers.
 
+pub mod algorithm;
 pub mod claims;
 pub mod key;
 pub mod key_id;
 pub mod key_set;
+mod low_s;
 mod object;
 pub mod rejection;
 pub mod thumbprint;
 pub mod verify;
 
+pub use algorithm::Algorithm;
 pub use claims::{AsOf, Claims};
 pub use key::SigningKey;
 pub use key_id::KeyId;

@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Rejection {
     /// Not a compact JWS with a service session's claims, or too long.
     Malformed,
-    /// `alg` is not RS256.
+    /// `alg` is neither RS256 nor ES256, or not the one of the key that `kid` names.
     AlgorithmNotAllowed,
     /// `typ` is neither absent nor `JWT`.
     TypeWrong,
@@ -50,7 +50,7 @@ impl Rejection {
     pub const fn message(self) -> &'static str {
         match self {
             Self::Malformed => "the session is not a well-formed session token",
-            Self::AlgorithmNotAllowed => "the session is not signed with RS256",
+            Self::AlgorithmNotAllowed => "the session's algorithm is not allowed, or is not its key's",
             Self::TypeWrong => "the token is not a session",
             Self::ExtensionNotSupported => "the session demands an extension that is not supported",
             Self::KeyUnknown => "the session is signed with a key that is not, or no longer, in the key set",

@@ -1,5 +1,6 @@
 //! From text to a session, or to the reason why not.
 
+use crate::algorithm::Algorithm;
 use crate::claims::Claims;
 use crate::key_id::KeyId;
 use crate::key_set::VerificationKey;
@@ -32,7 +33,7 @@ pub struct Verified {
 /// has proved right, and no key is taken from the token itself (`jku`, `x5u`, `jwk`, `x5c` mean nothing).
 ///
 /// # Errors
-/// The first rule broken, in the order: shape, algorithm, type, extensions, key, signature, claims, issuer, time.
+/// The first rule broken, in the order: shape, algorithm, type, extensions, key, the key's algorithm, signature, claims, issuer, time.
 pub fn verify<'k>(
     token: &str,
     find: impl FnOnce(KeyId) -> Option<(&'k VerificationKey, &'k str)>,
@@ -78,10 +79,9 @@ object! {
 }
 
 impl Header<'_> {
-    fn check(&self) -> Result<(), Rejection> {
-        if self.alg.as_ref().ok_or(Rejection::Malformed)?.0 != "RS256" {
-            return Err(Rejection::AlgorithmNotAllowed);
-        }
+    fn check(&self) -> Result<Algorithm, Rejection> {
+        let alg = self.alg.as_ref().ok_or(Rejection::Malformed)?;
+        let algorithm = Algorithm::parse(&alg.0).ok_or(Rejection::AlgorithmNotAllowed)?;
         if self.typ.as_ref().is_some_and(|typ| typ.0 != "JWT") {
             return Err(Rejection::TypeWrong);
         }
@@ -89,7 +89,7 @@ impl Header<'_> {
         if self.crit.is_some() || self.b64.is_some() {
             return Err(Rejection::ExtensionNotSupported);
         }
-        Ok(())
+        Ok(algorithm)
     }
 }
 
@@ -117,8 +117,12 @@ pub(crate) fn open<'k>(
     let key = {
         let json = std::str::from_utf8(&buffer).map_err(|_| Rejection::Malformed)?;
         let header: Header = serde_json::from_str(json).map_err(|_| Rejection::Malformed)?;
-        header.check()?;
-        find(header.kid.as_ref().map(|kid| kid.0.as_ref())).ok_or(Rejection::KeyUnknown)?
+        let algorithm = header.check()?;
+        let key = find(header.kid.as_ref().map(|kid| kid.0.as_ref())).ok_or(Rejection::KeyUnknown)?;
+        if key.algorithm() != algorithm {
+            return Err(Rejection::AlgorithmNotAllowed);
+        }
+        key
     };
     decode(signature, &mut buffer)?;
     if !key.is_signature(message.as_bytes(), &buffer) {
@@ -135,6 +139,8 @@ fn decode(part: &str, into: &mut Vec<u8>) -> Result<(), Rejection> {
     URL_SAFE_NO_PAD.decode_vec(part, into).map_err(|_| Rejection::Malformed)
 }
 
+#[cfg(test)]
+mod es256;
 #[cfg(test)]
 mod shape;
 #[cfg(test)]

@@ -29,7 +29,10 @@ fn claims(audience: &Audience) -> Claims {
 
 #[test]
 fn a_session_verifies_against_the_published_key_set() {
-    let keys = [SigningKey::generate().unwrap(), SigningKey::generate().unwrap()];
+    let keys = [
+        SigningKey::generate(session_token::Algorithm::Rs256).unwrap(),
+        SigningKey::generate(session_token::Algorithm::Rs256).unwrap(),
+    ];
     let now = SystemClock.now();
     let published: Vec<_> = keys
         .iter()

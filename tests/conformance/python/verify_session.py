@@ -5,6 +5,7 @@ Environment:
   SALLYPORT_ISSUER   the team domain's URL, such as http://team.localhost:8787
   SALLYPORT_AUD      the application's audience tag
   SALLYPORT_SESSION  a session of the application
+  SALLYPORT_ALGORITHM  the only one that is accepted; RS256 if it is not given
   SALLYPORT_ENDED    if given, a session that has expired; SALLYPORT_ENDED_AUD: the audience that it names
 
 Exit code 0 only when the session verifies, and verifies nowhere else.
@@ -21,6 +22,7 @@ import jwt
 ISSUER = os.environ["SALLYPORT_ISSUER"]
 AUD = os.environ["SALLYPORT_AUD"]
 SESSION = os.environ["SALLYPORT_SESSION"]
+ALGORITHM = os.environ.get("SALLYPORT_ALGORITHM", "RS256")
 
 
 def key_set():
@@ -36,7 +38,7 @@ def verify(keys, session=SESSION, **changes):
     key = next(key for key in keys.keys if key.key_id == kid)
     expected = {"audience": AUD, "issuer": ISSUER, **changes}
     options = {"require": ["exp", "iat", "iss", "aud"]}
-    return jwt.decode(session, key.key, algorithms=["RS256"], options=options, **expected)
+    return jwt.decode(session, key.key, algorithms=[ALGORITHM], options=options, **expected)
 
 
 def main():

@@ -4,7 +4,7 @@ use super::routes::Tree;
 use super::{
     access_log, alerting, api_tokens, app_settings, apps, audit_logs, certificates, contract as published,
     failure_mode, fleet, groups, keys, organizations, policies, policy_checks, policy_test, rotation,
-    service_tokens, tags, unsupported,
+    service_tokens, session_signature, tags, unsupported,
 };
 
 /// The public contract.
@@ -40,6 +40,7 @@ pub fn ours() -> Tree {
         [
             rotation::routes(),
             failure_mode::routes(),
+            session_signature::routes(),
             policy_test::routes(),
             keys::own_routes(),
             access_log::own_routes(),

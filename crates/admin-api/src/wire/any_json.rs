@@ -2,7 +2,8 @@
 
 use super::fields::Fields;
 use super::{
-    alert, application, certificate, failure_mode, group, json, keys, organization, policy, token, webhook,
+    alert, application, certificate, failure_mode, group, json, keys, organization, policy,
+    session_signature, token, webhook,
 };
 use model::{Error, ErrorKind};
 use proptest::prelude::*;
@@ -122,6 +123,7 @@ proptest! {
         judge(organization::read(&mut fields()))?;
         judge(organization::read_create(&mut fields()))?;
         judge(failure_mode::read(&mut fields()))?;
+        judge(session_signature::read(&mut fields()))?;
         judge(keys::read(id(), &mut fields()))?;
         judge(alert::read_create(&mut fields()))?;
         judge(alert::read_update(id(), id(), &mut fields()))?;

@@ -18,6 +18,7 @@ pub mod policy;
 pub mod policy_check;
 pub mod policy_test;
 pub mod rules;
+pub mod session_signature;
 pub mod settings;
 pub mod tag;
 pub mod token;

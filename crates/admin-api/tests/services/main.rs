@@ -25,7 +25,10 @@ mod policy_test;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]
+mod session_signatures;
+#[cfg(test)]
 mod sizes;
+#[cfg(test)]
 mod world;
 #[cfg(test)]
 mod zones;

@@ -73,7 +73,7 @@ impl Origins {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use session_token::SigningKey;
+    use session_token::{Algorithm, SigningKey};
 
     fn origin(issuer: usize, kid: KeyId) -> Origin {
         Origin {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn equal_origins_are_one_and_those_that_nobody_has_are_forgotten() {
-        let (origins, kid) = (Origins::default(), SigningKey::generate().unwrap().kid());
+        let (origins, kid) = (Origins::default(), SigningKey::generate(Algorithm::Rs256).unwrap().kid());
         let kept = origins.one(origin(0, kid));
         assert!(Arc::ptr_eq(&kept, &origins.one(origin(0, kid))));
         for issuer in 1..10 * FEW {

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{AccountId, SessionId, Timestamp, TokenId};
 use serde_json::Value;
-use session_token::{AsOf, Claims, Jwk, Rejection, SigningKey, VerificationKey, Verified, verify};
+use session_token::{Algorithm, AsOf, Claims, Jwk, Rejection, SigningKey, VerificationKey, Verified, verify};
 use std::sync::LazyLock;
 
 const ISSUER: &str = "https://team.example";
@@ -24,7 +24,7 @@ struct Keys {
 
 /// A new key every time: none is written down.
 static KEYS: LazyLock<Keys> = LazyLock::new(|| {
-    let key = SigningKey::generate().unwrap();
+    let key = SigningKey::generate(Algorithm::Rs256).unwrap();
     let claims = Claims {
         audience: "ab".repeat(32).parse().unwrap(),
         expires_at_s: NOW_S + 3_600,

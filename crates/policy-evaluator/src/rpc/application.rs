@@ -5,6 +5,7 @@ mod delete;
 mod failure_mode;
 mod links;
 mod read;
+mod session_signature;
 mod settings;
 mod update;
 

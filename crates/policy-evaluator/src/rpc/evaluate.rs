@@ -63,6 +63,7 @@ fn judge(
         as_of,
         issuer,
         explanation: traces.into_iter().map(convert::trace_to_wire).collect(),
+        session_signature: application.session_signature().into(),
     }
 }
 

@@ -177,7 +177,8 @@ macro_rules! reads {
         impl Reads for $connection {
             async fn application(&mut self, account: &str, id: &str) -> Result<Option<ApplicationRow>, Error> {
                 sqlx::query_as(
-                    "SELECT id, account_id, aud, spec, created_at_ms, updated_at_ms, failure_mode FROM applications
+                    "SELECT id, account_id, aud, spec, created_at_ms, updated_at_ms, failure_mode, session_signature
+                     FROM applications
                      WHERE (id = $1 OR aud = $1) AND ($2 = '' OR account_id = $2)",
                 )
                 .bind(id)
@@ -196,7 +197,8 @@ macro_rules! reads {
                 let ApplicationFilter { name, aud, domain, search } = filter;
                 let search = contains(search);
                 let rows = sqlx::query_as(application_filter!(
-                    "SELECT a.id, a.account_id, a.aud, a.spec, a.created_at_ms, a.updated_at_ms, a.failure_mode",
+                    "SELECT a.id, a.account_id, a.aud, a.spec, a.created_at_ms, a.updated_at_ms, a.failure_mode,
+                     a.session_signature",
                     "ORDER BY a.created_at_ms, a.id LIMIT $6 OFFSET $7"
                 ));
                 let rows = rows.bind(account).bind(name).bind(aud).bind(domain).bind(&search);

@@ -12,6 +12,7 @@ database::row! {
         created_at_ms: i64,
         updated_at_ms: i64,
         failure_mode: Option<Vec<u8>>,
+        session_signature: Option<String>,
     }
 }
 
@@ -110,9 +111,21 @@ impl ApplicationRow {
         self.failure_mode.as_deref().map(decode).transpose()
     }
 
+    /// Unspecified: nothing was chosen, so RS256.
+    pub fn session_signature(&self) -> Result<wire::SessionSignature, Error> {
+        match self.session_signature.as_deref() {
+            None => Ok(wire::SessionSignature::Unspecified),
+            Some("RS256") => Ok(wire::SessionSignature::Rs256),
+            Some("ES256") => Ok(wire::SessionSignature::Es256),
+            Some(other) => {
+                Err(Error::internal(format!("an application's sessions are signed by \"{other}\"")))
+            }
+        }
+    }
+
     pub fn into_wire(self, policies: Vec<PolicyRow>) -> Result<wire::Application, Error> {
         let spec = self.spec()?;
-        let Self { id, account_id, aud, spec: _, created_at_ms, updated_at_ms, failure_mode: _ } = self;
+        let Self { id, account_id, aud, spec: _, created_at_ms, updated_at_ms, .. } = self;
         let policies = policies.into_iter().map(PolicyRow::into_wire).collect::<Result<_, _>>()?;
         Ok(wire::Application {
             id,

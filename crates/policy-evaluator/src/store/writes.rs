@@ -8,31 +8,80 @@ use model::Error;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
     /// Creates, or changes name and spec.
-    PutApplication { id: String, account: String, aud: String, name: String, spec: Vec<u8>, at_ms: i64 },
+    PutApplication {
+        id: String,
+        account: String,
+        aud: String,
+        name: String,
+        spec: Vec<u8>,
+        at_ms: i64,
+    },
     /// Replaces the domains: canonical patterns.
-    SetDomains { application: String, patterns: Vec<String> },
+    SetDomains {
+        application: String,
+        patterns: Vec<String>,
+    },
     /// An encoded message.
-    SetFailureMode { application: String, mode: Vec<u8> },
+    SetFailureMode {
+        application: String,
+        mode: Vec<u8>,
+    },
+    SetSessionSignature {
+        application: String,
+        algorithm: &'static str,
+    },
     /// With its domains and links, and the policies that it owns.
-    DeleteApplication { id: String },
+    DeleteApplication {
+        id: String,
+    },
     /// Creates, or changes the spec.
-    PutPolicy { id: String, account: String, owner: Option<String>, spec: Vec<u8>, at_ms: i64 },
+    PutPolicy {
+        id: String,
+        account: String,
+        owner: Option<String>,
+        spec: Vec<u8>,
+        at_ms: i64,
+    },
     /// Which no application links any more.
-    DeletePolicy { id: String },
+    DeletePolicy {
+        id: String,
+    },
     /// Replaces the policies of an application: id and precedence.
-    SetLinks { application: String, links: Vec<(String, i64)> },
+    SetLinks {
+        application: String,
+        links: Vec<(String, i64)>,
+    },
     /// Creates, or changes name and spec.
-    PutGroup { id: String, account: String, name: String, spec: Vec<u8>, at_ms: i64 },
+    PutGroup {
+        id: String,
+        account: String,
+        name: String,
+        spec: Vec<u8>,
+        at_ms: i64,
+    },
     /// Which nothing names any more.
-    DeleteGroup { id: String },
+    DeleteGroup {
+        id: String,
+    },
     /// Replaces the groups that a policy or group names.
-    SetGroupReferences { referrer: String, groups: Vec<String> },
+    SetGroupReferences {
+        referrer: String,
+        groups: Vec<String>,
+    },
     /// What no enforcement point needs.
     Label(Label),
     /// No application's alone any more.
-    FreePolicy { id: String, at_ms: i64 },
+    FreePolicy {
+        id: String,
+        at_ms: i64,
+    },
     /// Creates or replaces.
-    PutOrganization { account: String, team_host: String, spec: Vec<u8>, at_ms: i64 },
+    PutOrganization {
+        account: String,
+        team_host: String,
+        spec: Vec<u8>,
+        at_ms: i64,
+    },
 }
 
 #[async_trait]
@@ -53,11 +102,14 @@ pub trait Writes: Send {
 }
 
 macro_rules! execute {
-    ($connection:expr, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($connection:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         sqlx::query($sql)$(.bind($value))*.execute(&mut *$connection).await.map_err(failed)?
     };
 }
 pub(super) use execute;
+
+const SET_FAILURE_MODE: &str = "UPDATE applications SET failure_mode = $2 WHERE id = $1";
+const SET_SESSION_SIGNATURE: &str = "UPDATE applications SET session_signature = $2 WHERE id = $1";
 
 macro_rules! writes {
     ($connection:ty) => {
@@ -86,11 +138,10 @@ macro_rules! writes {
                         }
                     }
                     Write::SetFailureMode { application, mode } => {
-                        execute!(
-                            self,
-                            "UPDATE applications SET failure_mode = $2 WHERE id = $1",
-                            application, mode,
-                        );
+                        execute!(self, SET_FAILURE_MODE, application, mode);
+                    }
+                    Write::SetSessionSignature { application, algorithm } => {
+                        execute!(self, SET_SESSION_SIGNATURE, application, *algorithm);
                     }
                     Write::DeleteApplication { id } => {
                         execute!(self, "DELETE FROM application_policies WHERE application_id = $1", id);

@@ -14,6 +14,7 @@ mod input;
 mod labels;
 mod organizations;
 mod policies;
+mod session_signatures;
 mod tokens;
 mod words;
 mod world;
@@ -84,6 +85,9 @@ facts! {
     failure_modes::no_other_edit_sees_or_resets_it,
     failure_modes::what_is_not_clearly_meant_is_refused_by_its_field,
     failure_modes::only_its_owner_may_set_it_through_the_management_plane,
+    session_signatures::it_is_rs256_until_it_is_chosen_and_a_verdict_says_it,
+    session_signatures::no_edit_of_the_application_sees_or_resets_it,
+    session_signatures::what_is_no_algorithm_and_whoever_may_not_choose_is_refused,
     tokens::an_unknown_token_is_refused_on_the_rule_that_names_it,
     tokens::a_named_token_is_not_deleted_until_it_is_named_no_more,
     tokens::a_refused_change_leaves_no_reference,

@@ -1,6 +1,6 @@
 use super::*;
 use proto::session_issuer::signing_key::Use;
-use session_token::{AsOf, Claims, SigningKey};
+use session_token::{Algorithm, AsOf, Claims, SigningKey};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ const ISSUER: &str = "https://team.example";
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const ACCOUNT: AccountId = AccountId::from_bytes([7; 16]);
 
-static SIGNER: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
-static OTHER: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
+static SIGNER: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Rs256).unwrap());
+static OTHER: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Rs256).unwrap());
 
 fn revoked(object: String, position: u64) -> Entry {
     let state = wire::RevocationState { revoked_as_of: position }.encode_to_vec();

@@ -1,6 +1,6 @@
 //! `sallyport app`: protected applications.
 
-use super::client::{Change, Client, set};
+use super::client::{Change, Client, Root, set};
 use super::exit::{Failure, Outcome};
 use super::lookup::{self, APP, POLICY, confirm};
 use super::output::{Column, Out, text, time};
@@ -51,6 +51,17 @@ enum Verb {
         /// The API's object as JSON, from a file or - for standard input; the flags are added to it.
         #[arg(long)]
         file: Option<PathBuf>,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Show or choose what signs its sessions. RS256 is what every validator knows; ES256 signs faster and is shorter.
+    #[command(after_help = "Example:\n  $ sallyport app signature billing --algorithm ES256")]
+    Signature {
+        #[command(flatten)]
+        which: Which,
+        /// For sessions from now on; those that there are stay good. Without it the choice is shown.
+        #[arg(long, value_parser = ["RS256", "ES256"])]
+        algorithm: Option<String>,
         #[command(flatten)]
         change: Change,
     },
@@ -122,6 +133,10 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
             out.object(&created.result, &OBJECT)?;
             created.settle(&out)
         }
+        Verb::Signature { which: Which { app }, algorithm, change } => {
+            let app = lookup::find(&client, &APP, &app).await?;
+            signature(&client, lookup::id(&app), algorithm, &change).await
+        }
         Verb::Delete { which: Which { app }, change, sure } => {
             let app = lookup::find(&client, &APP, &app).await?;
             confirm(sure.yes, "delete", lookup::name(&app))?;
@@ -131,6 +146,19 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
             deleted.settle(&out)
         }
     }
+}
+
+/// Chosen if an algorithm is given, else shown.
+async fn signature(client: &Client, id: &str, algorithm: Option<String>, change: &Change) -> Outcome {
+    let path = ["apps", id, "session_signature"];
+    let columns = [text("ALGORITHM", "/algorithm")];
+    let (method, query, body) = match algorithm {
+        Some(algorithm) => (Method::PUT, vec![change.wait.query()], Some(json!({"algorithm": algorithm}))),
+        None => (Method::GET, Vec::new(), None),
+    };
+    let answer = client.call(Root::Ours, method, &path, &query, body.as_ref()).await?;
+    client.out.object(&answer.result, &columns)?;
+    if body.is_some() { answer.settle(&client.out) } else { Ok(()) }
 }
 
 /// The API answers a deletion with the id alone.

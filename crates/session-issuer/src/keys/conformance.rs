@@ -1,6 +1,7 @@
 //! The life of a key, on either database: each case in a database of its own, with a clock that is moved by hand.
 
 mod revoke;
+mod ring;
 mod rotate;
 mod upkeep;
 
@@ -31,6 +32,14 @@ cases! {
         a_forced_rotation_does_not_wait_for_validators_outside,
         every_rotation_publishes_the_key_that_follows,
         a_previous_key_stays_for_its_grace_or_its_longest_session;
+    ring:
+        es256_signs_once_validators_outside_know_its_key,
+        only_who_asks_for_it_gets_es256_and_only_then_there_are_keys,
+        both_rings_rotate_together,
+        a_revoked_es256_key_leaves_rs256_alone,
+        es256_begins_without_waiting_for_whoever_changes_keys,
+        both_rings_rotate_by_themselves,
+        many_first_needs_of_es256_make_one_ring;
     upkeep:
         keys_rotate_by_themselves_when_their_interval_is_over,
         a_due_rotation_waits_for_validators_outside,

@@ -12,7 +12,7 @@ use session_token::KeyId;
 pub struct Revocation {
     pub kid: KeyId,
     pub revoked_at: Timestamp,
-    /// What signs now.
+    /// What signs now, with the same algorithm.
     pub signing_kid: KeyId,
     /// When validators outside know what signs now, at the latest.
     pub signing_known_outside_at: Timestamp,
@@ -22,7 +22,7 @@ pub struct Revocation {
 }
 
 impl Keys {
-    /// Ends a key of an account, of any use, and every session under it; without a `kid` the one that signs now.
+    /// Ends a key of an account, of any use, and every session under it; without a `kid` the one of RS256 that signs now.
     ///
     /// It waits for no rotation that is on its way: whichever commits later finds what the other has made.
     ///
@@ -34,14 +34,14 @@ impl Keys {
         kid: Option<KeyId>,
         wait: Wait,
     ) -> Result<Revocation, Error> {
-        let StoredKey { kid, usage, revoked_at, .. } = match kid {
+        let StoredKey { kid, algorithm, usage, revoked_at, .. } = match kid {
             Some(kid) => self.store.find_key(account, kid).await?.ok_or_else(unknown)?,
             None => self.store.list_keys(account).await?.into_iter().next().ok_or_else(no_current)?,
         };
         let replacement = match usage {
             KeyUse::Current | KeyUse::Next if revoked_at.is_none() => {
                 let team_domain = self.settings(account).await?.team_domain;
-                Some(self.generate(account, team_domain).await?)
+                Some(self.generate(algorithm, account, team_domain).await?)
             }
             KeyUse::Current | KeyUse::Next | KeyUse::Previous => None,
         };

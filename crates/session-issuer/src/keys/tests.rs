@@ -137,8 +137,8 @@ async fn what_a_dead_issuer_published_is_confirmed_by_the_next() {
     let (world, _) = World::manual().await;
     let (dead, account) = (world.issuer().await, AccountId::random());
     let (current, next) = (
-        dead.keys.generate(account, "team.example".into()).await.unwrap(),
-        dead.keys.generate(account, "team.example".into()).await.unwrap(),
+        dead.keys.generate(Algorithm::Rs256, account, "team.example".into()).await.unwrap(),
+        dead.keys.generate(Algorithm::Rs256, account, "team.example".into()).await.unwrap(),
     );
     let _ = dead.store.create_keys(account, "team.example", &current, &next).await.unwrap();
 
@@ -194,13 +194,13 @@ async fn the_signer_follows_a_rotation_at_another_issuer() {
     let first = issuer.signer(account).await.unwrap().kid();
     assert_eq!(other.signer(account).await.unwrap().kid(), first);
     // Known to memory now: the database is not asked.
-    assert_eq!(issuer.keys.known_signer(account).unwrap().kid(), first);
+    assert_eq!(issuer.keys.known_signer(account, Algorithm::Rs256).unwrap().kid(), first);
     let propagation = other.keys.rotate(account, false, Wait::Confirmed).await.unwrap();
     assert_eq!((propagation.confirmed.len(), propagation.fenced.len()), (2, 0));
-    assert!(issuer.keys.known_signer(account).is_none());
+    assert!(issuer.keys.known_signer(account, Algorithm::Rs256).is_none());
     let second = issuer.signer(account).await.unwrap().kid();
     assert_ne!(second, first);
-    assert_eq!(issuer.keys.known_signer(account).unwrap().kid(), second);
+    assert_eq!(issuer.keys.known_signer(account, Algorithm::Rs256).unwrap().kid(), second);
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! What happens to keys as time goes by: retired, followed, confirmed, rotated.
 
 use super::Keys;
+use super::rotate::without_next;
 use change_feed::Wait;
 use model::{AccountId, Error};
-use revocation::KeyUse;
 use service_kit::actor;
 use session_token::KeyId;
 use std::time::Duration;
@@ -52,15 +52,15 @@ impl Keys {
         Ok(())
     }
 
-    /// The next key, if there is none: of an account from before every rotation brought one.
+    /// The next key of every ring that has none: of an account from before every rotation brought one.
     async fn follow_up(&self, account: AccountId) -> Result<(), Error> {
         let turn = self.turn(account);
         let _turn = turn.lock().await;
-        if self.store.list_keys(account).await?.iter().any(|key| key.usage == KeyUse::Next) {
-            return Ok(());
+        for algorithm in without_next(&self.store.list_keys(account).await?) {
+            let settings = self.settings(account).await?;
+            self.add_next(algorithm, account, &settings.team_domain).await?;
         }
-        let settings = self.settings(account).await?;
-        self.add_next(account, &settings.team_domain).await
+        Ok(())
     }
 
     /// What is known of keys that are no longer published.

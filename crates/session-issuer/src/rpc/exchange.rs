@@ -3,11 +3,11 @@
 use super::Rpc;
 use crate::session;
 use model::{AccountId, AddressClass, ApplicationId, Error, ErrorKind, SessionId, Timestamp, TokenId};
-use proto::policy_evaluator::{EvaluateRequest, EvaluateResponse, Facts, Outcome, facts};
+use proto::policy_evaluator::{EvaluateRequest, EvaluateResponse, Facts, Outcome, SessionSignature, facts};
 use proto::session_issuer::{ExchangeRequest, ExchangeResponse};
 use proto::token_registry::{AuthenticateTokenRequest, AuthenticateTokenResponse};
 use service_kit::status::from_status;
-use session_token::{AsOf, Claims, Thumbprint};
+use session_token::{Algorithm, AsOf, Claims, Thumbprint};
 
 impl Rpc {
     pub(super) async fn exchange(&self, request: ExchangeRequest) -> Result<ExchangeResponse, Error> {
@@ -99,7 +99,8 @@ impl Rpc {
             return Err(Error::new(ErrorKind::NotReady, "ORGANIZATION_MISSING", message));
         }
         let account: AccountId = verdict.account_id.parse().map_err(Error::internal)?;
-        let signer = self.keys.signer(account, self.team_domain(account)).await?;
+        let algorithm = algorithm(verdict.session_signature)?;
+        let signer = self.keys.signer_of(algorithm, account, self.team_domain(account)).await?;
         let now = self.clock.now();
         let until = token.map(|token| Timestamp::from_millis(token.valid_until_ms));
         let expires_at_s =
@@ -124,7 +125,7 @@ impl Rpc {
                 session_issuer: issuer_as_of,
             },
         };
-        // A quarter of a millisecond: not worth another thread.
+        // A quarter of a millisecond at most: not worth another thread.
         let session_jwt = signer.sign(&claims)?;
         Ok(ExchangeResponse {
             session_jwt,
@@ -132,6 +133,16 @@ impl Rpc {
             outcome: verdict.outcome,
             policy_id: verdict.policy_id,
         })
+    }
+}
+
+fn algorithm(session_signature: i32) -> Result<Algorithm, Error> {
+    match SessionSignature::try_from(session_signature) {
+        Ok(SessionSignature::Unspecified | SessionSignature::Rs256) => Ok(Algorithm::Rs256),
+        Ok(SessionSignature::Es256) => Ok(Algorithm::Es256),
+        Err(_) => {
+            Err(Error::internal("the application asks for a signature that this version does not know"))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod audited;
 mod graces;
 mod revoked_keys;
+mod rings;
 
 use super::*;
 use crate::fixture::{NOW, migrate};
@@ -14,7 +15,7 @@ use proto::change_feed::Entry;
 use proto::session_issuer as wire;
 use proto::session_issuer::signing_key::Use;
 use revocation::KeyUse;
-use session_token::KeyId;
+use session_token::{Algorithm, KeyId};
 use std::time::Duration;
 
 #[tokio::test]
@@ -50,7 +51,8 @@ async fn judge(url: &str) {
     case.revoking_again_changes_nothing_and_tells_it_again().await;
     case.a_revoked_key_never_comes_back().await;
     case.a_revoked_key_is_remembered_for_its_time().await;
-    case.a_revocation_and_a_rotation_that_race_end_in_order().await;
+    Box::pin(case.a_revocation_and_a_rotation_that_race_end_in_order()).await;
+    case.an_account_has_one_ring_of_each_algorithm().await;
     case.accounts_that_need_something_are_listed().await;
     case.a_revocation_carries_its_own_position().await;
     case.settings_are_kept_by_account().await;
@@ -73,7 +75,13 @@ fn just_before(duration: Duration) -> Duration {
 
 fn new_key() -> NewKey {
     let kid = format!("{}{}", SessionId::random(), SessionId::random()).parse().unwrap();
-    NewKey { kid, jwk_json: "{}".into(), certificate_pem: "PEM".into(), sealed: vec![1, 2, 3] }
+    NewKey {
+        kid,
+        algorithm: Algorithm::Rs256,
+        jwk_json: "{}".into(),
+        certificate_pem: "PEM".into(),
+        sealed: vec![1, 2, 3],
+    }
 }
 
 impl Case {
@@ -103,7 +111,18 @@ impl Case {
 
     async fn rotate(&self, account: AccountId, next: KeyId) -> Result<Appended, Error> {
         let settings = self.store.find_settings(account).await.unwrap().unwrap();
-        self.store.rotate(account, next, &new_key(), settings.last_rotation_at).await
+        self.turn(account, next, &new_key(), settings.last_rotation_at).await
+    }
+
+    /// RS256's ring alone.
+    async fn turn(
+        &self,
+        account: AccountId,
+        next: KeyId,
+        following: &NewKey,
+        seen: Timestamp,
+    ) -> Result<Appended, Error> {
+        self.store.rotate(account, &[Turned { next, following }], seen).await
     }
 
     /// The account's next key.
@@ -186,7 +205,7 @@ impl Case {
         assert!(after > seen, "a rotation in the same millisecond is told apart");
         let third = self.next(account).await;
         self.store.mark_confirmed(&[third]).await.unwrap();
-        let late = self.store.rotate(account, third, &new_key(), seen).await;
+        let late = self.turn(account, third, &new_key(), seen).await;
         assert_eq!(late.unwrap_err().reason(), "KEY_ROTATION_CONFLICT");
         assert_eq!(self.uses(account).await[0], (next, KeyUse::Current));
     }

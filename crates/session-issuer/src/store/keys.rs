@@ -1,4 +1,5 @@
-//! Signing keys: at most one `current` and one `next` an account, and the `previous` ones whose grace runs.
+//! Signing keys: rings of one algorithm each. In a ring are at most one `current` and one `next` key of an account, and the
+//! `previous` ones whose grace runs. All rings of an account rotate together.
 //!
 //! A change takes the feed's head first. So changes come one after the other, and what is recorded of a key is never
 //! older than what was recorded of it before.
@@ -14,17 +15,26 @@ use model::{AccountId, Error, ErrorKind, Timestamp};
 use session_token::KeyId;
 use std::time::Duration;
 
+/// What a rotation does to one ring.
+#[derive(Clone, Copy)]
+pub struct Turned<'a> {
+    /// Signs from then on.
+    pub next: KeyId,
+    /// Of the ring's algorithm.
+    pub following: &'a NewKey,
+}
+
 macro_rules! key_columns {
     () => {
-        "kid, account_id, jwk, certificate_pem, key_use, created_at_ms, confirmed_at_ms, revoked_at_ms"
+        "kid, account_id, algorithm, jwk, certificate_pem, key_use, created_at_ms, confirmed_at_ms, revoked_at_ms"
     };
 }
 
 pub(super) const SELECT: &str = concat!("SELECT ", key_columns!(), " FROM signing_keys WHERE kid = $1");
 
 pub(super) const INSERT: &str = "INSERT INTO signing_keys
-    (kid, account_id, jwk, certificate_pem, private_key_encrypted, key_use, created_at_ms, activated_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $6 = 'current' THEN $7 END)";
+    (kid, account_id, jwk, certificate_pem, private_key_encrypted, key_use, created_at_ms, activated_at_ms, algorithm)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $6 = 'current' THEN $7 END, $8)";
 
 /// Inserts a key and records it, in a transaction of either database.
 macro_rules! insert {
@@ -37,6 +47,7 @@ macro_rules! insert {
             .bind(&$key.sealed)
             .bind($key_use)
             .bind($now.as_millis())
+            .bind($key.algorithm.name())
             .execute(&mut *$tx)
             .await
             .map_err(failed)?;
@@ -67,7 +78,7 @@ pub(super) fn lost_race() -> Error {
 }
 
 impl Store {
-    /// The keys of an account's key set, the signing key first; empty if it has none yet.
+    /// The keys of an account's key set, RS256's ring first and in a ring the signing key; empty if it has none yet.
     pub async fn list_keys(&self, account: AccountId) -> Result<Vec<StoredKey>, Error> {
         let rows: Vec<KeyRow> = database::with!(&self.database, |pool| {
             sqlx::query_as(concat!(
@@ -82,7 +93,7 @@ impl Store {
             .map_err(failed)?
         });
         let mut keys = rows.into_iter().map(StoredKey::try_from).collect::<Result<Vec<_>, _>>()?;
-        keys.sort_by_key(|key| key.usage);
+        keys.sort_by_key(|key| (key.algorithm, key.usage));
         Ok(keys)
     }
 
@@ -134,7 +145,29 @@ impl Store {
         Ok(appended)
     }
 
-    /// The key that follows the current one.
+    /// An account's first two keys of one more algorithm.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when another issuer was faster.
+    pub async fn add_ring(
+        &self,
+        account: AccountId,
+        current: &NewKey,
+        next: &NewKey,
+    ) -> Result<Appended, Error> {
+        let mut appended = Appended::default();
+        let now = self.clock.now();
+        database::transaction!(&self.database, |tx| {
+            tx.next_position().await?;
+            insert!(tx, appended, account, current, "current", now);
+            insert!(tx, appended, account, next, "next", now);
+            let change = KeyChange { signing: current.kid, next: Some(next.kid), before: None };
+            tx.audit(of_key("create", &account.to_string(), &current.kid.to_string(), &change), now).await?;
+        });
+        Ok(appended)
+    }
+
+    /// The key that follows the current one of its ring.
     ///
     /// # Errors
     /// `AlreadyExists` when there is one.
@@ -179,16 +212,15 @@ impl Store {
         Ok(())
     }
 
-    /// `next` signs from now on, `following` is the next one, and what signed before stays in the key set for its
-    /// grace, or for as long as it has promised.
+    /// In each of these rings `next` signs from now on, `following` is the next one, and what signed before stays in the
+    /// key set for its grace, or for as long as it has promised.
     ///
     /// # Errors
-    /// `Conflict` unless `next` is the account's confirmed next key and the last rotation is the one that was `seen`.
+    /// `Conflict` unless each `next` is its ring's confirmed next key and the last rotation is the one that was `seen`.
     pub async fn rotate(
         &self,
         account: AccountId,
-        next: KeyId,
-        following: &NewKey,
+        rings: &[Turned<'_>],
         seen: Timestamp,
     ) -> Result<Appended, Error> {
         let mut appended = Appended::default();
@@ -207,38 +239,43 @@ impl Store {
             if settings.execute(&mut *tx).await.map_err(failed)?.rows_affected() != 1 {
                 return Err(lost_race());
             }
-            // Before the next one takes its place: only one is current.
-            let before: Vec<String> = sqlx::query_scalar(
-                "UPDATE signing_keys SET key_use = 'previous',
-                 retire_at_ms = $2 + CASE WHEN longest_session_ms > $3 THEN longest_session_ms ELSE $3 END
-                 WHERE account_id = $1 AND key_use = 'current' RETURNING kid",
-            )
-            .bind(account.to_string())
-            .bind(now.as_millis())
-            .bind(millis(GRACE))
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(failed)?;
-            let activated = sqlx::query(
-                "UPDATE signing_keys SET key_use = 'current', activated_at_ms = $3
-                 WHERE kid = $1 AND account_id = $2 AND key_use = 'next' AND confirmed_at_ms IS NOT NULL",
-            )
-            .bind(next.to_string())
-            .bind(account.to_string())
-            .bind(now.as_millis());
-            if activated.execute(&mut *tx).await.map_err(failed)?.rows_affected() != 1 {
-                return Err(lost_race());
+            for &Turned { next, following } in rings {
+                // Before the next one takes its place: only one is current.
+                let before: Vec<String> = sqlx::query_scalar(
+                    "UPDATE signing_keys SET key_use = 'previous',
+                     retire_at_ms = $2 + CASE WHEN longest_session_ms > $3 THEN longest_session_ms ELSE $3 END
+                     WHERE account_id = $1 AND key_use = 'current' AND algorithm = $4 RETURNING kid",
+                )
+                .bind(account.to_string())
+                .bind(now.as_millis())
+                .bind(millis(GRACE))
+                .bind(following.algorithm.name())
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(failed)?;
+                let activated = sqlx::query(
+                    "UPDATE signing_keys SET key_use = 'current', activated_at_ms = $3
+                     WHERE kid = $1 AND account_id = $2 AND key_use = 'next' AND confirmed_at_ms IS NOT NULL
+                     AND algorithm = $4",
+                )
+                .bind(next.to_string())
+                .bind(account.to_string())
+                .bind(now.as_millis())
+                .bind(following.algorithm.name());
+                if activated.execute(&mut *tx).await.map_err(failed)?.rows_affected() != 1 {
+                    return Err(lost_race());
+                }
+                // The new signing key first: nobody sees the account without one.
+                record!(tx, appended, next, now);
+                insert!(tx, appended, account, following, "next", now);
+                let signed = before.first().map(|kid| kid.parse()).transpose()?;
+                for kid in before {
+                    record!(tx, appended, kid, now);
+                }
+                let before = signed.map(|kid| (kid, "current"));
+                let change = KeyChange { signing: next, next: Some(following.kid), before };
+                tx.audit(of_key("rotate", &account.to_string(), &next.to_string(), &change), now).await?;
             }
-            // The new signing key first: nobody sees the account without one.
-            record!(tx, appended, next, now);
-            insert!(tx, appended, account, following, "next", now);
-            let signed = before.first().map(|kid| kid.parse()).transpose()?;
-            for kid in before {
-                record!(tx, appended, kid, now);
-            }
-            let before = signed.map(|kid| (kid, "current"));
-            let change = KeyChange { signing: next, next: Some(following.kid), before };
-            tx.audit(of_key("rotate", &account.to_string(), &next.to_string(), &change), now).await?;
         });
         Ok(appended)
     }

@@ -10,13 +10,13 @@ use database::failed;
 use database::sqlx;
 use model::{AccountId, Error, Timestamp};
 use revocation::KeyUse;
-use session_token::KeyId;
+use session_token::{Algorithm, KeyId};
 
 /// What a revocation has made of an account's keys.
 pub struct RevokedKey {
     pub kid: KeyId,
     pub revoked_at: Timestamp,
-    /// What signs now.
+    /// What signs now, in the same ring.
     pub signing: StoredKey,
     /// Recorded with the revocation: whoever confirms it knows these too.
     pub published: Vec<KeyId>,
@@ -55,7 +55,8 @@ impl Store {
                 .await
                 .map_err(failed)?;
             let key = row.map(StoredKey::try_from).transpose()?.filter(|key| key.account == account);
-            let StoredKey { usage, revoked_at, .. } = key.ok_or_else(|| Error::not_found("signing key"))?;
+            let StoredKey { usage, revoked_at, algorithm, .. } =
+                key.ok_or_else(|| Error::not_found("signing key"))?;
             if revoked_at.is_none() {
                 sqlx::query(
                     "UPDATE signing_keys SET key_use = 'previous', private_key_encrypted = $2,
@@ -71,23 +72,29 @@ impl Store {
                 .map_err(failed)?;
                 let mut promoted: Option<String> = None;
                 if usage == KeyUse::Current {
-                    // It counts as a rotation: one that was on its way finds that it comes too late.
+                    // It counts as a rotation: one that was on its way finds that it comes too late. Of another ring than
+                    // the contract's it moves the next one by nothing: RS256's would come late.
+                    let counted_from = match algorithm {
+                        Algorithm::Rs256 => now.as_millis(),
+                        Algorithm::Es256 => 0,
+                    };
                     sqlx::query(
                         "UPDATE key_settings SET last_key_rotation_at_ms =
                          CASE WHEN last_key_rotation_at_ms < $2 THEN $2 ELSE last_key_rotation_at_ms + 1 END
                          WHERE account_id = $1",
                     )
                     .bind(account.to_string())
-                    .bind(now.as_millis())
+                    .bind(counted_from)
                     .execute(&mut *tx)
                     .await
                     .map_err(failed)?;
                     promoted = sqlx::query_scalar(
                         "UPDATE signing_keys SET key_use = 'current', activated_at_ms = $2
-                         WHERE account_id = $1 AND key_use = 'next' RETURNING kid",
+                         WHERE account_id = $1 AND key_use = 'next' AND algorithm = $3 RETURNING kid",
                     )
                     .bind(account.to_string())
                     .bind(now.as_millis())
+                    .bind(algorithm.name())
                     .fetch_optional(&mut *tx)
                     .await
                     .map_err(failed)?;
@@ -103,7 +110,8 @@ impl Store {
                     (KeyUse::Current, Some(_)) | (KeyUse::Next, _) => Some("next"),
                 };
                 if let Some(place) = place {
-                    let replacement = replacement.ok_or_else(lost_race)?;
+                    let replacement =
+                        replacement.filter(|it| it.algorithm == algorithm).ok_or_else(lost_race)?;
                     insert!(tx, appended, account, replacement, place, now);
                     published.push(replacement.kid);
                 }
@@ -112,9 +120,10 @@ impl Store {
             let signing: KeyRow = sqlx::query_as(concat!(
                 "SELECT ",
                 key_columns!(),
-                " FROM signing_keys WHERE account_id = $1 AND key_use = 'current'"
+                " FROM signing_keys WHERE account_id = $1 AND key_use = 'current' AND algorithm = $2"
             ))
             .bind(account.to_string())
+            .bind(algorithm.name())
             .fetch_one(&mut *tx)
             .await
             .map_err(failed)?;

@@ -6,12 +6,14 @@ use prost::Message as _;
 use proto::session_issuer as wire;
 use proto::session_issuer::signing_key::Use;
 use revocation::KeyUse;
-use session_token::KeyId;
+use session_token::{Algorithm, KeyId};
 
 /// A key that is to be stored.
 pub struct NewKey {
     pub kid: KeyId,
+    pub algorithm: Algorithm,
     pub jwk_json: String,
+    /// Empty for ES256.
     pub certificate_pem: String,
     /// The private key, sealed.
     pub sealed: Vec<u8>,
@@ -21,6 +23,7 @@ database::row! {
     pub(super) struct KeyRow {
         kid: String,
         account_id: String,
+        algorithm: String,
         jwk: String,
         certificate_pem: String,
         key_use: String,
@@ -35,6 +38,7 @@ database::row! {
 pub struct StoredKey {
     pub kid: KeyId,
     pub account: AccountId,
+    pub algorithm: Algorithm,
     pub jwk_json: String,
     pub certificate_pem: String,
     pub usage: KeyUse,
@@ -58,6 +62,7 @@ impl TryFrom<KeyRow> for StoredKey {
         let KeyRow {
             kid,
             account_id,
+            algorithm,
             jwk,
             certificate_pem,
             key_use,
@@ -71,9 +76,11 @@ impl TryFrom<KeyRow> for StoredKey {
             "previous" => KeyUse::Previous,
             other => return Err(Error::internal(format!("a key is \"{other}\""))),
         };
+        let unknown = || Error::internal(format!("a key is for \"{algorithm}\""));
         Ok(Self {
             kid: kid.parse()?,
             account: account_id.parse()?,
+            algorithm: Algorithm::parse(&algorithm).ok_or_else(unknown)?,
             jwk_json: jwk,
             certificate_pem,
             usage,
@@ -89,6 +96,8 @@ impl From<StoredKey> for wire::SigningKey {
         let StoredKey {
             kid,
             account: _,
+            // The JWK says it.
+            algorithm: _,
             jwk_json,
             certificate_pem,
             usage,

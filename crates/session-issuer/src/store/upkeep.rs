@@ -43,10 +43,10 @@ impl Store {
         Ok(appended)
     }
 
-    /// Accounts without a next key.
+    /// Accounts with a ring that has no next key.
     pub async fn list_without_next(&self) -> Result<Vec<AccountId>, Error> {
         self.accounts(
-            "SELECT account_id FROM signing_keys GROUP BY account_id
+            "SELECT DISTINCT account_id FROM signing_keys GROUP BY account_id, algorithm
              HAVING SUM(CASE WHEN key_use = 'next' THEN 1 ELSE 0 END) = 0 ORDER BY account_id LIMIT 100",
         )
         .await

@@ -10,7 +10,7 @@ use model::{
 };
 use proto::change_feed::Entry;
 use proto::{policy_evaluator as policies, session_issuer as issuer};
-use session_token::{AsOf, Claims, KeyId, SigningKey};
+use session_token::{Algorithm, AsOf, Claims, KeyId, SigningKey};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub fn stopped() -> Arc<dyn Clock> {
 impl Known {
     pub async fn new(max_sessions: usize, clock: Arc<dyn Clock>) -> Result<Self> {
         let (account, application) = (AccountId::random(), ApplicationId::random());
-        let (signer, aud) = (SigningKey::generate()?, "ab".repeat(32));
+        let (signer, aud) = (SigningKey::generate(Algorithm::Rs256)?, "ab".repeat(32));
         let feeds = Feeds {
             policy_evaluator: vec![organization(account), protected(account, application, &aud)],
             session_issuer: vec![key(account, &signer, clock.now())?],

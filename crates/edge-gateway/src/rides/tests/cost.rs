@@ -14,7 +14,7 @@ use proto::policy_evaluator as policies;
 use proto::session_issuer as issuer;
 use proto::token_registry as registry;
 use service_kit::{Callers, GrpcChannel};
-use session_token::{AsOf, Claims, SigningKey, Verified};
+use session_token::{Algorithm, AsOf, Claims, SigningKey, Verified};
 use tonic::service::Routes;
 
 const RIDES: usize = 10_000;
@@ -147,7 +147,7 @@ fn gatekeeper() -> Gatekeeper {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn ten_thousand_rides_and_a_thousand_changes_a_second() {
-    let (account, signer) = (AccountId::random(), SigningKey::generate().unwrap());
+    let (account, signer) = (AccountId::random(), SigningKey::generate(Algorithm::Rs256).unwrap());
     let gatekeeper = gatekeeper();
     let knowledge = gatekeeper.knowledge.clone();
     knowledge.directory.load(vec![organization(account), application(account)]);

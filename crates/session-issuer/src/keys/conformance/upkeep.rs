@@ -43,8 +43,8 @@ pub async fn a_due_rotation_waits_for_validators_outside(it: Setting) {
 
 pub async fn what_was_published_before_a_crash_is_confirmed(it: Setting) {
     let dead = it.world.issuer().await;
-    let current = dead.keys.generate(it.account, "team.example".into()).await.unwrap();
-    let next = dead.keys.generate(it.account, "team.example".into()).await.unwrap();
+    let current = dead.keys.generate(Algorithm::Rs256, it.account, "team.example".into()).await.unwrap();
+    let next = dead.keys.generate(Algorithm::Rs256, it.account, "team.example".into()).await.unwrap();
     // Committed, and never announced.
     let _ = dead.store.create_keys(it.account, "team.example", &current, &next).await.unwrap();
     let issuer = it.world.following_issuer().await;
@@ -53,7 +53,7 @@ pub async fn what_was_published_before_a_crash_is_confirmed(it: Setting) {
     assert_eq!(it.signs(&issuer).await, current.kid);
 
     it.delete(next.kid).await;
-    let another = dead.keys.generate(it.account, "team.example".into()).await.unwrap();
+    let another = dead.keys.generate(Algorithm::Rs256, it.account, "team.example".into()).await.unwrap();
     let _ = dead.store.add_next(it.account, &another).await.unwrap();
     issuer.keys.keep_up().await.unwrap();
     assert!(it.all_confirmed(&issuer).await);
@@ -64,10 +64,14 @@ pub async fn a_rotation_that_was_cut_off_is_completed(it: Setting) {
     let issuer = it.begin().await;
     let (first, second) = it.pair(&issuer).await;
     let dead = it.world.issuer().await;
-    let third = dead.keys.generate(it.account, "team.example".into()).await.unwrap();
+    let third = dead.keys.generate(Algorithm::Rs256, it.account, "team.example".into()).await.unwrap();
     let seen = dead.keys.settings(it.account).await.unwrap().last_rotation_at;
     // Committed, and never announced: the next heartbeat brings it.
-    let rotated = dead.store.rotate(it.account, second, &third, seen).await.unwrap();
+    let rotated = dead
+        .store
+        .rotate(it.account, &[crate::store::Turned { next: second, following: &third }], seen)
+        .await
+        .unwrap();
     issuer.until_applied(rotated.position()).await;
     assert_eq!(it.signs(&issuer).await, second);
     assert!(!it.all_confirmed(&issuer).await);
@@ -81,7 +85,7 @@ pub async fn a_revocation_that_was_cut_off_is_completed(it: Setting) {
     let issuer = it.begin().await;
     let (first, second) = it.pair(&issuer).await;
     let dead = it.world.issuer().await;
-    let third = dead.keys.generate(it.account, "team.example".into()).await.unwrap();
+    let third = dead.keys.generate(Algorithm::Rs256, it.account, "team.example".into()).await.unwrap();
     let until = it.now().after(31 * DAY);
     let revoked = dead.store.revoke_key(it.account, first, Some(&third), until).await.unwrap();
     issuer.until_applied(revoked.appended.position()).await;

@@ -23,7 +23,7 @@ impl Case {
         self.later();
         let seen = self.store.find_settings(account).await.unwrap().unwrap().last_rotation_at;
         let third = new_key();
-        let _ = self.store.rotate(account, next, &third, seen).await.unwrap();
+        let _ = self.turn(account, next, &third, seen).await.unwrap();
         self.later();
         let keep_until = self.clock.now().after(DAY);
         let fresh = new_key();
@@ -69,7 +69,7 @@ impl Case {
         let before = self.records(account).await.len();
         let seen = self.store.find_settings(account).await.unwrap().unwrap().last_rotation_at;
         // The next key is not confirmed; a replacement is missing; the table has bounds; there is no such account.
-        assert!(self.store.rotate(account, next, &new_key(), seen).await.is_err());
+        assert!(self.turn(account, next, &new_key(), seen).await.is_err());
         assert!(self.store.revoke_key(account, current, None, self.clock.now()).await.is_err());
         assert!(self.store.set_interval(account, 20).await.is_err());
         let stranger = AccountId::random();
