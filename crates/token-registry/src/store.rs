@@ -29,21 +29,16 @@ macro_rules! select {
     };
 }
 
-/// $3 and $4 are patterns for the same part, lower-cased and as it was given: SQLite lowers ASCII alone.
-macro_rules! listed {
-    () => {
-        "WHERE account_id = $1 AND (name = $2 OR $2 = '')
-           AND ($3 = '' OR lower(name) LIKE $3 ESCAPE '\\' OR name LIKE $4 ESCAPE '\\' OR client_id LIKE $3 ESCAPE '\\')"
-    };
-}
-
-/// The ids of the page first, from the index alone where nothing is searched for: what is skipped is not read.
-macro_rules! list_statement {
-    () => {
+/// A page of an account's tokens as far as $2, the time of the newest: the ids from the index alone, so that what is
+/// skipped is not read; `DESC`: counted from the newest.
+macro_rules! page_statement {
+    ($direction:literal) => {
         select!(concat!(
-            "WHERE id IN (SELECT id FROM tokens ",
-            listed!(),
-            " ORDER BY created_at_ms, id LIMIT $5 OFFSET $6) ORDER BY created_at_ms, id"
+            "WHERE id IN (SELECT id FROM tokens WHERE account_id = $1 AND created_at_ms <= $2 ORDER BY created_at_ms ",
+            $direction,
+            ", id ",
+            $direction,
+            " LIMIT $3 OFFSET $4) ORDER BY created_at_ms, id"
         ))
     };
 }
@@ -80,12 +75,14 @@ mod changes;
 #[cfg(test)]
 pub mod conformance;
 mod inactive;
+mod listing;
 mod references;
 mod secrets;
 mod uses;
 
 pub use changes::Only;
 pub use inactive::{Rule, Turn};
+pub use listing::Listing;
 pub use references::checked_token_ids;
 pub use secrets::Used;
 pub use uses::Use;
@@ -109,17 +106,6 @@ pub struct Found {
     pub token: Token,
     pub as_of: u64,
     pub exists: bool,
-}
-
-/// Which tokens a list shows.
-pub struct Listing<'a> {
-    pub account_id: &'a str,
-    /// Exact; empty: any.
-    pub name: &'a str,
-    /// Part of name or Client ID; empty: any.
-    pub search: &'a str,
-    pub limit: i64,
-    pub offset: i64,
 }
 
 fn no_such_token() -> Error {
@@ -210,32 +196,6 @@ impl Store {
         token.ok_or_else(no_such_token)
     }
 
-    /// One page, oldest first, and how many there are in all.
-    pub async fn list(&self, listing: &Listing<'_>) -> Result<(Vec<Token>, u64), Error> {
-        let (lowered, as_given) = (contains(&listing.search.to_lowercase()), contains(listing.search));
-        database::with!(&self.database, |pool| {
-            let tokens = sqlx::query_as(list_statement!())
-                .bind(listing.account_id)
-                .bind(listing.name)
-                .bind(&lowered)
-                .bind(&as_given)
-                .bind(listing.limit)
-                .bind(listing.offset)
-                .fetch_all(pool)
-                .await
-                .map_err(failed)?;
-            let total = sqlx::query_scalar::<_, i64>(concat!("SELECT COUNT(*) FROM tokens ", listed!()))
-                .bind(listing.account_id)
-                .bind(listing.name)
-                .bind(&lowered)
-                .bind(&as_given)
-                .fetch_one(pool)
-                .await
-                .map_err(failed)?;
-            Ok((tokens, total.unsigned_abs()))
-        })
-    }
-
     /// Live tokens that expire before a time, soonest first, after the one that the page before ended with.
     pub async fn list_expiring(
         &self,
@@ -254,13 +214,4 @@ impl Store {
                 .map_err(failed)
         })
     }
-}
-
-/// A LIKE pattern for "has this part"; empty for an empty part.
-fn contains(part: &str) -> String {
-    if part.is_empty() {
-        return String::new();
-    }
-    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
 }

@@ -53,11 +53,13 @@ pub async fn a_hundred_thousand_tokens_are_read_by_index(world: World) {
     });
     let digest = world.database.choose("decode(repeat('00', 32), 'hex')", "zeroblob(32)");
     let account = format!("'{ACCOUNT}'");
-    let last_page = with_values(list_statement!(), &[&account, "''", "''", "''", "1000", "99000"]);
+    let middle_page = with_values(page_statement!("ASC"), &[&account, "100000", "1000", "49000"]);
+    let last_page = with_values(page_statement!("DESC"), &[&account, "100000", "1000", "0"]);
     let expiring = with_values(expiring_statement!(), &["1050000", "1049000", "'id-49000'", "500"]);
     let by_client_id = with_values(look_up_statement!(), &["'5.access'", digest, "'pepper'"]);
     let by_id = with_values(select!("WHERE id = 'id-5' AND account_id = $1"), &[&account]);
     let indexes = [
+        (middle_page, "tokens_by_account"),
         (last_page, "tokens_by_account"),
         (expiring, "tokens_expiring"),
         (by_client_id, world.database.choose("tokens_client_id_key", "sqlite_autoindex_tokens_2")),
@@ -75,7 +77,9 @@ pub async fn a_hundred_thousand_tokens_are_read_by_index(world: World) {
     let page = registry.list(request).await.unwrap();
     assert_eq!((page.tokens.len(), page.total_count), (1_000, TOKENS.unsigned_abs()));
     assert_eq!(page.tokens[999].name, "token 100000");
-    for (page, first, number) in [(1, "token 1", 10), (10_000, "token 99991", 10), (10_001, "", 0)] {
+    for (page, first, number) in
+        [(1, "token 1", 10), (7_001, "token 70001", 10), (10_000, "token 99991", 10), (10_001, "", 0)]
+    {
         let request = ListTokensRequest {
             account_id: ACCOUNT.into(),
             page,
