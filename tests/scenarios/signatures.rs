@@ -19,7 +19,8 @@ pub fn all() -> Vec<Scenario> {
 }
 
 async fn an_application_chooses_es256(topology: Topology) {
-    let mut world = Place::new(topology).start(Some(Upstream::start().await), &[]).await.unwrap();
+    let place = Place::new(topology);
+    let mut world = place.start(Some(Upstream::start().await), &[]).await.unwrap();
     let (other, others) = world.opened().await;
     let plain = world.gateway().session(&other, &others).await;
     let before = key_set(&world, world.gateway()).await;
