@@ -69,9 +69,7 @@ impl AuditLogs {
         });
         try_join_all(asked).await
     }
-}
 
-impl AuditLogs {
     /// So many records behind so many others, or as many of them as one answer may hold, and whether there may be older
     /// ones.
     async fn take(
