@@ -78,8 +78,15 @@ async fn nobody_else_is_told_anything() {
     world.disable(&pair.token).await;
     assert_eq!(outcome(&world.shown(IDENTITY, &session).await), (401, "TOKEN_DISABLED"));
     world.enable(&pair.token, true).await;
+    let session = world.login(&pair).await;
     assert_eq!(world.shown(IDENTITY, &session).await.status, 200);
-    world.edit("app.localhost", |_| {}, Some(proto::policy_evaluator::rule::Selector::Ip("192.0.2.1".to_owned()))).await;
+    world
+        .edit(
+            "app.localhost",
+            |_| {},
+            Some(proto::policy_evaluator::rule::Selector::Ip("192.0.2.1".to_owned())),
+        )
+        .await;
     assert_eq!(outcome(&world.shown(IDENTITY, &session).await), (403, "POLICY_NO_MATCH"));
 }
 

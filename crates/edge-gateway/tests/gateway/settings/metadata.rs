@@ -52,7 +52,10 @@ async fn every_front_tells_which_application_refuses() {
         let kid = part(token, 0)["kid"].clone();
         assert!(keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == kid), "{front:?}");
         // Older clients read these.
-        assert_eq!((told.only("cf-access-aud"), told.only("cf-access-domain")), (&*application.aud, "app.localhost"));
+        assert_eq!(
+            (told.only("cf-access-aud"), told.only("cf-access-domain")),
+            (&*application.aud, "app.localhost")
+        );
         // Nobody keeps it for others.
         assert_eq!(told.only("cache-control"), "no-store", "{front:?}");
     }
@@ -99,9 +102,7 @@ async fn j11_it_is_no_session_anywhere() {
     let renamed = format!("{}.{payload}.{signature}", URL_SAFE_NO_PAD.encode(header));
     world.upstream.take();
     for front in FRONTS {
-        for (session, reason) in
-            [(&token, "SESSION_TYPE_WRONG"), (&renamed, "SESSION_SIGNATURE_INVALID")]
-        {
+        for (session, reason) in [(&token, "SESSION_TYPE_WRONG"), (&renamed, "SESSION_SIGNATURE_INVALID")] {
             let cookie = format!("CF_Authorization={session}");
             for line in [("Cookie", &cookie), ("Cf-Access-Token", session)] {
                 let told = world.ask(front, "GET", "app.localhost", &[(line.0, line.1)]).await;
@@ -120,9 +121,8 @@ async fn t1_k4_the_host_that_was_judged_is_the_one_that_is_said() {
     let world = World::with_keys().await;
     world.edit("app.localhost", |spec| spec.destinations.push("*.wild.localhost".to_owned()), None).await;
     let said = async |host: &str, lines: &str| {
-        let request = format!(
-            "GET / HTTP/1.1\r\nHost: {host}\r\nCf-Access-Metadata-Request: true\r\n{lines}\r\n"
-        );
+        let request =
+            format!("GET / HTTP/1.1\r\nHost: {host}\r\nCf-Access-Metadata-Request: true\r\n{lines}\r\n");
         let mut client = world.connect().await;
         client.send(request).await;
         let answer = client.answer(false).await.unwrap();
