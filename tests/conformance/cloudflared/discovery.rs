@@ -44,7 +44,7 @@ impl Answer {
 
 /// Sends what a Go client writes, byte for byte but for `Connection`.
 async fn send(world: &World, method: &str, target: &str, host: &str, lines: &[(&str, &str)]) -> Answer {
-    let lines: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
     let request = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{lines}Connection: close\r\n\r\n");
     let mut stream = TcpStream::connect(world.gateway().address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -55,10 +55,14 @@ async fn send(world: &World, method: &str, target: &str, host: &str, lines: &[(&
     Answer { head: head.to_owned(), body: body.to_owned() }
 }
 
+fn text<'v>(of: &'v Value, name: &str) -> Option<&'v str> {
+    of.get(name).and_then(Value::as_str)
+}
+
 /// As it is believed: the signature by a key that the team domain serves, then each claim.
 async fn believed(world: &World, host: &str, metadata: &str) -> Result<Value, String> {
     let claims = jwt::claims(metadata);
-    let domain = claims["auth_domain"].as_str().ok_or("no auth_domain")?;
+    let domain = text(&claims, "auth_domain").ok_or("no auth_domain")?;
     if !domain.ends_with(".cloudflareaccess.com") {
         return Err(format!("{domain} is nobody's team domain"));
     }
@@ -72,18 +76,19 @@ async fn believed(world: &World, host: &str, metadata: &str) -> Result<Value, St
     let keys = keys.await;
     assert_eq!(keys.status(), "200");
     let keys: Value = serde_json::from_str(&keys.body).unwrap();
-    let kid = &jwt::header(metadata)["kid"];
-    let key = keys["keys"].as_array().unwrap().iter().find(|key| key["kid"] == *kid).ok_or("no such key")?;
-    let number = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
+    let header = jwt::header(metadata);
+    let mut keys = keys.get("keys").and_then(Value::as_array).unwrap().iter();
+    let key = keys.find(|key| key.get("kid") == header.get("kid")).ok_or("no such key")?;
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(text(key, name).unwrap()).unwrap();
     let key = RsaPublicKeyComponents { n: number("n"), e: number("e") };
     let (message, signature) = metadata.rsplit_once('.').unwrap();
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|error| error.to_string())?;
     key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &signature).map_err(|_| "not signed")?;
-    let (now, issued) = (SystemClock.now().as_seconds(), claims["iat"].as_i64().ok_or("no iat")?);
-    if claims["hostname"] != *host
-        || claims["type"] != "match"
-        || claims["aud"].as_str().unwrap_or_default().is_empty()
-    {
+    let (now, issued) =
+        (SystemClock.now().as_seconds(), claims.get("iat").and_then(Value::as_i64).ok_or("no iat")?);
+    let says = |name: &str, value: &str| text(&claims, name) == Some(value);
+    let names_one = text(&claims, "aud").is_some_and(|aud| !aud.is_empty());
+    if !says("hostname", host) || !says("type", "match") || !names_one {
         return Err(format!("not of {host}: {claims}"));
     }
     if !(now - 86_400..=now + 300).contains(&issued) {
