@@ -162,6 +162,11 @@ pub const METRICS: &[Metric] = &[
         "Credentials that nobody was asked about because there had been too many wrong ones: reason client_id (for that Client ID from that source) or source.",
     ),
     counter(
+        "sallyport_metadata_total",
+        &["outcome"],
+        "Times that a client without a session asked which application refuses it: outcome remembered, signed (the session issuer was asked), throttled (asked for too often) or failed; the last two get the refusal alone.",
+    ),
+    counter(
         "sallyport_requests_shed_total",
         &["reason"],
         "Requests that were sent away with 503 for want of room: reason full (too many wait), turn (its turn did not come in time) or silent (the session issuer did not answer in time).",
