@@ -87,7 +87,8 @@ facts! {
         both_secrets_work_during_the_overlap_and_the_old_one_stops_on_time,
         the_overlap_is_shortened_extended_and_ended_by_updates,
         a_second_rotation_leaves_two_secrets,
-        a_lower_version_is_refused_an_equal_one_does_nothing_a_higher_one_rotates;
+        a_lower_version_is_refused_an_equal_one_does_nothing_a_higher_one_rotates,
+        after_the_last_version_there_is_no_rotation_and_none_is_taken_back;
     rotation:
         a_finished_rotation_ends_the_previous_secret_and_is_not_there_to_be_finished_again,
         an_undone_rotation_restores_the_previous_secret_and_ends_the_new_one,
@@ -125,6 +126,7 @@ facts! {
         callers_may_call_what_they_need_and_no_more;
     list:
         pages_are_in_order_of_creation_and_end_empty,
+        a_page_and_the_count_are_of_one_moment,
         names_and_parts_are_found_literally,
         filters_that_no_name_can_match_are_refused,
         the_expiring_are_listed_soonest_first_without_the_expired_and_disabled,
