@@ -105,12 +105,15 @@ facts! {
         what_was_used_changed_named_or_is_young_is_left_alone,
         deleting_takes_the_disabled_ones_too_and_no_named_one,
         tokens_are_ended_some_at_a_time_by_one_replica,
+        each_end_is_remembered_as_the_token_was_and_listed_by_pages,
+        what_a_rule_would_end_is_told_ahead_and_nothing_else_is,
         a_wrong_rule_is_refused;
     delete:
         after_a_delete_nothing_finds_the_token,
         a_deleted_client_id_is_never_used_again,
         a_named_token_is_not_deleted_until_it_is_named_no_more,
         references_to_what_is_not_there_are_refused_as_a_whole,
+        what_need_not_exist_is_left_out_of_references_and_named,
         malformed_referrers_are_refused;
     audited:
         every_change_has_one_record_and_nothing_else_has,

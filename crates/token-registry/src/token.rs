@@ -152,8 +152,13 @@ impl Token {
 
     /// Whether it was neither used nor changed since a time.
     pub fn is_unused_since(&self, since: Timestamp) -> bool {
-        let touched = self.created_at_ms.max(self.updated_at_ms);
-        self.last_seen_at_ms.map_or(touched, |seen| touched.max(seen)) < since.as_millis()
+        self.touched_at_ms() < since.as_millis()
+    }
+
+    /// When it was last made, used or changed.
+    pub fn touched_at_ms(&self) -> i64 {
+        let changed = self.created_at_ms.max(self.updated_at_ms);
+        self.last_seen_at_ms.map_or(changed, |seen| changed.max(seen))
     }
 
     /// Whether there is a previous secret that works.

@@ -95,6 +95,32 @@ pub async fn references_to_what_is_not_there_are_refused_as_a_whole(world: World
     registry.delete(&made.account, &made.id).await.unwrap();
 }
 
+pub async fn what_need_not_exist_is_left_out_of_references_and_named(world: World) {
+    let registry = world.registry().await;
+    let made = registry.new_token().await;
+    let other = registry.new_token().await;
+    let gone = TokenId::random().to_string();
+    let missing = [gone.as_str(), "x", "\0", &other.id];
+    let named = [&missing[..2], &[made.id.as_str()], &missing[2..]].concat();
+    assert_eq!(registry.set_existing(&made.account, "policy/1", &named).await, missing);
+    assert_eq!(registry.delete(&made.account, &made.id).await.err().unwrap().reason(), "TOKEN_IN_USE");
+    registry.delete(&other.account, &other.id).await.unwrap();
+    // Of two the first must exist.
+    let request = |first: &str, second: &str| wire::SetTokenReferencesRequest {
+        account_id: made.account.clone(),
+        referrer: "policy/1".into(),
+        referrer_name: "name".into(),
+        token_ids: vec![first.to_owned(), second.to_owned()],
+        required: Some(1),
+    };
+    let mut client = registry.client.clone();
+    let answer = client.set_token_references(request(&made.id, &gone)).await.unwrap().into_inner();
+    assert_eq!(answer.missing_token_ids, [gone.as_str()]);
+    assert!(client.set_token_references(request(&gone, &made.id)).await.is_err());
+    assert!(registry.set_existing(&made.account, "policy/1", &[]).await.is_empty());
+    registry.delete(&made.account, &made.id).await.unwrap();
+}
+
 pub async fn malformed_referrers_are_refused(world: World) {
     let registry = world.registry().await;
     let made = registry.new_token().await;
@@ -109,6 +135,7 @@ pub async fn malformed_referrers_are_refused(world: World) {
         referrer: "policy/1".into(),
         referrer_name: "a\0b".into(),
         token_ids: vec![made.id.clone()],
+        required: None,
     };
     let status = registry.client.clone().set_token_references(request).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::InvalidArgument);

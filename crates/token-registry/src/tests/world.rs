@@ -262,8 +262,21 @@ impl Registry {
             referrer: referrer.into(),
             referrer_name: format!("name of {referrer}"),
             token_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            required: None,
         };
         read(self.client.clone().set_token_references(request).await).map(drop)
+    }
+
+    /// The same for those that exist: the others.
+    pub async fn set_existing(&self, account: &str, referrer: &str, ids: &[&str]) -> Vec<String> {
+        let request = wire::SetTokenReferencesRequest {
+            account_id: account.into(),
+            referrer: referrer.into(),
+            referrer_name: format!("name of {referrer}"),
+            token_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            required: Some(0),
+        };
+        read(self.client.clone().set_token_references(request).await).unwrap().missing_token_ids
     }
 
     /// Until the replica holds a lease: from then on it asks the cache.
