@@ -125,7 +125,9 @@ fn an_encoded_id_is_told_as_the_id_that_it_is() {
         assert_eq!((&*record.account_id, &*record.object_id), (ACCOUNT, id), "{path}");
     }
     // Encoded twice it is none, nor is what is no text.
-    for account in [format!("%25{:x}{}", b'0', &ACCOUNT[1..]), format!("%ff{ACCOUNT}"), "%".repeat(32), "%+1".to_owned()] {
+    for account in
+        [format!("%25{:x}{}", b'0', &ACCOUNT[1..]), format!("%ff{ACCOUNT}"), "%".repeat(32), "%+1".to_owned()]
+    {
         let path = format!("/client/v4/accounts/{account}/access/service_tokens/{id}");
         assert_eq!(attempt(&Method::DELETE, route, &path), None, "{path}");
     }

@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::alert_policy::AlertPolicy;
+use crate::mailer;
+use crate::mailer::tests::MailServer;
 use crate::store::SentRow;
 use proto::token_registry::{EndInactiveTokensRequest, InactivityAction, SetTokenReferencesRequest};
+use serde_json::json;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -74,6 +77,34 @@ async fn each_recipient_is_warned_a_week_ahead_and_told_of_the_end_once_across_r
         told[0].contains("\"forgotten\" was disabled") && told[1].contains("will be disabled"),
         "{told:?}"
     );
+}
+
+/// F5, over a real mail server that loses its first answer.
+#[tokio::test]
+async fn warning_and_end_arrive_by_mail_each_under_its_own_message_id() {
+    let world = World::new().await;
+    tell(&world, &["a@example.com"], &[]).await;
+    world.create_token("forgotten", "8760h").await;
+    let mut server = MailServer::start(json!({ "answers": ["drop", "ok"] })).await;
+    let url = format!("smtp://127.0.0.1:{}", server.port);
+    let mailer = mailer::connect(&url, "Sallyport <alerts@example.com>", None).unwrap();
+    let notifier = || world.worker_with(mailer.clone(), world.registry.clone());
+    let mut told = Vec::new();
+    // The first is sent again, for nobody said that it had arrived.
+    for (time, words) in [
+        (DAY * 25, "will be disabled in"),
+        (Duration::ZERO, "will be disabled in"),
+        (DAY * 7, "was disabled:"),
+    ] {
+        say_for(&world, time, 30, InactivityAction::Disable).await;
+        world.clock.advance(Duration::from_mins(1));
+        assert_eq!(notifier().run_once().await, 1);
+        let content = server.received().await["content"].as_str().unwrap().to_owned();
+        assert!(content.contains(words), "{content}");
+        let id = content.lines().find(|line| line.starts_with("Message-ID: ")).unwrap();
+        told.push(id.to_owned());
+    }
+    assert_eq!((told[0] == told[1], told[1] == told[2], world.history().await.len()), (true, false, 2));
 }
 
 #[tokio::test]
