@@ -87,8 +87,8 @@ impl Alert<'_> {
             "days_til_expiration": self.days(),
             "account_tag": token.account_id,
         });
-        if let Some(inactivity) = self.inactivity() {
-            data["inactivity"] = inactivity;
+        if let (Some(data), Some(inactivity)) = (data.as_object_mut(), self.inactivity()) {
+            data.insert("inactivity".to_owned(), inactivity);
         }
         json!({
             "name": plain(&policy.spec.name),

@@ -56,6 +56,7 @@ macro_rules! facts {
 
 /// Where the facts are.
 mod facts {
+    pub use super::inactivity::told;
     pub use super::{
         api_tokens, audited, authenticate, cached, delete, inactivity, lifecycle, list, races, rotate,
         rotation, secrets, usage,
@@ -105,9 +106,10 @@ facts! {
         what_was_used_changed_named_or_is_young_is_left_alone,
         deleting_takes_the_disabled_ones_too_and_no_named_one,
         tokens_are_ended_some_at_a_time_by_one_replica,
-        each_end_is_remembered_as_the_token_was_and_listed_by_pages,
-        what_a_rule_would_end_is_told_ahead_and_nothing_else_is,
         a_wrong_rule_is_refused;
+    told:
+        each_end_is_remembered_as_the_token_was_and_listed_by_pages,
+        what_a_rule_would_end_is_told_ahead_and_nothing_else_is;
     delete:
         after_a_delete_nothing_finds_the_token,
         a_deleted_client_id_is_never_used_again,

@@ -17,7 +17,7 @@ pub(super) enum Judged {
 
 /// What the registry says of a token.
 enum Stands {
-    As(Token, About),
+    As(Box<(Token, About)>),
     /// For good.
     Over,
     /// It may come back.
@@ -43,7 +43,10 @@ impl Worker {
             Matter::Ended => self.ended(key).await?,
         };
         Ok(match stands {
-            Stands::As(token, about) => Judged::Due(Box::new(Due { policy, token, about })),
+            Stands::As(it) => {
+                let (token, about) = *it;
+                Judged::Due(Box::new(Due { policy, token, about }))
+            }
             Stands::Over => Judged::Cancelled,
             Stands::Otherwise => Judged::Withdrawn,
         })
@@ -61,7 +64,7 @@ impl Worker {
         };
         Ok(match token.enabled {
             _ if token.expires_at_ms != key.expires_at_ms => Stands::Over,
-            true => Stands::As(token, About::Expiry),
+            true => Stands::As(Box::new((token, About::Expiry))),
             false => Stands::Otherwise,
         })
     }
@@ -78,7 +81,7 @@ impl Worker {
         let about = |it: &proto::token_registry::UnusedToken| {
             About::Unused(inactivity(it.ends_at_ms, it.action(), it.threshold_days))
         };
-        let stands = found.and_then(|it| Some(Stands::As(it.token.clone()?, about(&it))));
+        let stands = found.and_then(|it| Some(Stands::As(Box::new((it.token.clone()?, about(&it))))));
         Ok(stands.unwrap_or(Stands::Otherwise))
     }
 
@@ -94,7 +97,7 @@ impl Worker {
         let about = |it: &proto::token_registry::EndedToken| {
             About::Ended(inactivity(it.ended_at_ms, it.action(), it.threshold_days))
         };
-        let stands = found.and_then(|it| Some(Stands::As(it.token.clone()?, about(&it))));
+        let stands = found.and_then(|it| Some(Stands::As(Box::new((it.token.clone()?, about(&it))))));
         Ok(stands.unwrap_or(Stands::Over))
     }
 }

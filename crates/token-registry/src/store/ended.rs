@@ -14,7 +14,7 @@ const KEPT: Duration = Duration::from_hours(31 * 24);
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 database::row! {
-    struct Ended {
+    struct EndRow {
         token_id: String,
         ended_at_ms: i64,
         account_id: String,
@@ -64,9 +64,9 @@ fn days(stored: i64) -> u32 {
     u32::try_from(stored).unwrap_or_default()
 }
 
-impl From<Ended> for EndedToken {
-    fn from(row: Ended) -> Self {
-        let Ended {
+impl From<EndRow> for EndedToken {
+    fn from(row: EndRow) -> Self {
+        let EndRow {
             token_id,
             ended_at_ms,
             account_id,
@@ -99,7 +99,7 @@ impl Store {
         token_id: &str,
         limit: i64,
     ) -> Result<Vec<EndedToken>, Error> {
-        let rows: Vec<Ended> = database::with!(&self.database, |pool| {
+        let rows: Vec<EndRow> = database::with!(&self.database, |pool| {
             sqlx::query_as(
                 "SELECT token_id, ended_at_ms, account_id, name, client_id, expires_at_ms, last_seen_at_ms, action,
                      threshold_days

@@ -102,22 +102,15 @@ pub async fn what_need_not_exist_is_left_out_of_references_and_named(world: Worl
     let gone = TokenId::random().to_string();
     let missing = [gone.as_str(), "x", "\0", &other.id];
     let named = [&missing[..2], &[made.id.as_str()], &missing[2..]].concat();
-    assert_eq!(registry.set_existing(&made.account, "policy/1", &named).await, missing);
+    let set = async |ids: &[&str], required| {
+        registry.set_references_of(&made.account, "policy/1", ids, Some(required)).await
+    };
+    assert_eq!(set(&named, 0).await.unwrap(), missing);
     assert_eq!(registry.delete(&made.account, &made.id).await.err().unwrap().reason(), "TOKEN_IN_USE");
     registry.delete(&other.account, &other.id).await.unwrap();
-    // Of two the first must exist.
-    let request = |first: &str, second: &str| wire::SetTokenReferencesRequest {
-        account_id: made.account.clone(),
-        referrer: "policy/1".into(),
-        referrer_name: "name".into(),
-        token_ids: vec![first.to_owned(), second.to_owned()],
-        required: Some(1),
-    };
-    let mut client = registry.client.clone();
-    let answer = client.set_token_references(request(&made.id, &gone)).await.unwrap().into_inner();
-    assert_eq!(answer.missing_token_ids, [gone.as_str()]);
-    assert!(client.set_token_references(request(&gone, &made.id)).await.is_err());
-    assert!(registry.set_existing(&made.account, "policy/1", &[]).await.is_empty());
+    assert_eq!(set(&[&made.id, &gone], 1).await.unwrap(), [gone.as_str()]);
+    assert_eq!(set(&[&gone, &made.id], 1).await.unwrap_err().reason(), "TOKEN_NOT_FOUND");
+    assert_eq!(set(&[], 0).await.unwrap(), [""; 0]);
     registry.delete(&made.account, &made.id).await.unwrap();
 }
 

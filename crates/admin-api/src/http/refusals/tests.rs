@@ -114,7 +114,7 @@ fn a_call_is_told_in_the_words_of_the_services() {
 fn an_encoded_id_is_told_as_the_id_that_it_is() {
     let route = "/client/v4/accounts/{account_id}/access/service_tokens/{id}";
     let id = "c37b22b0-d865-42cd-be77-0f82e28fc4b6";
-    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     for (account, token) in [
         (format!("%{:x}{}", b'0', &ACCOUNT[1..]), id.to_owned()),
         (encoded(ACCOUNT), encoded(id)),
