@@ -146,6 +146,16 @@ pub const METRICS: &[Metric] = &[
         "Refused management calls that are missing in the audit log: reason sources (more sources than are told apart), full (no room until they were written), or failed (the token registry did not take them).",
     ),
     counter(
+        "sallyport_unused_tokens_ended_total",
+        &["action"],
+        "Tokens that were ended because nobody used them, as their organization wants: action disable or delete.",
+    ),
+    counter(
+        "sallyport_token_references_missing_total",
+        &[],
+        "Tokens that a policy or group names and the token registry does not have, counted each time that they are stated, which is every ten minutes: the registry was restored from a backup.",
+    ),
+    counter(
         "sallyport_exchanges_total",
         &["outcome"],
         "Credentials that were asked about: outcome session, bypass, refused or unavailable.",
