@@ -2,6 +2,7 @@
 
 mod exchange;
 mod introspect_session;
+mod key_lives;
 mod key_set;
 mod key_settings;
 mod revoke;
@@ -103,6 +104,7 @@ calls! {
     revoke_token_sessions(RevokeTokenSessionsRequest) -> RevokeTokenSessionsResponse,
     revoke_session(RevokeSessionRequest) -> RevokeSessionResponse,
     get_key_set(GetKeySetRequest) -> GetKeySetResponse,
+    list_keys(ListKeysRequest) -> ListKeysResponse,
     get_key_settings(GetKeySettingsRequest) -> GetKeySettingsResponse,
     update_key_settings(UpdateKeySettingsRequest) -> UpdateKeySettingsResponse,
     rotate_key(RotateKeyRequest) -> RotateKeyResponse,
