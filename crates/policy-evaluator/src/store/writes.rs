@@ -120,10 +120,12 @@ macro_rules! writes {
                     Write::PutApplication { id, account, aud, name, spec, at_ms } => {
                         execute!(
                             self,
-                            "INSERT INTO applications (id, account_id, aud, name, spec, created_at_ms, updated_at_ms)
-                             VALUES ($1, $2, $3, $4, $5, $6, $6)
+                            "INSERT INTO applications (id, account_id, aud, name, spec, created_at_ms, updated_at_ms,
+                                                       recorded_at_ms)
+                             VALUES ($1, $2, $3, $4, $5, $6, $6, $6)
                              ON CONFLICT (id) DO UPDATE SET name = excluded.name, spec = excluded.spec,
-                                                            updated_at_ms = excluded.updated_at_ms",
+                                                            updated_at_ms = excluded.updated_at_ms,
+                                                            recorded_at_ms = excluded.recorded_at_ms",
                             id, account, aud, name, spec, at_ms,
                         );
                     }
