@@ -64,7 +64,8 @@ pub fn user(result: PolicyTestResult) -> Value {
         Judgement::Blocked => "blocked",
         Judgement::Errored | Judgement::Unspecified => "error",
     };
-    json!({"id": result.token_id, "email": "", "name": result.token_name, "status": status})
+    let PolicyTestResult { token_id, token_name, judgement: _ } = result;
+    json!({"id": token_id, "email": "", "name": token_name, "status": status})
 }
 
 #[cfg(test)]

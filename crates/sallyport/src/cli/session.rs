@@ -9,7 +9,7 @@ use super::target::Common;
 use super::token::Sure;
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
@@ -61,12 +61,12 @@ pub async fn run(Options { common, verb: Verb::Revoke { which, change, sure } }:
     let Some(one) = one else {
         return revoke_all(&client, &app.unwrap_or_default(), &change, &sure, &out).await;
     };
-    confirm(sure.yes, "end the session", one["session_id"].as_str().unwrap_or("in the file"))?;
+    confirm(sure.yes, "end the session", named(&one).unwrap_or("in the file"))?;
     let query = [change.wait.query()];
     let path = ["sessions", "revoke"];
     let revoked = client.call(Root::Ours, Method::POST, &path, &query, Some(&one)).await?;
     out.object(&revoked.result, &[])?;
-    out.note(&format!("session {} has ended", revoked.result["session_id"].as_str().unwrap_or_default()));
+    out.note(&format!("session {} has ended", named(&revoked.result).unwrap_or_default()));
     revoked.settle(&out)
 }
 
@@ -78,4 +78,8 @@ async fn revoke_all(client: &Client, app: &str, change: &Change, sure: &Sure, ou
     out.object(&revoked.result, &[])?;
     out.note(&format!("every session of {} has ended", lookup::name(&app)));
     revoked.settle(out)
+}
+
+fn named(of: &Value) -> Option<&str> {
+    of.get("session_id").and_then(Value::as_str)
 }
