@@ -68,11 +68,12 @@ pub async fn writers_of_different_settings_lose_nothing_of_each_other(world: &Wo
             .await
             .unwrap()
     };
-    let (a, b, c, d, e, f) = tokio::join!(write(0), write(1), write(2), write(3), write(4), write(5));
+    let written = tokio::join!(write(0), write(1), write(2), write(3), write(4), write(5));
     let read = |organization: &Organization| {
         serde_json::from_str::<serde_json::Value>(&organization.settings_json).unwrap()
     };
-    let last = [a, b, c, d, e, f].into_iter().max_by_key(|it| it.settings_json.len()).unwrap();
+    let last =
+        <[Organization; 6]>::from(written).into_iter().max_by_key(|it| it.settings_json.len()).unwrap();
     let settings = read(&last);
     for number in 0..6 {
         assert_eq!(settings[format!("of_{number}")], number, "{settings}");
