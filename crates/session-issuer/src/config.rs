@@ -61,6 +61,7 @@ pub fn default_callers() -> Callers {
             "RevokeTokenSessions",
             "RevokeSession",
             "GetKeySet",
+            "ListKeys",
             "GetKeySettings",
             "UpdateKeySettings",
             "RotateKey",

@@ -3,6 +3,7 @@
 mod end_session;
 mod exchange;
 mod introspect_session;
+mod key_lives;
 mod key_set;
 mod key_settings;
 mod revoke;
@@ -107,6 +108,7 @@ calls! {
     end_session(EndSessionRequest) -> EndSessionResponse,
     sign_metadata(SignMetadataRequest) -> SignMetadataResponse,
     get_key_set(GetKeySetRequest) -> GetKeySetResponse,
+    list_keys(ListKeysRequest) -> ListKeysResponse,
     get_key_settings(GetKeySettingsRequest) -> GetKeySettingsResponse,
     update_key_settings(UpdateKeySettingsRequest) -> UpdateKeySettingsResponse,
     rotate_key(RotateKeyRequest) -> RotateKeyResponse,

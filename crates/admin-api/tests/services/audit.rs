@@ -71,6 +71,8 @@ async fn change_everything(world: &World) -> Vec<(&'static str, &'static str)> {
         .await;
     ask("POST", format!("access/apps/{id}/revoke_tokens"), Value::Null, "revoke_sessions", "application")
         .await;
+    let session = json!({"session_id": "7f3c5a0e9b1d4c6e8a2f4b6d8c0e1a35"});
+    ask("POST", "ours:sessions/revoke".into(), session, "revoke_sessions", "session").await;
     ask("DELETE", format!("access/apps/{id}"), Value::Null, "delete", "application").await;
     ask("POST", "access/tags".into(), json!({"name": "tag"}), "create", "tag").await;
     ask("DELETE", "access/tags/tag".into(), Value::Null, "delete", "tag").await;

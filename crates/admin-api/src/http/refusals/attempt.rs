@@ -109,13 +109,14 @@ fn is_id(text: &str, object_kind: &str) -> bool {
 }
 
 /// By the beginning of what follows the account; the more special before. With the parameter that is the object's id.
-const OBJECTS: [(&str, &str, &str); 17] = [
+const OBJECTS: [(&str, &str, &str); 19] = [
     ("access/service_tokens", "service_token", "{id}"),
     ("tokens", "api_token", "{id}"),
     ("access/apps/{app_id}/policies", "policy", "{id}"),
     ("access/apps", "application", "{app_id}"),
     ("apps", "application", "{app_id}"),
     ("access/policies", "policy", "{id}"),
+    ("access/policy-tests", "policy_test", "{id}"),
     ("access/groups", "group", "{id}"),
     ("access/organizations", "organization", "{account_id}"),
     ("access/tags", "tag", "{id}"),
@@ -124,6 +125,7 @@ const OBJECTS: [(&str, &str, &str); 17] = [
     ("access/keys/rotate", "signing_key", ""),
     ("access/keys", "key_settings", "{account_id}"),
     ("keys", "signing_key", "{id}"),
+    ("sessions", "session", ""),
     ("alerting/v3/policies", "alert_policy", "{id}"),
     ("alerting/v3/destinations/webhooks", "webhook", "{id}"),
     ("audit_logs", "audit_log", ""),
@@ -140,6 +142,9 @@ fn object(route: &str) -> (&'static str, &'static str) {
 
 fn operation(method: &Method, route: &str) -> &'static str {
     let last = route.rsplit('/').next().unwrap_or_default();
+    if route.ends_with("/sessions/revoke") {
+        return "revoke_sessions";
+    }
     match (method.as_str(), last) {
         ("GET" | "HEAD" | "OPTIONS", _) | ("POST", "policy_test") => "read",
         ("POST", "refresh") => "refresh",
