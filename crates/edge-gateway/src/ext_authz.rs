@@ -25,13 +25,14 @@ use crate::decide::{Admission, Gatekeeper, Refused, Seen};
 use crate::decisions::Ray;
 use crate::endpoints;
 use crate::measure::{self, Measures};
+use crate::metadata::{self, PROXYS_PATIENCE};
 use crate::refusal::Refusal;
 use crate::request::client::Origin;
 use asked::Asked;
 use bytes::Bytes;
 use check::Check;
 use grpc::{Code, Failure};
-use http::StatusCode;
+use http::{HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -72,7 +73,7 @@ impl Authorizer {
         let pinned = |outcome| question.pinned(outcome);
         if let Some(outcome) = self.gatekeeper.decide_at_once(&question.seen(), pinned) {
             self.measures.decided(&outcome, begun, clock);
-            return self.answer(&question, outcome);
+            return self.answer(&question, outcome).await;
         }
         drop(question);
         self.wait(message).await
@@ -101,10 +102,10 @@ impl Authorizer {
         let pinned = |outcome| question.pinned(outcome);
         let outcome = self.gatekeeper.decide_amended(Ray::next(), &question.seen(), pinned).await;
         self.measures.decided(&outcome, begun, clock);
-        self.answer(&question, outcome)
+        self.answer(&question, outcome).await
     }
 
-    fn answer(
+    async fn answer(
         &self,
         question: &Question<'_>,
         outcome: Result<Admission, Refused>,
@@ -114,10 +115,21 @@ impl Authorizer {
             Err(Refused { refusal, .. }) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => {
                 Err(Failure::new(Code::Unavailable, refusal.message))
             }
-            Err(Refused { refusal, application }) => {
-                Ok(answer::denied(&refusal, application.as_deref(), Some(&question.check)))
+            Err(refused) => {
+                let said = if question.asks_for_metadata() {
+                    Box::pin(self.metadata(question, &refused)).await
+                } else {
+                    None
+                };
+                let Refused { refusal, application } = &refused;
+                Ok(answer::denied(refusal, application.as_deref(), Some(&question.check), said.as_ref()))
             }
         }
+    }
+
+    async fn metadata(&self, question: &Question<'_>, refused: &Refused) -> Option<HeaderValue> {
+        let Asked { target, address, .. } = &question.asked;
+        self.gatekeeper.metadata(refused, &target.host, *address, PROXYS_PATIENCE).await
     }
 
     fn is_serving(&self) -> bool {
@@ -148,6 +160,14 @@ impl<'m> Question<'m> {
         let (address, country) = (*address, *country);
         // What the client presented to Envoy is Envoy's to judge.
         Seen { target, method, headers, address, country, certificate: None, is_in_clear: false }
+    }
+
+    /// One line of it is whole, and two that are joined are no `true`.
+    fn asks_for_metadata(&self) -> bool {
+        let mut lines = self.check.headers.iter().filter(|(name, _)| *name == metadata::REQUEST.as_str());
+        matches!(self.asked.method, Method::GET | Method::HEAD)
+            && lines.next().is_some_and(|(_, value)| *value == b"true")
+            && lines.next().is_none()
     }
 
     fn pinned(&self, outcome: Result<Admission, Refused>) -> Result<Admission, Refused> {
@@ -188,7 +208,7 @@ fn not_ours(asked: Asked<'_>) -> Result<Asked<'_>, Refusal> {
 /// Refused before anything was decided.
 fn refuse(refusal: &Refusal) -> Vec<u8> {
     measure::refused(refusal);
-    answer::denied(refusal, None, None)
+    answer::denied(refusal, None, None, None)
 }
 
 /// More than is read of one question: refused, not failed. Whoever can make a question long must not choose Envoy's

@@ -1,5 +1,6 @@
 //! The calls, one file each.
 
+mod end_session;
 mod exchange;
 mod introspect_session;
 mod key_lives;
@@ -8,6 +9,7 @@ mod key_settings;
 mod revoke;
 mod revoke_key;
 mod rotate_key;
+mod sign_metadata;
 
 use crate::keys::Keys;
 use crate::store::Store;
@@ -103,6 +105,8 @@ calls! {
     revoke_application_sessions(RevokeApplicationSessionsRequest) -> RevokeApplicationSessionsResponse,
     revoke_token_sessions(RevokeTokenSessionsRequest) -> RevokeTokenSessionsResponse,
     revoke_session(RevokeSessionRequest) -> RevokeSessionResponse,
+    end_session(EndSessionRequest) -> EndSessionResponse,
+    sign_metadata(SignMetadataRequest) -> SignMetadataResponse,
     get_key_set(GetKeySetRequest) -> GetKeySetResponse,
     list_keys(ListKeysRequest) -> ListKeysResponse,
     get_key_settings(GetKeySettingsRequest) -> GetKeySettingsResponse,

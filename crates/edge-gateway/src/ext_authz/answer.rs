@@ -8,6 +8,7 @@ use crate::ext_authz::Authorizer;
 use crate::ext_authz::asked::Asked;
 use crate::ext_authz::check::Check;
 use crate::ext_authz::wire::Writer;
+use crate::metadata;
 use crate::refusal::Refusal;
 use crate::request::{cookie, credential, headers};
 use directory::Application;
@@ -36,7 +37,12 @@ const FALLBACK: &str = "sallyport-fallback";
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Denied, with the answer that our own proxy would give.
-pub fn denied(refusal: &Refusal, application: Option<&Application>, check: Option<&Check<'_>>) -> Vec<u8> {
+pub fn denied(
+    refusal: &Refusal,
+    application: Option<&Application>,
+    check: Option<&Check<'_>>,
+    said: Option<&HeaderValue>,
+) -> Vec<u8> {
     let asked = check.filter(|_| application.is_some()).and_then(asked);
     let asker = asked.as_ref().map(|(method, headers)| Asker::new(method, headers));
     let response = http_answer::refused(refusal, application, asker);
@@ -50,6 +56,9 @@ pub fn denied(refusal: &Refusal, application: Option<&Application>, check: Optio
         denied.message(1, |status| status.number(1, response.status().as_u16().into()));
         for (name, value) in response.headers() {
             set(denied, name.as_str(), |writer| writer.bytes(2, value.as_bytes()));
+        }
+        if let Some(said) = said {
+            set(denied, metadata::METADATA.as_str(), |writer| writer.bytes(2, said.as_bytes()));
         }
         denied.bytes(3, response.body());
     });
