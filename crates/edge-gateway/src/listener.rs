@@ -176,6 +176,7 @@ impl Gateway {
         onward.ticket = (!self.is_unguarded).then(|| {
             let mut grounds = Grounds::new(&target, address, country, admission.basis.clone());
             grounds.certificate = certificate.cloned();
+            grounds.is_bound = admission.is_bound;
             Ticket { line: connection.line.clone(), grounds, decided_at }
         });
         Ok(Judged::Onward(Box::new(onward), admission))

@@ -29,8 +29,7 @@ const CREDENTIALS: &str = "cf-access-client-id,cf-access-client-secret,cf-access
 
 /// `asked`: the headers of the client's request, as its proxy passed them on.
 pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Response<Body> {
-    let Admission { basis, assertion, cookie, binding, credential_header, fallback, application: _, policy } =
-        admission;
+    let Admission { basis, assertion, cookie, binding, credential_header, fallback, policy, .. } = admission;
     let mut response = Response::new(Either::Right(Full::new(Bytes::new())));
     let headers = response.headers_mut();
     let session = if let Basis::Session(session) = &basis { Some(session) } else { None };
