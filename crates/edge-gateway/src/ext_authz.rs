@@ -22,7 +22,7 @@ mod wire;
 pub use server::Server;
 
 use crate::decide::{Admission, Gatekeeper, Refused, Seen};
-use crate::decisions::Ray;
+use crate::decisions::{Front, Ray};
 use crate::endpoints;
 use crate::measure::{self, Measures};
 use crate::refusal::Refusal;
@@ -32,6 +32,7 @@ use bytes::Bytes;
 use check::Check;
 use grpc::{Code, Failure};
 use http::StatusCode;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -65,7 +66,7 @@ impl Authorizer {
                 let message = "the message is no CheckRequest of an HTTP request";
                 return Err(Failure::new(Code::InvalidArgument, message));
             }
-            Err(Unreadable::Refused(refusal)) => return Ok(refuse(&refusal)),
+            Err(Unreadable::Refused(refusal, peer)) => return Ok(self.refuse(&refusal, peer)),
         };
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
@@ -120,6 +121,18 @@ impl Authorizer {
         }
     }
 
+    /// Refused before anything was decided.
+    fn refuse(&self, refusal: &Refusal, peer: Option<IpAddr>) -> Vec<u8> {
+        let decisions = &self.gatekeeper.decisions;
+        measure::turned_away(decisions, Front::ExtAuthz, peer, None, refusal);
+        answer::denied(refusal, None, None)
+    }
+
+    /// Refused, not failed: whoever can make a question long must not choose Envoy's failure mode.
+    fn refuse_too_long(&self) -> Vec<u8> {
+        self.refuse(&too_long(), None)
+    }
+
     fn is_serving(&self) -> bool {
         self.gatekeeper.knowledge.is_current(&*self.gatekeeper.clock)
     }
@@ -133,13 +146,15 @@ struct Question<'m> {
 
 enum Unreadable {
     Malformed,
-    Refused(Refusal),
+    /// And whose connection Envoy has accepted.
+    Refused(Refusal, Option<IpAddr>),
 }
 
 impl<'m> Question<'m> {
     fn read(message: &'m Bytes, origin: &Origin) -> Result<Self, Unreadable> {
         let check = Check::read(message).map_err(|wire::Malformed| Unreadable::Malformed)?;
-        let asked = Asked::read(&check, message, origin).and_then(not_ours).map_err(Unreadable::Refused)?;
+        let refused = |refusal| Unreadable::Refused(refusal, check.peer);
+        let asked = Asked::read(&check, message, origin).and_then(not_ours).map_err(refused)?;
         Ok(Self { check, asked })
     }
 
@@ -185,15 +200,8 @@ fn not_ours(asked: Asked<'_>) -> Result<Asked<'_>, Refusal> {
     Ok(asked)
 }
 
-/// Refused before anything was decided.
-fn refuse(refusal: &Refusal) -> Vec<u8> {
-    measure::refused(refusal);
-    answer::denied(refusal, None, None)
-}
-
-/// More than is read of one question: refused, not failed. Whoever can make a question long must not choose Envoy's
-/// failure mode.
-fn too_long() -> Vec<u8> {
+/// More than is read of one question.
+fn too_long() -> Refusal {
     let message = "the request is too long to be judged";
-    refuse(&Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LONG", message))
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LONG", message)
 }

@@ -23,7 +23,7 @@ pub mod wire;
 
 use crate::answer::{self, Asker, Body};
 use crate::decide::{ANONYMOUS, Admission, Gatekeeper, Grounds, Refused, Seen};
-use crate::decisions::{CF_RAY, Ray};
+use crate::decisions::{CF_RAY, Front, Ray};
 use crate::endpoints;
 use crate::forward::{Onward, Upstreams};
 use crate::measure::{self, Measures};
@@ -137,6 +137,7 @@ impl Gateway {
 
     async fn judge(&self, parts: &Parts, connection: &Connection, ray: Ray) -> Result<Judged<'_>, Refused> {
         let Connection { peer, secured, is_in_clear, .. } = connection;
+        let nowhere = |refusal| self.turn_away(refusal, *peer, Some(ray));
         if parts.headers.len() > self.serving.headers {
             return Err(nowhere(too_many_headers()));
         }
@@ -170,8 +171,9 @@ impl Gateway {
             .country_header
             .clone()
             .zip(country.and_then(|country| HeaderValue::try_from(country.to_string()).ok()));
+        // Decided already, and told.
         let mut onward =
-            self.upstreams.onward(&target, &parts.uri, address, country_said).map_err(nowhere)?;
+            self.upstreams.onward(&target, &parts.uri, address, country_said).map_err(uncarried)?;
         onward.ray = Some(ray);
         onward.ticket = (!self.is_unguarded).then(|| {
             let mut grounds = Grounds::new(&target, address, country, admission.basis.clone());
@@ -193,6 +195,23 @@ impl Gateway {
         let outcome = self.gatekeeper.decide_as(ray, seen).await;
         self.measures.decided(&outcome, begun, clock);
         outcome
+    }
+
+    /// Refused at no application.
+    fn turn_away(&self, refusal: Refusal, peer: IpAddr, ray: Option<Ray>) -> Refused {
+        let decisions = &self.gatekeeper.decisions;
+        measure::turned_away(decisions, Front::Listener, Some(peer), ray, &refusal);
+        Refused { refusal, application: None::<Arc<Application>> }
+    }
+
+    /// A head that could not be read, if that is why a connection has ended. The HTTP library has answered it.
+    pub(crate) fn tell_unread(&self, error: &(dyn std::error::Error + 'static), front: Front, peer: IpAddr) {
+        let refusal = match error.downcast_ref::<hyper::Error>() {
+            Some(error) if error.is_parse_too_large() => too_long_head(),
+            Some(error) if error.is_parse() => malformed(),
+            Some(_) | None => return,
+        };
+        measure::turned_away(&self.gatekeeper.decisions, front, Some(peer), None, &refusal);
     }
 
     /// Accepts connections until told to stop, and a little longer if so configured; then lets the open ones finish.
@@ -256,8 +275,8 @@ enum Judged<'u> {
     Answered(Response<Body>),
 }
 
-/// Refused at no application.
-fn nowhere(refusal: Refusal) -> Refused {
+/// Admitted, and there is nowhere to send it.
+fn uncarried(refusal: Refusal) -> Refused {
     measure::refused(&refusal);
     Refused { refusal, application: None::<Arc<Application>> }
 }
@@ -265,4 +284,16 @@ fn nowhere(refusal: Refusal) -> Refused {
 fn too_many_headers() -> Refusal {
     let message = "the request has more headers than are taken";
     Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "HEADERS_TOO_MANY", message)
+}
+
+fn too_long_head() -> Refusal {
+    let message = "the head of the request is longer than is read";
+    Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "HEAD_TOO_LONG", message)
+}
+
+fn malformed() -> Refusal {
+    Refusal::bad_request(
+        "REQUEST_MALFORMED",
+        "the request is not framed as HTTP is, or could be read in two ways",
+    )
 }

@@ -1,6 +1,6 @@
 //! Unary gRPC calls over HTTP/2, as far as a caller needs that asks one question and gets one answer.
 
-use crate::ext_authz::{Authorizer, too_long, wire};
+use crate::ext_authz::{Authorizer, wire};
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -79,7 +79,7 @@ impl Authorizer {
         match path {
             CHECK => match read(body).await? {
                 Read::Whole(message) => self.check(unframed(message)?).await,
-                Read::TooLong => Ok(too_long()),
+                Read::TooLong => Ok(self.refuse_too_long()),
             },
             HEALTH => match read(body).await? {
                 Read::Whole(message) => self.health(&unframed(message)?),

@@ -140,6 +140,7 @@ fn no_refusal_is_an_allow() {
         Refusal::denied("A", "b"),
         Refusal::not_found("A", "b"),
         Refusal::unavailable("b"),
+        too_long(),
     ] {
         let answer = envoy::CheckResponse::decode(&*answer::denied(&refusal, None, None)).unwrap();
         assert_ne!(answer.status.unwrap().code, 0);
@@ -148,6 +149,4 @@ fn no_refusal_is_an_allow() {
         };
         assert_eq!(denied.status.unwrap().code, i32::from(refusal.status.as_u16()));
     }
-    let answer = envoy::CheckResponse::decode(&*too_long()).unwrap();
-    assert_ne!(answer.status.unwrap().code, 0);
 }

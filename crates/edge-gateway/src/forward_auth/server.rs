@@ -4,6 +4,7 @@ use super::{Dialect, Question, Unasked, answer};
 use crate::answer::{Asker, Body};
 use crate::config;
 use crate::decide::{Admission, Refused, Seen};
+use crate::decisions;
 use crate::listener::handshake::Handshake;
 use crate::listener::wire::Wire;
 use crate::listener::{Gateway, Socket};
@@ -82,7 +83,7 @@ impl Server {
         if !self.front.trusts(peer.to_canonical()) {
             let refusal = untrusted(peer);
             self.warn(&refusal);
-            measure::refused(&refusal);
+            self.turned_away(&refusal, peer);
             return answer::deny(&refusal, None, None);
         }
         let Some(dialect) = Dialect::of(parts.uri.path()) else {
@@ -90,7 +91,7 @@ impl Server {
                 "ENDPOINT_NOT_FOUND",
                 "ask at /authz/auth-request, /authz/forward-auth or /authz/ext-authz/…",
             );
-            measure::refused(&refusal);
+            self.turned_away(&refusal, peer);
             return answer::deny(&refusal, None, None);
         };
         match self.question(dialect, parts, peer) {
@@ -102,13 +103,11 @@ impl Server {
                 }
             },
             Err(unasked) => {
-                match &unasked {
-                    Unasked::Proxy(refusal) => {
-                        self.warn(refusal);
-                        measure::refused(refusal);
-                    }
-                    Unasked::Client(refusal) => measure::refused(refusal),
+                let (Unasked::Proxy(refusal) | Unasked::Client(refusal)) = &unasked;
+                if matches!(unasked, Unasked::Proxy(_)) {
+                    self.warn(refusal);
                 }
+                self.turned_away(refusal, peer);
                 answer::unasked(dialect, unasked)
             }
         }
@@ -152,6 +151,11 @@ impl Server {
         let (headers, address) = (&parts.headers, Some(address));
         let seen = Seen { target, method, headers, address, country, certificate: None, is_in_clear: false };
         self.gateway.decide(&seen).await
+    }
+
+    fn turned_away(&self, refusal: &Refusal, peer: IpAddr) {
+        let decisions = &self.gateway.gatekeeper.decisions;
+        measure::turned_away(decisions, decisions::Front::ForwardAuth, Some(peer), None, refusal);
     }
 
     fn warn(&self, refusal: &Refusal) {
@@ -199,6 +203,7 @@ impl Server {
         let socket = Socket::Clear(stream);
         let wire = Wire::new(socket, serving.head_bytes, serving.asking(), handshake.clone(), line, place);
         let server = serving.server(None);
+        let gateway = self.gateway.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (this, handshake) = (self.clone(), handshake.clone());
             async move {
@@ -218,6 +223,7 @@ impl Server {
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
+                gateway.tell_unread(&*error, decisions::Front::ForwardAuth, peer);
                 tracing::debug!(%error, "a proxy's connection ended");
             }
         });

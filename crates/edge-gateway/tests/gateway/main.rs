@@ -33,6 +33,7 @@
 //! | `floods` | HTTP/2 used up on purpose |
 //! | `settings` | what an application says to other origins and to whoever is refused, and bound sessions |
 //! | `drain` | a gateway that is told to stop |
+//! | `undecided` | what is told of requests that were never decided |
 
 #[cfg(test)]
 mod abuse;
@@ -86,6 +87,8 @@ mod time;
 mod tls;
 #[cfg(test)]
 mod trailers;
+#[cfg(test)]
+mod undecided;
 #[cfg(test)]
 mod upgrade;
 #[cfg(test)]
