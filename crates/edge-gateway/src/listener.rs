@@ -52,7 +52,7 @@ use tokio_util::sync::CancellationToken;
 pub use door::Door;
 pub use serving::Serving;
 pub use socket::Socket;
-pub use tls::{ClientCertificate, Tls, provider};
+pub use tls::{ClientCertificate, Passed, Tls, provider};
 
 /// Everything that answers a request.
 pub struct Gateway {
@@ -63,6 +63,8 @@ pub struct Gateway {
     pub upstreams: Arc<Upstreams>,
     pub is_unguarded: bool,
     pub door: Door,
+    /// What other proxies may say of their clients' certificates.
+    pub passed: Option<Arc<Passed>>,
     /// Credentials are taken in clear text from anybody.
     pub trusts_the_way: bool,
     pub serving: Serving,
@@ -184,12 +186,7 @@ impl Gateway {
         Ok(Judged::Onward(Box::new(onward), admission))
     }
 
-    /// For fronts whose requests have no name of their own yet.
-    pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
-        self.decide_as(Ray::next(), seen).await
-    }
-
-    async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {
+    pub(crate) async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
         let outcome = self.gatekeeper.decide_as(ray, seen).await;

@@ -17,6 +17,7 @@
 //! | `abuse` | guessing, floods and overload |
 //! | `flights` | many first requests at once |
 //! | `time` | the gateway's clock |
+//! | `passed` | client certificates that other proxies have seen |
 //! | `patience` | the slow, the silent and the many |
 //! | `streams` | large bodies |
 //! | `upgrade` | another protocol on the same connection |
@@ -71,6 +72,8 @@ mod http2;
 mod leases;
 #[cfg(test)]
 mod link;
+#[cfg(test)]
+mod passed;
 #[cfg(test)]
 mod passengers;
 #[cfg(test)]
