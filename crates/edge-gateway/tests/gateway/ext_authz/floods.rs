@@ -102,8 +102,7 @@ async fn q1_calls_that_are_reset_at_once_end_the_connection() {
         batch
     };
     let Flood::Ended(bytes) = flood(stream, batch, true).await else { panic!("it goes on") };
-    // About 110 bytes for each: fewer than 40,000 frames.
-    assert!(bytes < 2 * 1024 * 1024, "{bytes}");
+    assert!(bytes < ON_THE_WAY, "{bytes}");
     others_are_answered(&world).await;
 }
 
