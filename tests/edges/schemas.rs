@@ -73,6 +73,12 @@ fn schemas(folder: &Path) -> Result<BTreeMap<String, Value>, String> {
             for version in spec["versions"].as_array().into_iter().flatten() {
                 let mut schema = version["schema"]["openAPIV3Schema"].clone();
                 close(&mut schema);
+                // Every object has them, whether its definition says so or not.
+                for member in ["apiVersion", "kind", "metadata"] {
+                    if schema["properties"][member].is_null() {
+                        schema["properties"][member] = Value::Bool(true);
+                    }
+                }
                 let name = version["name"].as_str().unwrap_or_default();
                 schemas.insert(format!("{group}/{name}/{kind}"), schema);
             }
