@@ -38,7 +38,7 @@ fn escaped(leaf: &Leaf) -> String {
     leaf.certificate.replace('\n', "%0A").replace(' ', "%20").replace('+', "%2B").replace('=', "%3D")
 }
 
-/// DER in base64, as HAProxy and Caddy write it.
+/// DER in base64, as `HAProxy` and Caddy write it.
 fn plain(leaf: &Leaf) -> String {
     leaf.certificate.lines().filter(|line| !line.starts_with('-')).collect()
 }

@@ -129,11 +129,11 @@ async fn judges_the_certificate_of_the_connection(kind: Kind) {
 #[tokio::test]
 #[ignore = "needs Envoy: make edges"]
 async fn h4_envoy_passes_on_the_certificate_of_the_connection_alone() {
-    judges_the_certificate_of_the_connection(Kind::Envoy).await;
+    Box::pin(judges_the_certificate_of_the_connection(Kind::Envoy)).await;
 }
 
 #[tokio::test]
 #[ignore = "needs nginx: make edges"]
 async fn h4_nginx_passes_on_the_certificate_of_the_connection_alone() {
-    judges_the_certificate_of_the_connection(Kind::Nginx).await;
+    Box::pin(judges_the_certificate_of_the_connection(Kind::Nginx)).await;
 }
