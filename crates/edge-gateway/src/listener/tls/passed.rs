@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_is_none() {
-        let many = vec![TEXT; MOST + 1].join(",");
+        let many = [TEXT; MOST + 1].join(",");
         for text in
             ["%", "%4", "%zz", "%+1x", "-----BEGIN X-----", "!", "\u{fc}%20", &many, &"A".repeat(LONGEST + 1)]
         {
