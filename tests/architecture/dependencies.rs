@@ -41,6 +41,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "audit",
             "session-token",
             "revocation",
+            // How a domain covers a host, and nothing of what the policies say.
+            "policy",
         ],
     ),
     ("notifier", BACKEND),

@@ -1,5 +1,7 @@
 //! `cloudflared access tcp`: TCP inside a WebSocket, past the gateway by a service token. What cloudflared 2026.8 sends is
-//! replayed byte for byte; and itself, where it is at hand.
+//! replayed byte for byte; and itself, where it is at hand. `discovery`: its other commands.
+
+mod discovery;
 
 use crate::in_a_world;
 use base64::Engine as _;

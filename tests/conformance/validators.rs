@@ -20,6 +20,9 @@ async fn sessions_are_good_for_everybody_and_wrong_ones_for_nobody() {
         let ended = world.gateway().session(&brief, &token).await;
         let (app, token) = world.opened().await;
         let session = world.gateway().session(&app, &token).await;
+        let refused =
+            world.gateway().get(&app.domain).header("cf-access-metadata-request", "true").send().await;
+        let metadata = refused.header("cf-access-metadata").expect("metadata").to_owned();
         let ends = jwt::claims(&ended)["exp"].as_i64().unwrap();
         wait::reach(Timestamp::from_millis((ends + SKEW_S) * 1000)).await;
         let settings = vec![
@@ -27,6 +30,7 @@ async fn sessions_are_good_for_everybody_and_wrong_ones_for_nobody() {
             ("SALLYPORT_ISSUER", TEAM.to_owned()),
             ("SALLYPORT_AUD", app.aud.clone()),
             ("SALLYPORT_SESSION", session),
+            ("SALLYPORT_METADATA", metadata),
             ("SALLYPORT_ENDED", ended),
             ("SALLYPORT_ENDED_AUD", brief.aud.clone()),
         ];

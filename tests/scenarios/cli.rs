@@ -137,6 +137,19 @@ async fn a_token_lives_its_whole_life_by_the_command_line(world: &World) {
         let refused = gateway.get(&domain).cookie(&session).send().await;
         assert_eq!(refused.refused(401), "SESSION_REVOKED");
     }
+    // One session, by itself; and the keys.
+    shell.run(&curl).await.ended(0);
+    let kept: Value = serde_json::from_slice(&std::fs::read(&kept[0]).unwrap()).unwrap();
+    let one = kept["session"].as_str().unwrap().to_owned();
+    let words = ["session", "revoke", "--session-file", "-", "--yes"];
+    let ended = shell.run_with(&words, &one).await.ended(0);
+    assert!(ended.stderr.contains("has ended") && !ended.stderr.contains(&one), "{}", ended.stderr);
+    for gateway in &world.gateways {
+        assert_eq!(gateway.get(&domain).cookie(&one).send().await.refused(401), "SESSION_REVOKED");
+    }
+    let keys = shell.json(&["key", "list"]).await;
+    assert_eq!(keys.as_array().unwrap().iter().filter(|key| key["status"] == "current").count(), 1, "{keys}");
+    shell.run(&["key", "schedule"]).await.ended(0);
     // The session is over, and the token opens another one.
     shell.run(&curl).await.ended(0);
 

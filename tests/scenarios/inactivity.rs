@@ -1,11 +1,12 @@
 //! Unused tokens end when the organization says so. Their age is written into the database: nobody waits for a month.
 
+use crate::alerts::{mails_to, watch};
 use crate::worlds::{Run, Scenario};
 use database::Database;
 use database::sqlx::{self, AssertSqlSafe};
 use harness::process::Signal;
 use harness::upstream::Upstream;
-use harness::{Place, Topology, World, wait};
+use harness::{Place, Token, Topology, World, wait};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -56,7 +57,9 @@ async fn unused_tokens_are_disabled(topology: Topology) {
     let mut world = place.start(Some(Upstream::start().await), &[]).await.unwrap();
     let api_token = world.rest.api_token.clone();
     let (app, named) = world.opened().await;
-    let (unused, young) = (world.token().await, world.token().await);
+    let (unused, young, soon) = (world.token().await, world.token().await, world.token().await);
+    let address = format!("{}@example.test", world.unique());
+    let policy = watch(&world, &[&unused, &young, &named, &soon], &json!({"email": [{"id": address}]})).await;
     let wanted = json!({"enabled": true, "inactivity_threshold_days": 30, "action": "disable"});
     let reply = world.rest.patch("access/organizations", &json!({"service_token_inactivity": wanted})).await;
     assert_eq!(reply.json()["messages"], json!([]), "it is acted on");
@@ -64,8 +67,9 @@ async fn unused_tokens_are_disabled(topology: Topology) {
 
     let database = registry_database(&world).await;
     let now = wait::now().as_millis();
-    let (old, account) = (now - 40 * 24 * HOUR, world.rest.account_id.clone());
-    for token in [&unused, &named] {
+    let account = world.rest.account_id.clone();
+    for (token, days) in [(&unused, 40), (&named, 40), (&soon, 25)] {
+        let old = now - days * 24 * HOUR;
         let statement = format!(
             "UPDATE tokens SET created_at_ms = {old}, updated_at_ms = {old} WHERE id = '{}'",
             token.id
@@ -95,6 +99,22 @@ async fn unused_tokens_are_disabled(topology: Topology) {
         assert_eq!(gateway.get(&app.domain).pair(&named).send().await.status, 200);
         assert_eq!(gateway.get(&app.domain).pair(&unused).send().await.refused(401), "TOKEN_DISABLED");
     }
+    // Whoever asked to be told of these tokens is told once that one has ended, and once that another will.
+    let mail_of = |token: &Token, words: &str| {
+        let mails = mails_to(&world, &address);
+        mails.iter().filter(|mail| mail.contains(&token.id) && mail.contains(words)).count()
+    };
+    wait::until("the end and the warning are told", Duration::from_mins(1), async || {
+        (mail_of(&unused, "was disabled") > 0 && mail_of(&soon, "will be disabled") > 0).then_some(())
+    })
+    .await;
+    assert_eq!((mail_of(&unused, "was disabled"), mail_of(&soon, "will be disabled")), (1, 1));
+    assert_eq!((mail_of(&named, ""), mail_of(&young, "")), (0, 0));
+    let history = world.rest.get("alerting/v3/history").await.result(200);
+    let told = history.as_array().unwrap().iter().filter(|it| {
+        it["policy_id"] == policy["id"] && it["alert_body"].as_str().unwrap().contains("was disabled")
+    });
+    assert_eq!(told.count(), 1, "{history}");
     let records = world.rest.get("audit_logs?actor.id=inactivity").await.result(200);
     let records: Vec<&Value> = records.as_array().unwrap().iter().collect();
     assert!(records.len() == 1 && records[0].to_string().contains(&unused.id), "{records:?}");

@@ -2,7 +2,8 @@
 
 use crate::policies::group;
 use crate::worlds::{Scenario, scenarios};
-use harness::{App, Token, World, policy, service_auth};
+use harness::{App, Token, World, jwt, policy, service_auth};
+use http::Method;
 use serde_json::json;
 
 pub fn all() -> Vec<Scenario> {
@@ -13,6 +14,7 @@ pub fn all() -> Vec<Scenario> {
         a_token_that_nobody_names_any_more_can_be_deleted,
         revoking_an_applications_tokens_ends_every_session_and_no_pair,
         revoking_twice_in_a_second_is_judged_rightly,
+        one_revoked_session_is_dead_on_every_gateway_and_no_other_is,
         a_request_in_flight_is_not_admitted_after_the_deletion,
     ]
 }
@@ -147,6 +149,51 @@ async fn revoking_twice_in_a_second_is_judged_rightly(world: &World) {
         world.rest.command(&format!("{}/revoke_tokens", app.path())).await.result(202);
         dead.push(session);
     }
+}
+
+/// G1 of one session, by its id and by itself; the others of its token go on.
+async fn one_revoked_session_is_dead_on_every_gateway_and_no_other_is(world: &World) {
+    let (app, token) = world.opened().await;
+    let named = &world.gateway().session(&app, &token).await;
+    let id = jwt::claims(named)["sallyport"]["sid"].as_str().unwrap().to_owned();
+    let revoke = async |body: serde_json::Value| {
+        world.rest.call_own(Method::POST, "sessions/revoke").json(&body).send().await
+    };
+    for gateway in &world.gateways {
+        gateway.get(&app.domain).cookie(named).send().await.admitted();
+    }
+    let answer = revoke(json!({"session_id": id})).await;
+    assert_eq!(answer.result(200), json!({"session_id": id}));
+    assert!(answer.header("sallyport-propagation").unwrap().contains("not_confirmed=0"), "{answer:?}");
+    for gateway in &world.gateways {
+        for call in [gateway.get(&app.domain).cookie(named), gateway.get(&app.domain).session(named)] {
+            assert_eq!(call.send().await.refused(401), "SESSION_REVOKED");
+        }
+    }
+    let (first, second) = (
+        world.gateway().session(&app, &token).await,
+        world.gateways.last().unwrap().session(&app, &token).await,
+    );
+    let other = world.opened().await;
+    let elsewhere = world.gateway().session(&other.0, &other.1).await;
+    let answer = revoke(json!({"session_jwt": first})).await;
+    let id = jwt::claims(&first)["sallyport"]["sid"].clone();
+    assert_eq!(answer.result(200), json!({"session_id": id}));
+    for gateway in &world.gateways {
+        assert_eq!(gateway.get(&app.domain).cookie(&first).send().await.refused(401), "SESSION_REVOKED");
+        gateway.get(&other.0.domain).cookie(&elsewhere).send().await.admitted();
+        if second != first {
+            gateway.get(&app.domain).cookie(&second).send().await.admitted();
+        }
+    }
+    // The token is as good as before.
+    for gateway in &world.gateways {
+        let next = gateway.session(&app, &token).await;
+        assert_ne!(next, first);
+        gateway.get(&app.domain).cookie(&next).send().await.admitted();
+    }
+    let foreign = format!("{}x", first.rsplit_once('.').unwrap().0);
+    revoke(json!({"session_jwt": foreign})).await.failure(400);
 }
 
 async fn a_request_in_flight_is_not_admitted_after_the_deletion(world: &World) {

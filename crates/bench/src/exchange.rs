@@ -1,5 +1,5 @@
-//! A credential that nobody has seen, for a session: registry, policies, signature. Each token is exchanged once in the
-//! whole run, so that nothing is remembered.
+//! A credential that nobody has seen, for a session: registry, policies, signature, in either algorithm that an
+//! application may choose. Each token is exchanged once in the whole run, so that nothing is remembered.
 
 use crate::report::{Role, Row, Section};
 use crate::series::{Series, Turn, nanos, now};
@@ -42,28 +42,13 @@ struct Floor {
 }
 
 /// `worlds`: with few tokens and with many.
-pub fn measure(rounds: u16, stage: &Stage, [empty, full]: [&World; 2]) -> Result<Section> {
-    let needed = CALLERS.map(|(_, count)| count).iter().sum::<usize>() * usize::from(rounds);
-    eprintln!("exchange: creating {needed} tokens twice …");
-    let (floor, mut cold) = stage.server.block_on(async {
-        let few = prepare(empty, "exchange, almost no other tokens".to_owned(), needed).await?;
-        let many = prepare(full, format!("exchange, {} other tokens", many()), needed).await?;
-        anyhow::Ok((Arc::new(Floor::prepare(empty).await?), [few, many]))
-    })?;
+pub fn measure(rounds: u16, stage: &Stage, worlds: [&World; 2]) -> Result<Section> {
     let mut rows = Vec::new();
-    for (callers, count) in CALLERS {
-        let plural = if callers == 1 { "caller" } else { "callers" };
-        let label = format!("one signature + one read, {callers} {plural}");
-        let mut series = [Series::new(label), named(&cold, 0, callers), named(&cold, 1, callers)];
-        for round in 0..rounds {
-            eprintln!("exchange, {callers} {plural}: round {} of {rounds} …", round + 1);
-            take_turns(stage, &floor, &mut cold, &mut series, (callers, count))?;
-        }
-        let [floor, few, many] = &series;
-        rows.push(Row::new(Role::Floor, floor, None));
-        rows.extend([few, many].map(|path| Row::new(Role::Path, path, Some(floor))));
+    for algorithm in Algorithm::ALL {
+        rows.extend(of(algorithm, rounds, stage, worlds)?);
     }
-    stage.server.block_on(floor.database.close());
+    // As it was: other paths use these worlds.
+    stage.server.block_on(choose(Algorithm::default(), worlds))?;
     Ok(Section {
         name: "exchange",
         title: "SessionIssuer.Exchange, cold: every credential for the first time; SQLite, in process"
@@ -73,6 +58,40 @@ pub fn measure(rounds: u16, stage: &Stage, [empty, full]: [&World; 2]) -> Result
         ],
         rows,
     })
+}
+
+async fn choose(algorithm: Algorithm, worlds: [&World; 2]) -> Result<()> {
+    for world in worlds {
+        world.sign_with(algorithm).await?;
+    }
+    Ok(())
+}
+
+/// The rows of one algorithm.
+fn of(algorithm: Algorithm, rounds: u16, stage: &Stage, [empty, full]: [&World; 2]) -> Result<Vec<Row>> {
+    let needed = CALLERS.map(|(_, count)| count).iter().sum::<usize>() * usize::from(rounds);
+    eprintln!("exchange, {algorithm}: creating {needed} tokens twice …");
+    let (floor, mut cold) = stage.server.block_on(async {
+        choose(algorithm, [empty, full]).await?;
+        let few = prepare(empty, format!("exchange, {algorithm}, almost no other tokens"), needed).await?;
+        let many = prepare(full, format!("exchange, {algorithm}, {} other tokens", many()), needed).await?;
+        anyhow::Ok((Arc::new(Floor::prepare(empty, algorithm).await?), [few, many]))
+    })?;
+    let mut rows = Vec::new();
+    for (callers, count) in CALLERS {
+        let plural = if callers == 1 { "caller" } else { "callers" };
+        let label = format!("one {algorithm} signature + one read, {callers} {plural}");
+        let mut series = [Series::new(label), named(&cold, 0, callers), named(&cold, 1, callers)];
+        for round in 0..rounds {
+            eprintln!("exchange, {algorithm}, {callers} {plural}: round {} of {rounds} …", round + 1);
+            take_turns(stage, &floor, &mut cold, &mut series, (callers, count))?;
+        }
+        let [floor, few, many] = &series;
+        rows.push(Row::new(Role::Floor, floor, None));
+        rows.extend([few, many].map(|path| Row::new(Role::Path, path, Some(floor))));
+    }
+    stage.server.block_on(floor.database.close());
+    Ok(rows)
 }
 
 fn named(cold: &[Cold<'_>; 2], index: usize, callers: usize) -> Series {
@@ -119,7 +138,10 @@ async fn exchange(
     Ok(())
 }
 
+/// One exchange more, for the first of an algorithm waits for its keys.
 async fn prepare(world: &World, label: String, count: usize) -> Result<Cold<'_>> {
+    let first = world.create_token().await?;
+    exchange(world.operator.session_issuer.clone(), world.application.clone(), first).await?;
     let mut unused = Vec::with_capacity(count);
     for _ in 0..count {
         unused.push(world.create_token().await?);
@@ -128,7 +150,7 @@ async fn prepare(world: &World, label: String, count: usize) -> Result<Cold<'_>>
 }
 
 impl Floor {
-    async fn prepare(world: &World) -> Result<Self> {
+    async fn prepare(world: &World, algorithm: Algorithm) -> Result<Self> {
         let now_s = SystemClock.now().as_seconds();
         let claims = Claims {
             audience: Audience::random(),
@@ -145,7 +167,7 @@ impl Floor {
             as_of: AsOf::default(),
         };
         Ok(Self {
-            key: SigningKey::generate(Algorithm::Rs256)?,
+            key: SigningKey::generate(algorithm)?,
             claims,
             database: registry::open(&world.databases).await?,
         })

@@ -11,11 +11,12 @@ use model::{AccountId, SystemClock};
 use proto::policy_evaluator::rule::Selector;
 use proto::policy_evaluator::{
     ApplicationSpec, CreateApplicationRequest, Decision, Empty, PolicyLink, PolicyLinks, PolicySpec,
-    PutOrganizationRequest, Rule, policy_link,
+    PutOrganizationRequest, Rule, SessionSignature, SetSessionSignatureRequest, policy_link,
 };
 use proto::token_registry::CreateTokenRequest;
 use sallyport::embedded::{self, Embedded, Keys, Operator};
 use service_kit::assembly;
+use session_token::Algorithm;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -164,6 +165,22 @@ impl World {
         let created = self.operator.policy_evaluator.create_application(request).await;
         let created = created.context("the application")?.into_inner();
         Ok(created.application.context("no application was created")?.id)
+    }
+
+    /// Sessions of the application are signed with this from now on.
+    pub async fn sign_with(&self, algorithm: Algorithm) -> Result<()> {
+        let signature = match algorithm {
+            Algorithm::Rs256 => SessionSignature::Rs256,
+            Algorithm::Es256 => SessionSignature::Es256,
+        };
+        let request = SetSessionSignatureRequest {
+            account_id: self.account.to_string(),
+            application_id: self.application.clone(),
+            session_signature: signature.into(),
+            ..SetSessionSignatureRequest::default()
+        };
+        let chosen = self.operator.policy_evaluator.clone().set_session_signature(request).await;
+        chosen.map(drop).context("choosing the signature")
     }
 
     /// A new token through the registry.

@@ -74,7 +74,8 @@ impl Staleness {
 
 /// Part of a lease that is given up, for clocks that do not run at exactly the same rate.
 const DRIFT_DIVISOR: u32 = 10;
-/// Between attempts when the owner does not answer, and the longest wait for the bus to take a subscription.
+/// Between attempts when the owner does not answer, the shortest pause between two heartbeats, and the longest wait for
+/// the bus to take a subscription.
 const RETRY: Duration = Duration::from_millis(200);
 /// An answer to a heartbeat is waited for at least this long.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -4,6 +4,7 @@ mod bad_days;
 mod confirm;
 mod history;
 mod log;
+mod pace;
 mod replica;
 mod rpc;
 mod sources;

@@ -8,6 +8,10 @@ use sqlx::sqlite::{
 use std::str::FromStr;
 use std::time::Duration;
 
+/// Rows that may wait in a connection for whoever reads them: at sqlx' 50 the two threads of a long reading stop for
+/// each other again and again.
+const SQLITE_ROWS: usize = 1_000;
+
 /// A service's own database.
 #[derive(Clone, Debug)]
 pub enum Database {
@@ -39,7 +43,8 @@ impl Database {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
-                    .busy_timeout(Duration::from_secs(5));
+                    .busy_timeout(Duration::from_secs(5))
+                    .row_buffer_size(SQLITE_ROWS);
                 let pool = SqlitePoolOptions::new()
                     .max_connections(connections.min(4))
                     .acquire_timeout(Duration::from_secs(5))

@@ -34,6 +34,32 @@ macro_rules! with {
     };
 }
 
+/// Runs `$body` in a read transaction bound to `$tx`: all its statements see the database as it was at the first of them.
+///
+/// Neither waits for writers nor keeps them waiting.
+#[macro_export]
+macro_rules! snapshot {
+    ($database:expr, |$tx:ident| $body:expr) => {
+        match $database {
+            $crate::Database::Postgres(pool) => {
+                let _span = $crate::span("postgresql", file!(), line!());
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                let mut $tx = pool.begin_with(begin).await.map_err($crate::failed)?;
+                let value = $body;
+                $tx.commit().await.map_err($crate::failed)?;
+                value
+            }
+            $crate::Database::Sqlite(pool) => {
+                let _span = $crate::span("sqlite", file!(), line!());
+                let mut $tx = pool.begin().await.map_err($crate::failed)?;
+                let value = $body;
+                $tx.commit().await.map_err($crate::failed)?;
+                value
+            }
+        }
+    };
+}
+
 /// Runs `$body` in a write transaction bound to `$tx`, and commits. A `?` within rolls back.
 ///
 /// SQLite takes its write lock at the start, so two writers queue instead of failing half-way.

@@ -15,6 +15,16 @@ impl Migrations {
         self.name
     }
 
+    /// As it was up to this version: for tests of what an older schema holds.
+    #[must_use]
+    pub fn up_to(&self, version: i64) -> Self {
+        let cut = |all: &Migrator| {
+            Migrator::with_migrations(all.iter().filter(|it| it.version <= version).cloned().collect())
+        };
+        let Self { name, table, postgres, sqlite } = self;
+        Self { name, table, postgres: cut(postgres), sqlite: cut(sqlite) }
+    }
+
     pub(crate) fn postgres(&self) -> Migrator {
         self.recorded_apart(&self.postgres)
     }

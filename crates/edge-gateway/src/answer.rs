@@ -163,6 +163,25 @@ pub fn binding_cookie(path: &str, secret: &str, expires: Timestamp, is_https: bo
     Some(value)
 }
 
+/// `Set-Cookie` lines that take the session and its binding back.
+pub fn taken_back(is_https: bool) -> [HeaderValue; 2] {
+    const fn line(in_clear: &'static str, by_https: &'static str, is_https: bool) -> HeaderValue {
+        HeaderValue::from_static(if is_https { by_https } else { in_clear })
+    }
+    [
+        line(
+            "CF_Authorization=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly",
+            "CF_Authorization=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure",
+            is_https,
+        ),
+        line(
+            "CF_Binding=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly",
+            "CF_Binding=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=None",
+            is_https,
+        ),
+    ]
+}
+
 fn begin_cookie(path: &str, name: &str, value: &str, expires: Timestamp) -> String {
     format!("{name}={value}; Path={path}; Expires={}", expires.http_date())
 }

@@ -5,8 +5,10 @@ mod fronts;
 
 use crate::config::Throttle;
 use crate::decide::{Gatekeeper, Seen};
+use crate::endpoints::Logout;
 use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;
+use crate::metadata::Metadata;
 use crate::request::canonical;
 use crate::request::credential::Pair;
 use crate::session::{Key, Obtained, Origins, remember};
@@ -52,6 +54,8 @@ impl Decisions {
             verified: remember(max_sessions),
             pairs: remember(max_sessions),
             origins: Origins::default(),
+            metadata: Metadata::new(nobody.clone(), clock.clone()),
+            logout: Logout::new(nobody.clone(), clock.clone()),
             exchange: Exchange::new(nobody, true, &Throttle::default(), clock),
             usage: Arc::default(),
             fallbacks: Arc::default(),

@@ -4,19 +4,23 @@
 mod again;
 mod binding;
 mod footing;
+mod holder;
 mod judge;
 mod outcome;
 mod preflight;
 
 pub use again::{Basis, Grounds};
 pub use footing::Fallback;
+pub use holder::Holder;
 pub use outcome::{ANONYMOUS, Admission, Refused, Seen};
 
 use crate::decisions::{Decisions, Made, Ray};
+use crate::endpoints::Logout;
 use crate::exchange::{Exchange, Exchanged, Question};
 use crate::fallbacks::Fallbacks;
 use crate::knowledge::Knowledge;
 use crate::listener::ClientCertificate;
+use crate::metadata::Metadata;
 use crate::refusal::Refusal;
 use crate::request::canonical::{self, Target};
 use crate::request::credential::Pair;
@@ -45,6 +49,9 @@ pub struct Gatekeeper {
     pub usage: Arc<Usage>,
     pub fallbacks: Arc<Fallbacks>,
     pub decisions: Arc<Decisions>,
+    /// For clients that have no session yet.
+    pub metadata: Metadata,
+    pub logout: Logout,
 }
 
 /// What an exchange has just brought.

@@ -1,33 +1,61 @@
 //! `/cdn-cgi/access/…`: what the gateway itself answers.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `identity` | `get-identity`: whose session it is |
+//! | `logout` | `logout`: the end of the session |
 
-use crate::answer::{self, Body};
+mod identity;
+mod logout;
+
+use crate::answer::{self, Asker, Body};
+use crate::decide::{Gatekeeper, Refused, Seen};
 use crate::knowledge::Knowledge;
+use crate::measure;
 use crate::refusal::Refusal;
 use directory::Snapshot;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Method, Response, StatusCode};
 use model::{AccountId, Clock};
 
+pub use logout::Logout;
+
 /// Every path that belongs to the gateway.
 pub const PREFIX: &str = "/cdn-cgi/";
 
-pub fn answer(
-    knowledge: &Knowledge,
-    clock: &dyn Clock,
-    host: &str,
-    method: &Method,
-    path: &str,
-) -> Response<Body> {
-    let outcome = match path {
-        "/cdn-cgi/access/certs" if matches!(*method, Method::GET | Method::HEAD) => {
-            key_set(knowledge, clock, host)
-        }
+pub async fn answer(gatekeeper: &Gatekeeper, seen: &Seen<'_>) -> Response<Body> {
+    let Gatekeeper { knowledge, clock, .. } = gatekeeper;
+    let outcome = match &*seen.target.path {
         "/cdn-cgi/access/certs" => {
-            Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "only GET"))
+            let keys = reading(seen).and_then(|()| {
+                key_set(knowledge, &**clock, &seen.target.host)
+                    .map_err(|refusal| Refused { refusal, application: None })
+            });
+            return keys.unwrap_or_else(|refused| answer::refusal(&refused.refusal, None, None));
         }
-        _ => Err(Refusal::not_found("ENDPOINT_NOT_FOUND", "the gateway has no such endpoint")),
+        "/cdn-cgi/access/get-identity" => reading(seen).and_then(|()| identity::answer(gatekeeper, seen)),
+        "/cdn-cgi/access/logout" => logout::answer(gatekeeper, seen).await,
+        _ => {
+            let refusal = Refusal::not_found("ENDPOINT_NOT_FOUND", "the gateway has no such endpoint");
+            Err(Refused { refusal, application: None })
+        }
     };
-    outcome.unwrap_or_else(|refusal| answer::refusal(&refusal, None, None))
+    outcome.unwrap_or_else(|Refused { refusal, application }| {
+        measure::refused(&refusal);
+        // It is no page: nobody is sent elsewhere.
+        let asker = Asker { may_be_sent_on: false, ..Asker::new(seen.method, seen.headers) };
+        answer::refusal(&refusal, application.as_deref(), Some(asker))
+    })
+}
+
+fn reading(seen: &Seen<'_>) -> Result<(), Refused> {
+    let is_one = matches!(*seen.method, Method::GET | Method::HEAD);
+    if is_one { Ok(()) } else { Err(method_not_allowed("only GET")) }
+}
+
+fn method_not_allowed(message: &'static str) -> Refused {
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
+    Refused { refusal, application: None }
 }
 
 /// The public keys of the team domain's account, of the application's account, or of the only account there is.

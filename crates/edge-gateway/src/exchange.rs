@@ -13,7 +13,6 @@ use crate::refusal::Refusal;
 use crate::request::credential::Pair;
 use crate::session::{Binding, Key, Obtained, Session};
 use directory::Application;
-use flights::Flights;
 use http::StatusCode;
 use model::Clock;
 use policy::CountryCode;
@@ -30,6 +29,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use throttle::Throttle;
 use turns::{Place, Turns};
+
+pub use bucket::{Bucket, Rate};
+pub use flights::Flights;
+pub use throttle::Source;
 
 /// What an exchange brought.
 #[derive(Clone)]

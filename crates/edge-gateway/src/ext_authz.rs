@@ -27,6 +27,7 @@ use crate::decisions::{Front, Ray};
 use crate::endpoints;
 use crate::listener::{ClientCertificate, Passed};
 use crate::measure::{self, Measures};
+use crate::metadata::{self, PROXYS_PATIENCE};
 use crate::refusal::Refusal;
 use crate::request::client::Origin;
 use crate::request::method::method_name;
@@ -34,7 +35,7 @@ use asked::Asked;
 use bytes::Bytes;
 use check::Check;
 use grpc::{Code, Failure};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use model::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -107,7 +108,7 @@ impl Authorizer {
         if let Some(outcome) = self.gatekeeper.decide_at_once(ray, &question.seen(), pinned) {
             self.measures.decided(&outcome, begun, clock);
             asked_span::end(&span, outcome.as_ref().err().map(|refused| &refused.refusal));
-            return self.answer(&question, ray, outcome);
+            return self.answer(&question, ray, outcome).await;
         }
         drop(question);
         self.wait(message, caller, ray, span).await
@@ -153,10 +154,10 @@ impl Authorizer {
         let outcome = self.gatekeeper.decide_amended(ray, &question.seen(), pinned).await;
         self.measures.decided(&outcome, begun, clock);
         asked_span::end(span, outcome.as_ref().err().map(|refused| &refused.refusal));
-        self.answer(&question, ray, outcome)
+        self.answer(&question, ray, outcome).await
     }
 
-    fn answer(
+    async fn answer(
         &self,
         question: &Question<'_>,
         ray: Ray,
@@ -167,8 +168,15 @@ impl Authorizer {
             Err(Refused { refusal, .. }) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => {
                 Err(Failure::new(Code::Unavailable, refusal.message))
             }
-            Err(Refused { refusal, application }) => {
-                Ok(answer::denied(&refusal, application.as_deref(), Some(&question.check), Some(ray)))
+            Err(refused) => {
+                let said = if question.asks_for_metadata() {
+                    Box::pin(self.metadata(question, &refused)).await
+                } else {
+                    None
+                };
+                let Refused { refusal, application } = &refused;
+                let check = Some(&question.check);
+                Ok(answer::denied(refusal, application.as_deref(), check, Some(ray), said.as_ref()))
             }
         }
     }
@@ -178,12 +186,17 @@ impl Authorizer {
         let decisions = &self.gatekeeper.decisions;
         let ray = Ray::next();
         measure::turned_away(decisions, Front::ExtAuthz, peer, Some(ray), refusal);
-        answer::denied(refusal, None, None, Some(ray))
+        answer::denied(refusal, None, None, Some(ray), None)
     }
 
     /// Refused, not failed: whoever can make a question long must not choose Envoy's failure mode.
     fn refuse_too_long(&self) -> Vec<u8> {
         self.refuse(&too_long(), None)
+    }
+
+    async fn metadata(&self, question: &Question<'_>, refused: &Refused) -> Option<HeaderValue> {
+        let Asked { target, address, .. } = &question.asked;
+        self.gatekeeper.metadata(refused, &target.host, *address, PROXYS_PATIENCE).await
     }
 
     fn is_serving(&self) -> bool {
@@ -239,6 +252,14 @@ impl<'m> Question<'m> {
         let (address, country) = (*address, *country);
         let certificate = self.certificate.as_ref();
         Seen { target, method, headers, address, country, certificate, is_in_clear: false }
+    }
+
+    /// One line of it is whole, and two that are joined are no `true`.
+    fn asks_for_metadata(&self) -> bool {
+        let mut lines = self.check.headers.iter().filter(|(name, _)| *name == metadata::REQUEST.as_str());
+        matches!(self.asked.method, Method::GET | Method::HEAD)
+            && lines.next().is_some_and(|(_, value)| *value == b"true")
+            && lines.next().is_none()
     }
 
     fn pinned(&self, outcome: Result<Admission, Refused>) -> Result<Admission, Refused> {

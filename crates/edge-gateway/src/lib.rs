@@ -14,6 +14,7 @@
 //! | `rides` | open streams, and the end of those that would no longer be let through |
 //! | `answer` | refusals and cookies |
 //! | `measure` | what the operator sees of the decisions |
+//! | `metadata` | which application answers, for clients without a session |
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
@@ -41,6 +42,7 @@ pub mod fuzzing;
 mod knowledge;
 mod listener;
 mod measure;
+mod metadata;
 mod refusal;
 pub mod request;
 pub mod rides;

@@ -27,8 +27,9 @@ use crate::decisions::{CF_RAY, Front, Ray};
 use crate::endpoints;
 use crate::forward::{Onward, Upstreams};
 use crate::measure::{self, Measures};
+use crate::metadata::{self, METADATA, PATIENCE};
 use crate::refusal::Refusal;
-use crate::request::canonical::{self, Target};
+use crate::request::canonical;
 use crate::request::client::Origin;
 use crate::request::method;
 use crate::rides::{Line, Rides, Ticket};
@@ -119,9 +120,14 @@ impl Gateway {
                 self.upstreams.forward(parts, body, *onward, admission).await
             }
             Ok(Judged::Answered(answer)) => (read_out(&parts, body, answer).await, None),
-            Err(Refused { refusal, application }) => {
+            Err(refused) => {
+                let Refused { refusal, application } = &refused;
                 let asker = Asker::new(&parts.method, &parts.headers);
-                let answer = answer::refusal(&refusal, application.as_deref(), Some(asker));
+                let mut answer = answer::refusal(refusal, application.as_deref(), Some(asker));
+                if metadata::is_asked(&parts.method, &parts.headers) {
+                    let said = Box::pin(self.metadata(&parts, connection, &refused)).await;
+                    answer.headers_mut().extend(said.map(|said| (METADATA, said)));
+                }
                 (read_out(&parts, body, answer).await, None)
             }
         };
@@ -148,12 +154,6 @@ impl Gateway {
         if let Some(secured) = secured {
             secured.check(&target.host).map_err(nowhere)?;
         }
-        if target.path.starts_with(endpoints::PREFIX) {
-            let Gatekeeper { knowledge, clock, .. } = &*self.gatekeeper;
-            let Target { host, path, .. } = &target;
-            let answer = endpoints::answer(knowledge, &**clock, host, &parts.method, path);
-            return Ok(Judged::Answered(answer));
-        }
         let address = self.origin.address(*peer, &parts.headers);
         let country = self.origin.country(*peer, address, &parts.headers).map_err(nowhere)?;
         let certificate = secured.as_ref().and_then(|secured| secured.certificate.as_ref());
@@ -166,6 +166,9 @@ impl Gateway {
             certificate,
             is_in_clear: *is_in_clear,
         };
+        if seen.target.path.starts_with(endpoints::PREFIX) {
+            return Ok(Judged::Answered(Box::pin(endpoints::answer(&self.gatekeeper, &seen)).await));
+        }
         let decided_at = self.rides.changes();
         let admission = if self.is_unguarded { ANONYMOUS } else { self.decide_as(ray, &seen).await? };
         let country_said = self
@@ -184,6 +187,18 @@ impl Gateway {
             Ticket { line: connection.line.clone(), grounds, decided_at }
         });
         Ok(Judged::Onward(Box::new(onward), admission))
+    }
+
+    /// What a client is told that asks which application has refused it.
+    async fn metadata(
+        &self,
+        parts: &Parts,
+        connection: &Connection,
+        refused: &Refused,
+    ) -> Option<HeaderValue> {
+        let target = canonical::target(&parts.uri, &parts.headers).ok()?;
+        let address = self.origin.address(connection.peer, &parts.headers);
+        self.gatekeeper.metadata(refused, &target.host, address, PATIENCE).await
     }
 
     pub(crate) async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {

@@ -96,6 +96,11 @@ pub fn shed(reason: &'static str) {
     counter!("sallyport_requests_shed_total", "reason" => reason).increment(1);
 }
 
+/// A client asked which application refuses it: outcome `remembered`, `signed`, `throttled` or `failed`.
+pub fn metadata(outcome: &'static str) {
+    counter!("sallyport_metadata_total", "outcome" => outcome).increment(1);
+}
+
 pub fn exchanged(outcome: &Result<Exchanged, Refusal>) {
     let outcome = match outcome {
         Ok(Exchanged::Session(_)) => "session",

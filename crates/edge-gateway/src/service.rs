@@ -2,6 +2,7 @@ use crate::config::{Limits, Proxy};
 use crate::decide::Gatekeeper;
 use crate::decisions::Decisions;
 use crate::deps::Deps;
+use crate::endpoints::Logout;
 use crate::exchange::Exchange;
 use crate::ext_authz::{Authorizer, Server};
 use crate::fallbacks::Fallbacks;
@@ -9,6 +10,7 @@ use crate::forward::Upstreams;
 use crate::knowledge::Knowledge;
 use crate::listener::{Door, Drain, Gateway, Passed, Serving, Tls};
 use crate::measure::Measures;
+use crate::metadata::Metadata;
 use crate::request::client::Origin;
 use crate::rides::Rides;
 use crate::session::{Origins, remember};
@@ -138,6 +140,8 @@ fn gatekeeper(proxy: &Proxy, limits: &Limits, deps: &Deps, knowledge: Arc<Knowle
         verified: remember(limits.max_sessions()),
         pairs: remember(limits.max_pairs()),
         origins: Origins::default(),
+        metadata: Metadata::new(issuer.clone(), clock.clone()),
+        logout: Logout::new(issuer.clone(), clock.clone()),
         exchange: Exchange::new(issuer, proxy.is_https(), &proxy.throttle, clock).named(&deps.name),
         usage: Arc::new(Usage::default()),
         fallbacks: Arc::new(Fallbacks::default()),

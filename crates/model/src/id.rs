@@ -43,10 +43,11 @@ macro_rules! id {
 
             /// Only the canonical form: lowercase, and with or without dashes as it is written.
             fn from_str(text: &str) -> Result<Self, Error> {
+                let canonical = |id: &Uuid| id.$form().encode_lower(&mut Uuid::encode_buffer()) == text;
                 Uuid::try_parse(text)
                     .ok()
+                    .filter(canonical)
                     .map(Self)
-                    .filter(|id| id.to_string() == text)
                     .ok_or_else(|| Error::invalid($field, $rule))
             }
         }

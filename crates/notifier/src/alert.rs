@@ -1,77 +1,64 @@
 //! The words and shapes of a message.
 
+mod inactivity;
+mod words;
+
+pub use inactivity::Inactivity;
+
 use crate::alert_policy::AlertPolicy;
 use crate::text::{cut, plain};
 use crate::webhook::Kind;
 use model::Timestamp;
 use proto::token_registry::Token;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// A token that is about to expire, as one policy tells it to one recipient.
+/// What a policy tells of a token.
+#[derive(Debug, Clone)]
+pub enum About {
+    /// It expires.
+    Expiry,
+    /// It is about to be ended because nobody uses it.
+    Unused(Inactivity),
+    /// It was.
+    Ended(Inactivity),
+}
+
+/// News of a token, as one policy tells it to one recipient.
 pub struct Alert<'a> {
     /// The delivery's id.
     pub id: &'a str,
     pub policy: &'a AlertPolicy,
     pub token: &'a Token,
+    pub about: &'a About,
     pub now: Timestamp,
+}
+
+/// Days until then, a begun one counted; 0 once it is past.
+fn days_until(at_ms: i64, now: Timestamp) -> i64 {
+    let left = at_ms - now.as_millis();
+    left.max(0).div_euclid(DAY_MS) + i64::from(left > 0 && left.rem_euclid(DAY_MS) > 0)
+}
+
+/// To the second.
+fn second(at_ms: i64) -> Timestamp {
+    Timestamp::from_millis(Timestamp::from_millis(at_ms).as_seconds() * 1000)
 }
 
 impl Alert<'_> {
     /// Days that are left, a begun one counted; 0 once it has expired.
     fn days(&self) -> i64 {
-        let left = self.token.expires_at_ms - self.now.as_millis();
-        left.max(0).div_euclid(DAY_MS) + i64::from(left > 0 && left.rem_euclid(DAY_MS) > 0)
+        days_until(self.token.expires_at_ms, self.now)
     }
 
-    /// To the second.
     fn expires_at(&self) -> Timestamp {
-        let at = Timestamp::from_millis(self.token.expires_at_ms);
-        Timestamp::from_millis(at.as_seconds() * 1000)
-    }
-
-    fn when(&self) -> String {
-        match self.days() {
-            0 => "has expired".to_owned(),
-            1 => "expires within a day".to_owned(),
-            days => format!("expires in {days} days"),
-        }
+        second(self.token.expires_at_ms)
     }
 
     /// One line.
     pub fn subject(&self) -> String {
-        format!("Service token \"{}\" {}", plain(&self.token.name), self.when())
-    }
-
-    /// The mail.
-    pub fn mail(&self) -> String {
-        let Token { id, client_id, account_id, .. } = self.token;
-        let (name, at) = (plain(&self.token.name), self.expires_at());
-        let mut text = format!("The service token \"{name}\" {} ({at}).\n\n", self.when());
-        let _ = writeln!(text, "  Name:       {name}");
-        let _ = writeln!(text, "  Client ID:  {}", plain(client_id));
-        let _ = writeln!(text, "  Token id:   {}", plain(id));
-        let _ = writeln!(text, "  Account:    {}", plain(account_id));
-        let _ = writeln!(text, "  Expires:    {at}\n");
-        text.push_str("From then on, every request that presents it is refused.\n\n");
-        text.push_str("Still in use?   Refresh it: one more year, and its users change nothing.\n");
-        text.push_str("Time for a new secret?   Rotate it, and hand the new secret to its users.\n");
-        text.push_str("No longer in use?   Delete it.\n\n");
-        let policy = plain(&self.policy.spec.name);
-        let _ = writeln!(text, "Sent by the alert policy \"{policy}\". Alert {}", self.id);
-        text
-    }
-
-    /// One paragraph.
-    fn line(&self) -> String {
-        format!(
-            "{} (Client ID {}, at {}). Refresh or rotate it to keep its users working.",
-            self.subject(),
-            plain(&self.token.client_id),
-            self.expires_at()
-        )
+        format!("Service token \"{}\" {}", plain(&self.token.name), self.what())
     }
 
     /// The JSON that a destination of this type understands.
@@ -92,17 +79,21 @@ impl Alert<'_> {
 
     fn generic(&self, line: &str) -> Value {
         let (token, policy) = (self.token, self.policy);
+        let mut data = json!({
+            "service_token_id": token.id,
+            "service_token_name": token.name,
+            "client_id": token.client_id,
+            "expires_at": self.expires_at().to_string(),
+            "days_til_expiration": self.days(),
+            "account_tag": token.account_id,
+        });
+        if let (Some(data), Some(inactivity)) = (data.as_object_mut(), self.inactivity()) {
+            data.insert("inactivity".to_owned(), inactivity);
+        }
         json!({
             "name": plain(&policy.spec.name),
             "text": line,
-            "data": {
-                "service_token_id": token.id,
-                "service_token_name": token.name,
-                "client_id": token.client_id,
-                "expires_at": self.expires_at().to_string(),
-                "days_til_expiration": self.days(),
-                "account_tag": token.account_id,
-            },
+            "data": data,
             "ts": self.now.as_seconds(),
             "account_id": token.account_id,
             "policy_id": policy.id,
@@ -145,7 +136,7 @@ mod tests {
     use crate::fixture;
 
     fn alert<'a>(policy: &'a AlertPolicy, token: &'a Token, now: Timestamp) -> Alert<'a> {
-        Alert { id: "d1", policy, token, now }
+        Alert { id: "d1", policy, token, about: &About::Expiry, now }
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! One message to one recipient.
 //!
 //! `pending` → `sent` (at most once), or `cancelled` (the token is gone or has another expiry), or `dead` (given up). A
-//! pending row whose policy or token is switched off is withdrawn, that is deleted: switched on again, it comes back
-//! with the same id.
+//! pending row whose policy or token is switched off, or whose token is used again, is withdrawn, that is deleted: when
+//! that is undone, it comes back with the same id.
 
 use aws_lc_rs::digest::{Context, SHA256};
+use model::Error;
 use std::time::Duration;
 
-/// How long before expiry a token's people are told.
+/// How long before its expiry, or its end because nobody uses it, a token's people are told.
 pub const AHEAD: Duration = Duration::from_hours(7 * 24);
+/// For how long people may still be told of a token's end. The registry remembers it for a day more.
+pub const LOOK_BACK: Duration = Duration::from_hours(30 * 24);
 /// How long a sender may take over one delivery; longer than any adapter's time-out.
 pub const CLAIM: Duration = Duration::from_mins(2);
 /// Given up after this many.
@@ -34,12 +37,45 @@ impl Channel {
     }
 }
 
+/// What a message is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Matter {
+    /// A token expires.
+    Expiry,
+    /// A token is about to be disabled or deleted because nobody uses it.
+    Unused,
+    /// It was.
+    Ended,
+}
+
+impl Matter {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expiry => "expiry",
+            Self::Unused => "unused",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// Of what is stored.
+    ///
+    /// # Errors
+    /// `Internal` for what no version of the notifier stores.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let all = [Self::Expiry, Self::Unused, Self::Ended];
+        let found = all.into_iter().find(|matter| matter.as_str() == text);
+        found.ok_or_else(|| Error::internal(format!("a delivery of an unknown matter: {text:?}")))
+    }
+}
+
 /// What makes a delivery the same delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     pub account_id: String,
     pub policy_id: String,
     pub token_id: String,
+    pub matter: Matter,
+    /// When it expires, is due to be ended, or was ended.
     pub expires_at_ms: i64,
     pub channel: Channel,
     /// The address, or the webhook's id.
@@ -50,10 +86,13 @@ impl Key {
     /// 32 hex digits, a digest of the key: the `Message-ID` and `alert_correlation_id` by which a recipient knows a
     /// repetition, whatever happened to the row in between.
     pub fn id(&self) -> String {
-        let Self { account_id: _, policy_id, token_id, expires_at_ms, channel, recipient } = self;
+        let Self { account_id: _, policy_id, token_id, matter, expires_at_ms, channel, recipient } = self;
         let expires_at = expires_at_ms.to_string();
         let mut digest = Context::new(&SHA256);
-        for part in [policy_id, token_id, expires_at.as_str(), channel.as_str(), recipient.as_str()] {
+        let parts = [policy_id, token_id, expires_at.as_str(), channel.as_str(), recipient.as_str()];
+        // An expiry has no sixth part: its id is what it was when there was no other matter.
+        let sixth = Some(matter.as_str()).filter(|_| *matter != Matter::Expiry);
+        for part in parts.into_iter().chain(sixth) {
             digest.update(&part.len().to_be_bytes());
             digest.update(part.as_bytes());
         }
@@ -96,10 +135,21 @@ mod tests {
             account_id: "a".into(),
             policy_id: policy.into(),
             token_id: "t".into(),
+            matter: Matter::Expiry,
             expires_at_ms: 5,
             channel: Channel::Email,
             recipient: recipient.into(),
         }
+    }
+
+    #[test]
+    fn each_matter_of_one_moment_is_another_delivery_and_an_expirys_id_stays() {
+        let of = |matter| Key { matter, ..key("p", "r") }.id();
+        let all = [Matter::Expiry, Matter::Unused, Matter::Ended];
+        assert_eq!(all.map(of).into_iter().collect::<std::collections::HashSet<_>>().len(), 3);
+        assert_eq!(all.map(|matter| Matter::parse(matter.as_str()).unwrap()), all);
+        assert!(Matter::parse("other").is_err());
+        assert_eq!(of(Matter::Expiry), "0193c35f1e2c502becf2613f55636911");
     }
 
     fn pause(id: &str, attempt: i64) -> Duration {

@@ -1,4 +1,5 @@
-//! Tells people, a week ahead and once, that a service token is about to expire.
+//! Tells people, once, that a service token expires within a week, or that nobody uses it: a week before it is disabled or
+//! deleted for that, and when it was.
 //!
 //! | module | holds |
 //! |---|---|
@@ -13,8 +14,9 @@
 //! | `store` | the SQL |
 //! | `access_log` | what enforcement points decided, kept for a while |
 //! | `rpc` | the gRPC service, a file per noun |
-//! | `worker` | finds what is due (`scan`), and sends it (`send`) |
+//! | `worker` | finds what is due (`scan`), looks again (`judge`), and sends it (`send`) |
 //!
+//! To add news of tokens: name it in `delivery::Matter`, give it words in `alert`, a scan and a judgement.
 //! To add an alert type: name it in `alert_policy`, give it words in `alert`, and a scan that schedules deliveries.
 //! To add a kind of destination: `webhook::Kind`, its host, its shape in `alert`, its header in `outbound`.
 

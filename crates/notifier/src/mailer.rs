@@ -61,4 +61,4 @@ pub(crate) fn check(url: &str, from: &str) -> Result<(Url, Mailbox), Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,6 +4,7 @@
 //! inserted once, claimed by one at a time, `sent` at most once. Whoever dies between sending and saying so leaves a
 //! claim that runs out, and the next one sends the same message under the same id.
 
+mod judge;
 mod scan;
 mod send;
 
@@ -22,10 +23,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often a sender looks for what nobody told it of: retries that became due, claims that ran out.
 const POLL: Duration = Duration::from_secs(3);
+/// Between two looks for tokens that are about to be ended because nobody uses them.
+const UNUSED: Duration = Duration::from_mins(10);
 /// What is being sent when the process is told to stop may be finished for so long.
 const GRACE: Duration = Duration::from_secs(5);
 /// Messages on their way at once, by channel: mail servers are shared by all accounts, webhooks are slow apart.
@@ -59,7 +63,7 @@ impl Worker {
         Self { store, clock, registry, mailer, outbound, secrets, wake_mail, wake_webhook, rescan }
     }
 
-    /// Looks for expiring tokens now, not at the next interval.
+    /// Looks for what is due now, not at the next interval.
     pub fn rescan(&self) {
         self.rescan.notify_one();
     }
@@ -82,13 +86,16 @@ impl Worker {
         interval: Duration,
         stop: CancellationToken,
     ) -> Result<(), Error> {
+        let mut whole = None::<Instant>;
         loop {
+            let is_whole = whole.is_none_or(|at| at.elapsed() >= UNUSED);
             let scan = async {
-                match self.scan().await {
+                let scanned = if is_whole { self.scan().await } else { self.scan_dated().await };
+                match scanned {
                     Ok(0) => {}
-                    Ok(scheduled) => tracing::info!(scheduled, "tokens are about to expire"),
+                    Ok(scheduled) => tracing::info!(scheduled, "there is news of tokens"),
                     Err(error) => {
-                        tracing::warn!(%error, "looking for expiring tokens failed; will look again");
+                        tracing::warn!(%error, "looking for news of tokens failed; will look again");
                     }
                 }
                 if let Err(error) = self.forget().await {
@@ -99,9 +106,12 @@ impl Worker {
                 () = stop.cancelled() => return Ok(()),
                 () = scan => {}
             }
+            if is_whole {
+                whole = Some(Instant::now());
+            }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                () = self.rescan.notified() => {}
+                () = self.rescan.notified() => whole = None,
                 () = tokio::time::sleep(interval) => {}
             }
         }

@@ -63,8 +63,8 @@ impl fmt::Display for Object {
 }
 
 impl Object {
-    /// None: it is gone.
-    async fn state(&self, tables: &mut dyn Tables) -> Result<Option<Vec<u8>>, Error> {
+    /// As the feed is told it. None: it is gone.
+    pub async fn state(&self, tables: &mut dyn Tables) -> Result<Option<Vec<u8>>, Error> {
         Ok(match self {
             Self::Application(id) => {
                 find_application_state(tables, "", id).await?.map(|state| state.encode_to_vec())

@@ -6,6 +6,7 @@
 //! | `store` | the SQL: reads, and the writes that a plan may contain |
 //! | `change` | how anything is changed: planned, checked, written and told to the feed in one transaction |
 //! | `inactivity` | what is to be done with unused tokens, as the token registry is told |
+//! | `recorded` | what the feed is told once more after an upgrade |
 //! | `references` | which tokens policies and groups name, as the token registry is told |
 //! | `rpc` | one folder a noun, one file a call |
 //! | [`config`], [`deps`], [`service`] | built, connected, run |
@@ -22,6 +23,7 @@ pub mod config;
 pub mod deps;
 mod domain;
 mod inactivity;
+mod recorded;
 mod references;
 mod rpc;
 pub mod service;

@@ -90,7 +90,7 @@ impl References {
     /// Before the commit: the tokens of before and after.
     ///
     /// # Errors
-    /// `Invalid` on the rule that names a token which does not exist; `Unavailable` when the registry is away.
+    /// `Invalid` on the new rule that names a token which does not exist; `Unavailable` when the registry is away.
     pub async fn state(&self, account: &str, references: &[Reference]) -> Result<Stated<'_>, Error> {
         let changed: Vec<&Reference> = references.iter().filter(|it| it.changes_anything()).collect();
         if changed.is_empty() {
@@ -107,7 +107,8 @@ impl References {
                 connection.begin_referrer(&row.referrer, account, since_ms).await?;
             });
             stated.referrers.push(row);
-            let told = self.tell(account, &reference.referrer, &reference.name, reference.union()).await;
+            let (names, required) = (reference.union(), reference.after.len());
+            let told = self.tell(account, &reference.referrer, &reference.name, names, required).await;
             if let Err(error) = told {
                 self.settle(stated).await;
                 return Err(name_the_rule(error, &reference.after));
@@ -143,24 +144,28 @@ impl References {
             let (name, tokens) = tokens_of(&mut *connection, referrer).await?;
             drop(connection);
             let holds_nothing = tokens.is_empty();
-            self.tell(account_id, referrer, &name, tokens).await?;
+            // A registry that was restored from a backup may lack some: the others are named all the same.
+            self.tell(account_id, referrer, &name, tokens, 0).await?;
             let mut connection = pool.acquire().await.map_err(failed)?;
             connection.settle_referrer(referrer, *since_ms, holds_nothing).await
         })
     }
 
+    /// The first `required` of the tokens must exist.
     async fn tell(
         &self,
         account: &str,
         referrer: &str,
         name: &str,
         token_ids: Vec<String>,
+        required: usize,
     ) -> Result<(), Error> {
         let request = SetTokenReferencesRequest {
             account_id: account.into(),
             referrer: referrer.into(),
             referrer_name: name.into(),
             token_ids,
+            required: Some(u32::try_from(required).unwrap_or(u32::MAX)),
         };
         let answer = self.token_registry.clone().set_token_references(request).await;
         answer.map(drop).map_err(from_status)
@@ -192,7 +197,16 @@ impl References {
             after.clone_from(&last.referrer);
             for row in &page {
                 let _turns = self.take_turns(std::iter::once(row.referrer.as_str())).await;
-                self.settle_one(row).await?;
+                match self.settle_one(row).await {
+                    Ok(()) => {}
+                    Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Deadline) => {
+                        return Err(error);
+                    }
+                    // One that cannot be stated does not keep the others waiting.
+                    Err(error) => {
+                        tracing::warn!(referrer = row.referrer, %error, "a token reference was not stated; trying again later");
+                    }
+                }
             }
         }
     }

@@ -6,12 +6,14 @@ mod evaluate;
 mod group;
 mod organization;
 mod policy;
+mod policy_test;
 mod tag;
 
 pub use evaluate::Local;
 pub use policy::find as find_policy;
 
 use crate::change::Changes;
+use crate::store::policy_tests::PolicyTests;
 use change_feed::Wait;
 use database::Database;
 use model::{AccountId, Error};
@@ -26,6 +28,7 @@ pub struct Rpc {
     pub database: Database,
     pub changes: Changes,
     pub local: Local,
+    pub tests: PolicyTests,
 }
 
 /// Binds `$tables` to a connection for reading.
@@ -88,6 +91,10 @@ calls! {
     list_policies(ListPoliciesRequest) -> ListPoliciesResponse,
     update_policy(UpdatePolicyRequest) -> UpdatePolicyResponse,
     delete_policy(DeletePolicyRequest) -> DeletePolicyResponse,
+    create_policy_test(CreatePolicyTestRequest) -> CreatePolicyTestResponse,
+    get_policy_test(GetPolicyTestRequest) -> GetPolicyTestResponse,
+    run_policy_test(RunPolicyTestRequest) -> RunPolicyTestResponse,
+    list_policy_test_results(ListPolicyTestResultsRequest) -> ListPolicyTestResultsResponse,
     create_group(CreateGroupRequest) -> CreateGroupResponse,
     get_group(GetGroupRequest) -> GetGroupResponse,
     list_groups(ListGroupsRequest) -> ListGroupsResponse,

@@ -1,8 +1,10 @@
 use crate::change::Changes;
 use crate::deps::Deps;
 use crate::inactivity::Inactivity;
+use crate::recorded::Recorded;
 use crate::references::References;
 use crate::rpc::{Local, Rpc};
+use crate::store::policy_tests::PolicyTests;
 use change_feed::{Feed, Gate, Replica, Settings};
 use directory::Directory;
 use model::Error;
@@ -24,10 +26,13 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
     let inactivity = Inactivity::new(database.clone(), token_registry.clone());
     let references = Arc::new(References::new(database.clone(), token_registry, clock.clone()));
     let (records, audit_clock) = (database.clone(), clock.clone());
+    let recorded = Recorded::new(database.clone(), feed.clone(), clock.clone());
+    let tests = PolicyTests::new(database.clone(), clock.clone());
     let (view, gate) = (Arc::new(Directory::new()), Arc::new(Gate::default()));
     let rpc = Rpc {
         changes: Changes::new(database.clone(), feed.clone(), clock.clone(), references.clone()),
         database,
+        tests: tests.clone(),
         local: Local { view: view.clone(), gate: gate.clone(), clock: clock.clone() },
     };
     let replica = Replica {
@@ -51,6 +56,14 @@ pub async fn build(deps: Deps) -> Result<Assembly, Error> {
         audit::log::worker("policy-evaluator audit", records, audit_clock),
         Worker::new("policy-evaluator feed", async move |stop| {
             feed.keep_compact(stop).await;
+            Ok(())
+        }),
+        Worker::new("policy-evaluator recorded", async move |stop| {
+            recorded.keep_up(stop).await;
+            Ok(())
+        }),
+        Worker::new("policy-evaluator policy tests", async move |stop| {
+            tests.keep_short(stop).await;
             Ok(())
         }),
         Worker::new("policy-evaluator references", async move |stop| {

@@ -5,6 +5,7 @@
 
 mod label_writes;
 mod labels;
+pub mod policy_tests;
 mod reads;
 mod rows;
 mod writes;

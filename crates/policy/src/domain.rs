@@ -79,6 +79,12 @@ impl DomainPattern {
             .is_some_and(|path| covers_host(&self.host, host) && covers_path(&self.path, path))
     }
 
+    /// Whether it covers some path of this host, written as for [`Self::matches`].
+    pub fn covers_host(&self, host: &str) -> bool {
+        let mut buffer = [0; MAX_HOST];
+        canonical_host(host, &mut buffer).is_some_and(|host| covers_host(&self.host, host))
+    }
+
     /// `Greater` is more specific. Total: `Equal` only for equal patterns. See the module's documentation.
     pub fn specificity_cmp(&self, other: &Self) -> Ordering {
         let labels = |pattern: &Self, other: &Self| {

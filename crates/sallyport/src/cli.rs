@@ -54,7 +54,7 @@ pub enum Command {
     Policy(policy::Options),
     /// Groups: rules under one name.
     Group(group::Options),
-    /// Sessions: end those of an application.
+    /// Sessions: end those of an application, or one.
     Session(session::Options),
     /// Alerts: who is told before a token expires.
     Alert(alert::Options),

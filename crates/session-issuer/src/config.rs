@@ -61,6 +61,7 @@ pub fn default_callers() -> Callers {
             "RevokeTokenSessions",
             "RevokeSession",
             "GetKeySet",
+            "ListKeys",
             "GetKeySettings",
             "UpdateKeySettings",
             "RotateKey",
@@ -69,7 +70,8 @@ pub fn default_callers() -> Callers {
         "ListReplicas",
     );
     admin.push("/sallyport.audit.v1.AuditLog/ListAudit".to_owned());
-    Callers::of([("edge-gateway", of(&["Exchange", "GetKeySet"], "*")), ("admin-api", admin)])
+    let edge = of(&["Exchange", "EndSession", "SignMetadata", "GetKeySet"], "*");
+    Callers::of([("edge-gateway", edge), ("admin-api", admin)])
 }
 
 impl Config {

@@ -13,15 +13,18 @@
 //! | module | holds |
 //! |---|---|
 //! | `ring` | the key of the algorithm that an application has chosen |
+//! | `lives` | every key, with the times of its life |
 //! | `rotate` | the next key takes over |
 //! | `revoke` | a key that is no secret any more ends, and every session under it |
 //! | `upkeep` | what happens as time goes by |
 
+mod lives;
 mod revoke;
 mod ring;
 mod rotate;
 pub mod upkeep;
 
+pub use lives::Life;
 pub use revoke::Revocation;
 
 use crate::rpc::Following;

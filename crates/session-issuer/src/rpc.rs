@@ -1,12 +1,15 @@
 //! The calls, one file each.
 
+mod end_session;
 mod exchange;
 mod introspect_session;
+mod key_lives;
 mod key_set;
 mod key_settings;
 mod revoke;
 mod revoke_key;
 mod rotate_key;
+mod sign_metadata;
 
 use crate::keys::Keys;
 use crate::store::Store;
@@ -102,7 +105,10 @@ calls! {
     revoke_application_sessions(RevokeApplicationSessionsRequest) -> RevokeApplicationSessionsResponse,
     revoke_token_sessions(RevokeTokenSessionsRequest) -> RevokeTokenSessionsResponse,
     revoke_session(RevokeSessionRequest) -> RevokeSessionResponse,
+    end_session(EndSessionRequest) -> EndSessionResponse,
+    sign_metadata(SignMetadataRequest) -> SignMetadataResponse,
     get_key_set(GetKeySetRequest) -> GetKeySetResponse,
+    list_keys(ListKeysRequest) -> ListKeysResponse,
     get_key_settings(GetKeySettingsRequest) -> GetKeySettingsResponse,
     update_key_settings(UpdateKeySettingsRequest) -> UpdateKeySettingsResponse,
     rotate_key(RotateKeyRequest) -> RotateKeyResponse,

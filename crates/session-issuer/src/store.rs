@@ -3,6 +3,7 @@
 mod audited;
 #[cfg(test)]
 mod conformance;
+mod key_lives;
 mod keys;
 mod revoked_keys;
 mod settings;

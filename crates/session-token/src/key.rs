@@ -121,9 +121,14 @@ impl SigningKey {
     /// If the claims make a session longer than [`MAX_TOKEN_BYTES`], which nobody would accept.
     pub fn sign(&self, claims: &Claims) -> Result<String> {
         let payload = serde_json::to_vec(claims).map_err(Error::internal)?;
+        self.sign_payload(&self.prefix, &payload)
+    }
+
+    /// `prefix`: the encoded header and its dot.
+    pub(crate) fn sign_payload(&self, prefix: &str, payload: &[u8]) -> Result<String> {
         // Four characters for three bytes, the payload's and 256 of the signature, and a dot.
-        let mut token = String::with_capacity(self.prefix.len() + payload.len() * 4 / 3 + 350);
-        token.push_str(&self.prefix);
+        let mut token = String::with_capacity(prefix.len() + payload.len() * 4 / 3 + 350);
+        token.push_str(prefix);
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
         let signature = self.sign_bytes(token.as_bytes())?;
         token.push('.');

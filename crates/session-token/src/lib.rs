@@ -8,6 +8,7 @@
 //! | [`key_set`] | [`Jwk`], [`VerificationKey`], [`KeySet`], and the published [`key_set::document`] |
 //! | [`verify`](mod@verify) | [`verify()`]: one function from text to [`Verified`] or [`Rejection`] |
 //! | [`thumbprint`] | [`Thumbprint`]: the certificate that a session is bound to |
+//! | [`metadata`] | [`Metadata`]: what is said of an application to clients without a session, which is none itself |
 //! | [`rejection`] | [`Rejection`]: why not, with reasons that never change |
 //!
 //! RS256 is what every official validator hard-codes; ES256 is for applications that chose it. A key has one algorithm and
@@ -21,6 +22,7 @@ pub mod key;
 pub mod key_id;
 pub mod key_set;
 mod low_s;
+pub mod metadata;
 mod object;
 pub mod rejection;
 pub mod thumbprint;
@@ -31,6 +33,7 @@ pub use claims::{AsOf, Claims};
 pub use key::SigningKey;
 pub use key_id::KeyId;
 pub use key_set::{Jwk, KeySet, PublishedKey, VerificationKey};
+pub use metadata::Metadata;
 pub use rejection::Rejection;
 pub use thumbprint::Thumbprint;
 pub use verify::{MAX_TOKEN_BYTES, Verified, read_again, verify};

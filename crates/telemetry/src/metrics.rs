@@ -146,6 +146,16 @@ pub const METRICS: &[Metric] = &[
         "Refused management calls that are missing in the audit log: reason sources (more sources than are told apart), full (no room until they were written), or failed (the token registry did not take them).",
     ),
     counter(
+        "sallyport_unused_tokens_ended_total",
+        &["action"],
+        "Tokens that were ended because nobody used them, as their organization wants: action disable or delete.",
+    ),
+    counter(
+        "sallyport_token_references_missing_total",
+        &[],
+        "Tokens that a policy or group names and the token registry does not have, counted each time that they are stated, which is every ten minutes: the registry was restored from a backup.",
+    ),
+    counter(
         "sallyport_exchanges_total",
         &["outcome"],
         "Credentials that were asked about: outcome session, bypass, refused or unavailable.",
@@ -160,6 +170,11 @@ pub const METRICS: &[Metric] = &[
         "sallyport_attempts_throttled_total",
         &["reason"],
         "Credentials that nobody was asked about because there had been too many wrong ones: reason client_id (for that Client ID from that source) or source.",
+    ),
+    counter(
+        "sallyport_metadata_total",
+        &["outcome"],
+        "Times that a client without a session asked which application refuses it: outcome remembered, signed (the session issuer was asked), throttled (asked for too often) or failed; the last two get the refusal alone.",
     ),
     counter(
         "sallyport_requests_shed_total",

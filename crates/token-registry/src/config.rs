@@ -60,7 +60,7 @@ pub fn default_callers() -> Callers {
         ("admin-api", admin),
         ("session-issuer", of(&["AuthenticateToken", "GetToken"])),
         ("policy-evaluator", of(&["SetTokenReferences", "EndInactiveTokens"])),
-        ("notifier", of(&["GetToken", "ListExpiringTokens"])),
+        ("notifier", of(&["GetToken", "ListExpiringTokens", "ListEndedTokens", "ListUnusedTokens"])),
         ("edge-gateway", vec![format!("{feed}*")]),
     ])
 }

@@ -73,6 +73,8 @@ calls! {
     undo_rotation(UndoRotationRequest) -> UndoRotationResponse,
     delete_token(DeleteTokenRequest) -> DeleteTokenResponse,
     list_expiring_tokens(ListExpiringTokensRequest) -> ListExpiringTokensResponse,
+    list_ended_tokens(ListEndedTokensRequest) -> ListEndedTokensResponse,
+    list_unused_tokens(ListUnusedTokensRequest) -> ListUnusedTokensResponse,
     set_token_references(SetTokenReferencesRequest) -> SetTokenReferencesResponse,
     end_inactive_tokens(EndInactiveTokensRequest) -> EndInactiveTokensResponse,
 }

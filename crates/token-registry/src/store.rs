@@ -74,14 +74,15 @@ mod audited;
 mod changes;
 #[cfg(test)]
 pub mod conformance;
+mod ended;
 mod inactive;
 mod listing;
 mod references;
 mod secrets;
 mod uses;
 
-pub use changes::Only;
-pub use inactive::{Rule, Turn};
+pub use changes::{End, Only};
+pub use inactive::{MARGIN, Rule, Turn};
 pub use listing::Listing;
 pub use references::checked_token_ids;
 pub use secrets::Used;

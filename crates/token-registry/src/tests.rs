@@ -56,6 +56,7 @@ macro_rules! facts {
 
 /// Where the facts are.
 mod facts {
+    pub use super::inactivity::told;
     pub use super::{
         api_tokens, audited, authenticate, cached, delete, inactivity, lifecycle, list, races, rotate,
         rotation, secrets, usage,
@@ -87,7 +88,8 @@ facts! {
         both_secrets_work_during_the_overlap_and_the_old_one_stops_on_time,
         the_overlap_is_shortened_extended_and_ended_by_updates,
         a_second_rotation_leaves_two_secrets,
-        a_lower_version_is_refused_an_equal_one_does_nothing_a_higher_one_rotates;
+        a_lower_version_is_refused_an_equal_one_does_nothing_a_higher_one_rotates,
+        after_the_last_version_there_is_no_rotation_and_none_is_taken_back;
     rotation:
         a_finished_rotation_ends_the_previous_secret_and_is_not_there_to_be_finished_again,
         an_undone_rotation_restores_the_previous_secret_and_ends_the_new_one,
@@ -105,11 +107,15 @@ facts! {
         deleting_takes_the_disabled_ones_too_and_no_named_one,
         tokens_are_ended_some_at_a_time_by_one_replica,
         a_wrong_rule_is_refused;
+    told:
+        each_end_is_remembered_as_the_token_was_and_listed_by_pages,
+        what_a_rule_would_end_is_told_ahead_and_nothing_else_is;
     delete:
         after_a_delete_nothing_finds_the_token,
         a_deleted_client_id_is_never_used_again,
         a_named_token_is_not_deleted_until_it_is_named_no_more,
         references_to_what_is_not_there_are_refused_as_a_whole,
+        what_need_not_exist_is_left_out_of_references_and_named,
         malformed_referrers_are_refused;
     audited:
         every_change_has_one_record_and_nothing_else_has,
@@ -125,6 +131,7 @@ facts! {
         callers_may_call_what_they_need_and_no_more;
     list:
         pages_are_in_order_of_creation_and_end_empty,
+        a_page_and_the_count_are_of_one_moment,
         names_and_parts_are_found_literally,
         filters_that_no_name_can_match_are_refused,
         the_expiring_are_listed_soonest_first_without_the_expired_and_disabled,

@@ -31,6 +31,9 @@ database::row! {
     }
 }
 
+/// Clients read a secret's version into 32 bits.
+pub const LAST_VERSION: i64 = i32::MAX as i64;
+
 /// The token's name: 1-350 characters without control characters.
 pub fn checked_name(name: &str) -> Result<&str, Error> {
     let length = name.chars().count();
@@ -60,7 +63,7 @@ impl Token {
     ) -> Result<(Self, ClientSecret), Error> {
         let duration = TokenDuration::parse(request.duration.as_deref().unwrap_or(TokenDuration::DEFAULT))?;
         let version = request.client_secret_version.unwrap_or(1);
-        if !(1..=i64::from(i32::MAX)).contains(&version) {
+        if !(1..=LAST_VERSION).contains(&version) {
             return Err(Error::invalid("client_secret_version", "must be 1-2147483647"));
         }
         let secret = ClientSecret::generate()?;
@@ -113,6 +116,18 @@ impl Token {
         self.enabled = enabled;
     }
 
+    /// The version after the current one.
+    ///
+    /// # Errors
+    /// `NotReady` when there is none.
+    pub fn next_version(&self) -> Result<i64, Error> {
+        let next = self.secret_version.checked_add(1).filter(|next| *next <= LAST_VERSION);
+        next.ok_or_else(|| {
+            let message = "the secret has the last version that there is, 2147483647: create another token";
+            Error::new(ErrorKind::NotReady, "TOKEN_VERSIONS_USED_UP", message)
+        })
+    }
+
     /// A new current secret. The one before works until `overlap_until`; the one before that stops now.
     pub fn rotate(
         &mut self,
@@ -137,8 +152,13 @@ impl Token {
 
     /// Whether it was neither used nor changed since a time.
     pub fn is_unused_since(&self, since: Timestamp) -> bool {
-        let touched = self.created_at_ms.max(self.updated_at_ms);
-        self.last_seen_at_ms.map_or(touched, |seen| touched.max(seen)) < since.as_millis()
+        self.touched_at_ms() < since.as_millis()
+    }
+
+    /// When it was last made, used or changed.
+    pub fn touched_at_ms(&self) -> i64 {
+        let changed = self.created_at_ms.max(self.updated_at_ms);
+        self.last_seen_at_ms.map_or(changed, |seen| changed.max(seen))
     }
 
     /// Whether there is a previous secret that works.
@@ -160,7 +180,7 @@ impl Token {
     /// The previous secret is the current one again, and the current one stops now. No version comes twice: the secret
     /// goes on under the next one, and the sessions of its earlier version go on with it.
     pub fn undo_rotation(&mut self, now: Timestamp) -> Result<(), Error> {
-        let overlaps = self.overlaps(now);
+        let (overlaps, version_after) = (self.overlaps(now), self.next_version()?);
         let previous =
             self.previous_digest.take().zip(self.previous_pepper_id.take()).zip(self.previous_version.take());
         let Some(((digest, pepper_id), version)) = previous.filter(|_| overlaps) else {
@@ -169,7 +189,7 @@ impl Token {
             return Err(Error::new(ErrorKind::NotReady, "TOKEN_NO_OVERLAP", message));
         };
         (self.secret_digest, self.pepper_id) = (digest, pepper_id);
-        self.secret_version = self.secret_version.saturating_add(1);
+        self.secret_version = version_after;
         self.restored_version = Some(version);
         self.previous_expires_at_ms = None;
         self.updated_at_ms = now.as_millis();

@@ -9,7 +9,7 @@
 use crate::pepper::Peppers;
 use cache::Cache;
 use change_feed::{Gate, History, View};
-use model::{ClientId, ClientSecret, Clock, Timestamp};
+use model::{ClientId, ClientSecret, Clock, Timestamp, TokenId};
 use parking_lot::RwLock;
 use prost::Message as _;
 use proto::change_feed::Entry;
@@ -27,15 +27,22 @@ const TIME: usize = 8;
 /// Where each token last changed, as far as the feed remembers.
 #[derive(Default)]
 pub struct Changes {
-    last: RwLock<HashMap<String, u64>>,
+    last: RwLock<HashMap<TokenId, u64>>,
     history: History,
 }
 
 impl Changes {
+    /// Whatever is not a token's id counts as changed.
     fn changed_after(&self, token_id: &str, position: u64) -> bool {
+        let Ok(id) = token_id.parse() else { return true };
         self.history.has_lost(position)
-            || self.last.read().get(token_id).is_some_and(|changed| *changed > position)
+            || self.last.read().get(&id).is_some_and(|changed| *changed > position)
     }
+}
+
+/// No token that could be validated has an id that cannot be read.
+fn token(entry: &Entry) -> Option<TokenId> {
+    entry.object.strip_prefix("token/")?.parse().ok()
 }
 
 impl View for Changes {
@@ -43,16 +50,17 @@ impl View for Changes {
 
     fn load(&self, objects: Vec<Entry>) {
         self.history.learn(&objects);
-        let read = |entry: Entry| Some((entry.object.strip_prefix("token/")?.to_owned(), entry.position));
-        *self.last.write() = objects.into_iter().filter_map(read).collect();
+        let mut last = HashMap::with_capacity(objects.len());
+        last.extend(objects.iter().filter_map(|entry| Some((token(entry)?, entry.position))));
+        *self.last.write() = last;
     }
 
     fn apply(&self, entries: &[Entry]) {
         self.history.learn(entries);
         let mut changes = self.last.write();
         for entry in entries {
-            let Some(id) = entry.object.strip_prefix("token/") else { continue };
-            let changed = changes.entry(id.to_owned()).or_default();
+            let Some(id) = token(entry) else { continue };
+            let changed = changes.entry(id).or_default();
             *changed = entry.position.max(*changed);
         }
     }

@@ -69,6 +69,22 @@ export async function policies() {
   await access.policies.delete(policy.id, inAccount);
 }
 
+export async function policyTests() {
+  const { policyTests } = access.applications;
+  const token = await access.serviceTokens.create({ ...inAccount, name: unique('token') });
+  const named = { name: 'named', decision: 'non_identity', include: [{ service_token: { token_id: token.id } }] };
+  const made = await policyTests.create({ ...inAccount, policies: [named] });
+  check('a policy test begins', made.status === 'success');
+  let done = await policyTests.get(made.id, inAccount);
+  for (let asked = 0; asked < 100 && done.status === 'processing'; asked++) done = await policyTests.get(made.id, inAccount);
+  checkShows('policy test', done, { status: 'complete', percent_users_processed: 100, users_approved: 1, users_errored: 0 });
+  const approved = await all(policyTests.users.list(made.id, { ...inAccount, status: 'success' }));
+  check('the token that a policy names gets in', approved.map((it) => it.id).join() === token.id);
+  await checkListed('policy test', (page) => policyTests.users.list(made.id, { ...inAccount, ...page }), token.id);
+  await checkRaises('a policy test of no policy is refused', BadRequestError, () => policyTests.create({ ...inAccount, policies: [] }));
+  await access.serviceTokens.delete(token.id, inAccount);
+}
+
 export async function applications() {
   const apps = access.applications;
   for (const [scope, within] of both) {

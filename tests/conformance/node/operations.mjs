@@ -3,7 +3,7 @@ import { APIResource } from 'cloudflare/core/resource';
 
 // No counterpart here; the answer says so.
 const unserved = [
-  'access.aiControls.', 'access.applications.cas.', 'access.applications.policyTests.', 'access.gatewayCA.',
+  'access.aiControls.', 'access.applications.cas.', 'access.gatewayCA.',
   'access.IdPFederationGrants.', 'access.infrastructure.', 'access.logs.scim.', 'access.samlCertificates.', 'organizations.doh.',
   'alerting.destinations.pagerduty.', 'alerting.silences.',
 ];

@@ -5,16 +5,18 @@
 //   SALLYPORT_ISSUER   the team domain's URL, which is https://<team>.cloudflareaccess.com
 //   SALLYPORT_AUD      the application's audience tag
 //   SALLYPORT_SESSION  a session of the application, from an exchange at the gateway
+//   SALLYPORT_METADATA what the gateway says of the application to everybody, signed with the key of sessions
 //   SALLYPORT_ENDED    a session of another application that has expired, and SALLYPORT_ENDED_AUD: that one's audience tag
 //
-// Every library is to accept the first and to refuse the expired one, one that was altered, and the first for another audience.
+// Every library is to accept the first and to refuse the expired one, one that was altered, the first for another audience, and
+// the metadata.
 import http from 'node:http';
 import accessPlugin from '@cloudflare/pages-plugin-cloudflare-access';
 import { cloudflareAccess } from '@hono/cloudflare-access';
 import { Hono } from 'hono';
 import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
 
-const { SALLYPORT_GATEWAY: gateway, SALLYPORT_ISSUER: issuer, SALLYPORT_AUD: aud, SALLYPORT_SESSION: session, SALLYPORT_ENDED: ended, SALLYPORT_ENDED_AUD: endedAud } = process.env;
+const { SALLYPORT_GATEWAY: gateway, SALLYPORT_ISSUER: issuer, SALLYPORT_AUD: aud, SALLYPORT_SESSION: session, SALLYPORT_METADATA: metadata, SALLYPORT_ENDED: ended, SALLYPORT_ENDED_AUD: endedAud } = process.env;
 const otherAud = '0'.repeat(64);
 const counts = { passed: 0, failed: 0 };
 let asked = 0;
@@ -54,7 +56,8 @@ const claimed = (claims) => {
 };
 
 const wrong = { 'an altered signature': [altered(2), aud], 'altered claims': [claimed({ common_name: 'somebody else' }), aud],
-  'a prolonged one': [claimed({ exp: 4102444800 }), aud], 'an expired one': [ended, endedAud], 'another audience': [session, otherAud] };
+  'a prolonged one': [claimed({ exp: 4102444800 }), aud], 'an expired one': [ended, endedAud], 'another audience': [session, otherAud],
+  'the metadata': [metadata, aud] };
 
 async function validates(library, isAccepted) {
   check(`${library}: a session is valid`, await isAccepted(session, aud));
@@ -99,6 +102,9 @@ for (const [where, headers] of Object.entries({ header: (jwt) => ({ 'cf-access-j
     return (await app.request('/', { headers: headers(jwt) })).status === 200;
   });
 }
+// Whoever checks as little as a library allows: no issuer, no type.
+const said = await jwtVerify(metadata, keys, { audience: aud }).catch((error) => error.code);
+check(`jose takes metadata for nothing that is valid (got ${said})`, said === 'ERR_JWT_EXPIRED');
 check('the key set came from the gateway', asked >= 4);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

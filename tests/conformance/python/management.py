@@ -21,6 +21,7 @@ STAGES = [
     groups.account_and_zone,
     tags.account,
     policies.reusable,
+    policies.tests,
     applications.account_and_zone,
     applications.own_policies,
     certificates.account_and_zone,

@@ -6,6 +6,7 @@ Environment:
   SALLYPORT_AUD      the application's audience tag
   SALLYPORT_SESSION  a session of the application
   SALLYPORT_ALGORITHM  the only one that is accepted; RS256 if it is not given
+  SALLYPORT_METADATA   if given, what the gateway says of the application to everybody, signed with the key of sessions
   SALLYPORT_ENDED    if given, a session that has expired; SALLYPORT_ENDED_AUD: the audience that it names
 
 Exit code 0 only when the session verifies, and verifies nowhere else.
@@ -36,9 +37,9 @@ def key_set():
 def verify(keys, session=SESSION, **changes):
     kid = jwt.get_unverified_header(session)["kid"]
     key = next(key for key in keys.keys if key.key_id == kid)
-    expected = {"audience": AUD, "issuer": ISSUER, **changes}
     options = {"require": ["exp", "iat", "iss", "aud"]}
-    return jwt.decode(session, key.key, algorithms=[ALGORITHM], options=options, **expected)
+    expected = {"audience": AUD, "issuer": ISSUER, "options": options, **changes}
+    return jwt.decode(session, key.key, algorithms=[ALGORITHM], **expected)
 
 
 def main():
@@ -58,6 +59,11 @@ def main():
     if "SALLYPORT_ENDED" in os.environ:
         ended = {"session": os.environ["SALLYPORT_ENDED"], "audience": os.environ["SALLYPORT_ENDED_AUD"]}
         wrong.append((ended, jwt.ExpiredSignatureError))
+    if "SALLYPORT_METADATA" in os.environ:
+        metadata = os.environ["SALLYPORT_METADATA"]
+        wrong.append(({"session": metadata}, jwt.PyJWTError))
+        # By signature and audience alone, as some applications do.
+        wrong.append(({"session": metadata, "issuer": None, "options": {}}, jwt.ExpiredSignatureError))
     for changes, error in wrong:
         try:
             verify(keys, **changes)

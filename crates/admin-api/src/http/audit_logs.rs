@@ -22,7 +22,8 @@ use std::sync::Arc;
 
 const LARGEST: u32 = 1_000;
 const PAGE: u32 = 100;
-/// How far pages go: each page reads all before it. A cursor goes to the end.
+/// How far pages go: each page reads all before it, a thousand of each service at a time, for which of them is the how many-th
+/// of all is known only to who has seen them all. A cursor goes to the end.
 const FARTHEST: u64 = 100_000;
 /// Bytes of objects before and after in one answer, from which on it ends. A hundred of the longest records pass.
 const ENOUGH: usize = 16 * 1024 * 1024;

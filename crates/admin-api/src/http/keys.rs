@@ -1,17 +1,17 @@
-//! `access/keys`: the rotation of the signing key; `keys/{kid}/revoke`: its end before its time.
+//! `access/keys`: the rotation of the signing key; `keys`: what keys there are; `keys/{kid}/revoke`: an end before its time.
 
 use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::{Body, OptionalBody};
-use super::operation::{get, ok, post, put, switch};
-use super::request::{Query, Target, WaitFor};
+use super::operation::{get, ok, page_of, post, put, switch};
+use super::request::{Page, Query, Target, WaitFor};
 use super::routes::Routes;
 use super::{App, Outcome, answered, present};
 use crate::wire::keys;
 use crate::wire::schema::application::nothing_more;
 use crate::wire::schema::{keys as schema, named};
 use axum::extract::State;
-use proto::session_issuer::{GetKeySettingsRequest, RevokeKeyRequest, RotateKeyRequest};
+use proto::session_issuer::{GetKeySettingsRequest, ListKeysRequest, RevokeKeyRequest, RotateKeyRequest};
 use proto::token_registry::Scope::AccountAdmin;
 
 pub fn routes() -> Routes {
@@ -53,12 +53,30 @@ pub fn routes() -> Routes {
 /// What the public contract does not have.
 pub fn own_routes() -> Routes {
     let summary = "For a private key that is no secret any more: ends it and every session under it; `current` is the one that signs";
-    Routes::of("Signing keys").serve(
-        post("/keys/{id}/revoke", "revoke_key", summary, AccountAdmin, ok(schema::revoked()))
-            .may_take(nothing_more())
-            .waits(),
-        revoke,
-    )
+    Routes::of("Signing keys")
+        .serve(
+            get(
+                "/keys",
+                "list_keys",
+                "The keys that sign and verify sessions; none before the first is needed",
+                AccountAdmin,
+                page_of(schema::life()),
+            ),
+            list,
+        )
+        .serve(
+            post("/keys/{id}/revoke", "revoke_key", summary, AccountAdmin, ok(schema::revoked()))
+                .may_take(nothing_more())
+                .waits(),
+            revoke,
+        )
+}
+
+async fn list(State(mut app): State<App>, Account(account_id): Account, page: Page) -> Outcome {
+    let found = answered(app.session_issuer.list_keys(ListKeysRequest { account_id }).await)?;
+    let total = u64::try_from(found.keys.len()).unwrap_or(u64::MAX);
+    let shown = page.cut(found.keys).into_iter().map(keys::life).collect();
+    Ok(Answer::page(shown, page, total))
 }
 
 async fn read(State(mut app): State<App>, Account(account_id): Account) -> Outcome {

@@ -4,7 +4,6 @@ use super::answer::Answer;
 use super::authenticate::Account;
 use super::body::Body;
 use super::operation::{created, get, ok, patch, post, put};
-use super::problem::Problem;
 use super::request::WaitFor;
 use super::routes::Routes;
 use super::{App, Outcome, answered, present};
@@ -12,9 +11,8 @@ use crate::wire::organization::{self, Changes};
 use crate::wire::schema::{named, organization as schema};
 use axum::extract::State;
 use proto::change_feed::Wait;
-use proto::policy_evaluator::{GetOrganizationRequest, Organization};
+use proto::policy_evaluator::GetOrganizationRequest;
 use proto::token_registry::Scope::AccountAdmin as ADMIN;
-use tonic::Code;
 
 pub fn routes() -> Routes {
     let path = "/access/organizations";
@@ -97,21 +95,9 @@ async fn merge(
     mut changes: Changes,
     answer: fn(serde_json::Value) -> Answer,
 ) -> Outcome {
-    let stored = if changes.changes_settings() {
-        find(&mut app, account_id.clone()).await?.unwrap_or_default().settings_json
-    } else {
-        String::new()
-    };
     let inert = std::mem::take(&mut changes.inert);
-    let request = changes.request(account_id, &stored, wait);
+    let request = changes.request(account_id, wait);
     let merged = answered(app.policy_evaluator.put_organization(request).await)?;
     let shown = organization::view(present(merged.organization)?);
     Ok(answer(shown).noting(&inert).propagated(merged.propagation))
-}
-
-async fn find(app: &mut App, account_id: String) -> Result<Option<Organization>, Problem> {
-    match app.policy_evaluator.get_organization(GetOrganizationRequest { account_id }).await {
-        Err(status) if status.code() == Code::NotFound => Ok(None),
-        answer => Ok(answered(answer)?.organization),
-    }
 }

@@ -128,8 +128,6 @@ async fn what_is_for_people_is_empty_or_refused_in_words() {
         assert!(message.contains("not supported"), "{message}");
     }
     for (method, path) in [
-        (Method::POST, "access/policy-tests"),
-        (Method::GET, "access/policy-tests/x/users"),
         (Method::GET, "access/apps/ca"),
         (Method::PATCH, "access/seats"),
         (Method::PUT, "access/organizations/doh"),

@@ -3,8 +3,8 @@
 use super::routes::Tree;
 use super::{
     access_log, alerting, api_tokens, app_settings, apps, audit_logs, certificates, contract as published,
-    failure_mode, fleet, groups, keys, organizations, policies, policy_checks, policy_test, rotation,
-    service_tokens, session_signature, tags, unsupported,
+    failure_mode, fleet, groups, keys, organizations, policies, policy_checks, policy_test, policy_tests,
+    rotation, service_tokens, session_signature, sessions, tags, unsupported,
 };
 
 /// The public contract.
@@ -17,6 +17,7 @@ pub fn contract() -> Tree {
             app_settings::routes(),
             policy_checks::routes(),
             policies::routes(),
+            policy_tests::routes(),
             groups::routes(),
             tags::routes(),
             certificates::routes(),
@@ -42,6 +43,7 @@ pub fn ours() -> Tree {
             failure_mode::routes(),
             session_signature::routes(),
             policy_test::routes(),
+            sessions::routes(),
             keys::own_routes(),
             access_log::own_routes(),
         ],

@@ -49,13 +49,7 @@ const NONE_OF: [(&str, &str, &str, &str, &str, &str); 4] = [
 ];
 
 /// A path and everything below it.
-const NOTHING_BELOW: [(&str, &str, &str); 11] = [
-    (
-        "/access/policy-tests",
-        "/access/policy-tests/{*rest}",
-        "policy tests, which try policies on users and answer how many of them get in (of a service token ask \
-         access/apps/{app_id}/user_policy_checks?service_token_id=…),",
-    ),
+const NOTHING_BELOW: [(&str, &str, &str); 10] = [
     ("/access/seats", "/access/seats/{*rest}", "seats"),
     ("/access/apps/ca", "/access/apps/ca/{*rest}", "short-lived certificate authorities"),
     ("/access/apps/{app_id}/ca", "/access/apps/{app_id}/ca/{*rest}", "short-lived certificate authorities"),

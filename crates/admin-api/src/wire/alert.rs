@@ -151,7 +151,8 @@ pub fn available() -> Value {
     json!({"Cloudflare Access": [{
         "type": EXPIRING_TOKEN,
         "display_name": "Expiring Access Service Token",
-        "description": "A service token expires within seven days.",
+        "description": "A service token expires within seven days, will be disabled or deleted within seven days \
+            because nobody uses it, or was.",
         "filter_options": [{
             "Key": "token_id",
             "ComparisonOperator": "==",

@@ -76,14 +76,18 @@ impl Judged {
 
     /// Why its token is no good.
     pub fn unusable(&self) -> Option<&'static str> {
-        let token = self.token.as_ref()?;
-        if !token.enabled {
-            Some("TOKEN_DISABLED")
-        } else if token.expires_at_ms <= self.at.as_millis() {
-            Some("TOKEN_EXPIRED")
-        } else {
-            None
-        }
+        unusable(self.token.as_ref()?, self.at)
+    }
+}
+
+/// Why a token is no good at a time.
+pub fn unusable(token: &Token, at: Timestamp) -> Option<&'static str> {
+    if !token.enabled {
+        Some("TOKEN_DISABLED")
+    } else if token.expires_at_ms <= at.as_millis() {
+        Some("TOKEN_EXPIRED")
+    } else {
+        None
     }
 }
 

@@ -3,7 +3,8 @@
 use super::fields::Fields;
 use super::time;
 use model::{Error, Timestamp};
-use proto::session_issuer::{KeySettings, RevokeKeyResponse, UpdateKeySettingsRequest};
+use proto::session_issuer::signing_key::Use;
+use proto::session_issuer::{KeyLife, KeySettings, RevokeKeyResponse, UpdateKeySettingsRequest};
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -23,6 +24,36 @@ pub fn view(settings: KeySettings, now: Timestamp) -> Value {
         "key_rotation_interval_days": key_rotation_interval_days,
         "last_key_rotation_at": time(last_key_rotation_at_ms),
         "days_until_next_rotation": left / DAY_MS + i64::from(left % DAY_MS > 0),
+    })
+}
+
+/// A key, without anything of its private part.
+pub fn life(life: KeyLife) -> Value {
+    let status = match life.r#use() {
+        Use::Current => "current",
+        Use::Next => "next",
+        Use::Previous => "previous",
+        Use::Revoked | Use::Unspecified => "revoked",
+    };
+    let KeyLife {
+        kid,
+        algorithm,
+        r#use: _,
+        created_at_ms,
+        known_outside_at_ms,
+        activated_at_ms,
+        verifies_until_ms,
+        revoked_at_ms,
+    } = life;
+    json!({
+        "kid": kid,
+        "algorithm": algorithm,
+        "status": status,
+        "created_at": time(created_at_ms),
+        "known_outside_at": known_outside_at_ms.map(time),
+        "signs_since": activated_at_ms.map(time),
+        "verifies_until": verifies_until_ms.map(time),
+        "revoked_at": revoked_at_ms.map(time),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Item};
 use super::settings::{self, Absent, Setting};
-use super::{json as text, time};
+use super::time;
 use model::{Error, SessionDuration};
 use proto::change_feed::Wait;
 use proto::policy_evaluator::{Organization, PutOrganizationRequest};
@@ -94,14 +94,8 @@ fn check_inactivity(enabled: Option<bool>, days: Option<i64>, action: Option<&st
 }
 
 impl Changes {
-    /// Then the stored settings are needed: they are replaced as a whole.
-    pub fn changes_settings(&self) -> bool {
-        !self.settings.is_empty() || !self.taken_away.is_empty()
-    }
-
-    /// The call that makes them. `stored` are the settings as they are. The issuer follows the team domain at its owner.
-    pub fn request(self, account_id: String, stored: &str, wait: Wait) -> PutOrganizationRequest {
-        let changes_settings = self.changes_settings();
+    /// The call that makes them, all in one. The issuer follows the team domain at its owner.
+    pub fn request(self, account_id: String, wait: Wait) -> PutOrganizationRequest {
         let Self {
             name,
             auth_domain,
@@ -112,12 +106,10 @@ impl Changes {
             taken_away,
             inert: _,
         } = self;
-        let settings_json = changes_settings.then(|| {
-            let mut merged = text::stored(stored);
-            merged.retain(|name, _| !taken_away.contains(&name.as_str()));
-            merged.extend(settings);
-            Value::Object(merged).to_string()
-        });
+        let mut changes: Map<String, Value> =
+            taken_away.into_iter().map(|name| (name.to_owned(), Value::Null)).collect();
+        changes.extend(settings);
+        let settings_changes_json = (!changes.is_empty()).then(|| Value::Object(changes).to_string());
         PutOrganizationRequest {
             account_id,
             name,
@@ -126,8 +118,9 @@ impl Changes {
             session_duration,
             strict_service_token_auth,
             deny_unmatched_requests,
-            settings_json,
+            settings_json: None,
             wait: wait.into(),
+            settings_changes_json,
         }
     }
 }
@@ -173,30 +166,23 @@ mod tests {
 
     #[test]
     fn what_is_not_named_stays() {
-        let stored = json!({"login_design": {"text_color": "#fff"}, "is_ui_read_only": true}).to_string();
         let strict = changes(json!({"strict_service_token_auth": true, "name": null})).unwrap();
-        assert!(!strict.changes_settings());
-        let request = strict.request("a".into(), &stored, Wait::None);
+        let request = strict.request("a".into(), Wait::None);
         assert_eq!(request.strict_service_token_auth, Some(true));
-        assert_eq!((request.name, request.auth_domain, request.settings_json), (None, None, None));
+        assert_eq!((request.name, request.auth_domain), (None, None));
+        assert_eq!((request.settings_json, request.settings_changes_json), (None, None));
 
         let colored = changes(json!({"login_design": {"text_color": "#000"}})).unwrap();
-        assert!(colored.changes_settings());
-        let merged = text::stored(&colored.request("a".into(), &stored, Wait::None).settings_json.unwrap());
-        assert_eq!(
-            Value::Object(merged),
-            json!({"login_design": {"text_color": "#000"}, "is_ui_read_only": true})
-        );
+        let changed = colored.request("a".into(), Wait::None).settings_changes_json;
+        assert_eq!(changed.as_deref(), Some(r##"{"login_design":{"text_color":"#000"}}"##));
     }
 
     #[test]
     fn null_takes_a_setting_away_and_nothing_else() {
-        let stored = json!({"warp_auth_session_duration": "6h", "is_ui_read_only": true}).to_string();
         let less = changes(json!({"warp_auth_session_duration": null, "session_duration": null})).unwrap();
-        let request = less.request("a".into(), &stored, Wait::None);
+        let request = less.request("a".into(), Wait::None);
         assert_eq!(request.session_duration, None);
-        let left = text::stored(&request.settings_json.unwrap());
-        assert_eq!(Value::Object(left), json!({"is_ui_read_only": true}));
+        assert_eq!(request.settings_changes_json.as_deref(), Some(r#"{"warp_auth_session_duration":null}"#));
     }
 
     #[test]

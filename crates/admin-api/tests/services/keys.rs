@@ -61,3 +61,25 @@ async fn a_key_is_revoked_by_its_name_or_because_it_signs() {
     assert_eq!(world.ask_ours(ACCOUNT, "DELETE", &path, &Value::Null).await.status, 405);
     world.end().await;
 }
+
+#[tokio::test]
+async fn the_keys_are_listed_without_anything_private() {
+    let world = World::start().await;
+    let list = async |account| world.ask_ours(account, "GET", "keys", &Value::Null).await;
+    assert_eq!(list(ACCOUNT).await.result(), &json!([]), "the account has none yet");
+    let organization = json!({"name": "Acme", "auth_domain": "acme.example.com"});
+    world.post("access/organizations", organization).await;
+    world.get("access/keys").await;
+    let revoked = revoke(&world, "current").await.result()["kid"].clone();
+    let keys = list(ACCOUNT).await;
+    let of = |name: &str| {
+        let all = keys.result().as_array().unwrap();
+        all.iter().map(|key| key[name].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("status"), ["current", "next", "revoked"], "{}", keys.envelope);
+    assert_eq!((&of("kid")[2], of("algorithm")), (&revoked, vec![json!("RS256"); 3]));
+    assert!(of("revoked_at")[2].is_string() && of("signs_since")[0].is_string());
+    assert_eq!(list(OTHER).await.result(), &json!([]));
+    assert_eq!(world.ask_ours(ACCOUNT, "GET", "keys?page=2", &Value::Null).await.result(), &json!([]));
+    world.end().await;
+}

@@ -23,9 +23,13 @@ mod management;
 #[cfg(test)]
 mod policy_test;
 #[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod session_signatures;
+#[cfg(test)]
+mod sessions;
 #[cfg(test)]
 mod sizes;
 #[cfg(test)]

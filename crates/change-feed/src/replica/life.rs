@@ -49,6 +49,7 @@ impl<'a, V: View> Life<'a, V> {
             if broadcasts.is_none() {
                 broadcasts = self.subscribe().await;
             }
+            let begun = Instant::now();
             let renewal = self.renew().await;
             if let Err(error) = &renewal {
                 self.count("sallyport_replica_heartbeat_failures_total");
@@ -57,7 +58,8 @@ impl<'a, V: View> Life<'a, V> {
             self.measure();
             let replica = self.replica;
             let next = if renewal.is_ok() {
-                let pause = Instant::now() + self.lease / 3;
+                // The lease counts from the heartbeat's beginning: one that loaded for long may be over already.
+                let pause = (begun + self.lease / 3).max(Instant::now() + RETRY.min(self.lease / 3));
                 tokio::select! {
                     next = self.follow_until(&mut broadcasts, pause) => next,
                     () = replica.has_more_to_tell() => Ok(()),

@@ -212,7 +212,12 @@ impl Gatekeeper {
     }
 
     /// A session JWT, its signature checked once.
-    fn verified(&self, token: &str, snapshot: &Snapshot, now: Timestamp) -> Result<Arc<Session>, Refusal> {
+    pub(super) fn verified(
+        &self,
+        token: &str,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Arc<Session>, Refusal> {
         let key = Key::of_token(token);
         if let Some(session) = self.verified.get(&key) {
             return Ok(session);
@@ -253,12 +258,12 @@ pub(super) struct At<'s> {
     pub now: Timestamp,
 }
 
-fn missing() -> Refusal {
+pub(super) fn missing() -> Refusal {
     let message = "no credential: send CF-Access-Client-Id and CF-Access-Client-Secret, or a session as Cf-Access-Token or the CF_Authorization cookie";
     Refusal::unauthenticated("CREDENTIAL_MISSING", message)
 }
 
-fn in_clear() -> Refusal {
+pub(super) fn in_clear() -> Refusal {
     Refusal::denied(
         "TLS_REQUIRED",
         "credentials are taken by https alone; this one has travelled in clear: rotate it",
@@ -273,7 +278,7 @@ fn bound_elsewhere() -> Refusal {
     )
 }
 
-fn rejected(rejection: session_token::Rejection) -> Refusal {
+pub(super) fn rejected(rejection: session_token::Rejection) -> Refusal {
     Refusal::unauthenticated(rejection.reason(), rejection.message())
 }
 

@@ -40,7 +40,7 @@ fn table<V: Clone>() -> Table<V> {
 
 /// Where attempts come from, as coarse as an attacker can change it for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
+pub enum Source {
     V4([u8; 4]),
     /// A /64: whoever has one address has all of them.
     V6([u8; 8]),

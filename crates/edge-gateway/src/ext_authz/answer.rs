@@ -9,6 +9,7 @@ use crate::ext_authz::Authorizer;
 use crate::ext_authz::asked::Asked;
 use crate::ext_authz::check::Check;
 use crate::ext_authz::wire::Writer;
+use crate::metadata;
 use crate::refusal::Refusal;
 use crate::request::{cookie, credential, headers};
 use directory::Application;
@@ -43,6 +44,7 @@ pub fn denied(
     application: Option<&Application>,
     check: Option<&Check<'_>>,
     ray: Option<Ray>,
+    said: Option<&HeaderValue>,
 ) -> Vec<u8> {
     let asked = check.filter(|_| application.is_some()).and_then(asked);
     let asker = asked.as_ref().map(|(method, headers)| Asker::new(method, headers));
@@ -60,6 +62,9 @@ pub fn denied(
         }
         if let Some(ray) = ray {
             set(denied, RAY, |writer| writer.text(2, ray));
+        }
+        if let Some(said) = said {
+            set(denied, metadata::METADATA.as_str(), |writer| writer.bytes(2, said.as_bytes()));
         }
         denied.bytes(3, response.body());
     });

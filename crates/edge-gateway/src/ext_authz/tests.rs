@@ -142,7 +142,8 @@ fn no_refusal_is_an_allow() {
         Refusal::unavailable("b"),
         too_long(),
     ] {
-        let answer = envoy::CheckResponse::decode(&*answer::denied(&refusal, None, None, None)).unwrap();
+        let answer =
+            envoy::CheckResponse::decode(&*answer::denied(&refusal, None, None, None, None)).unwrap();
         assert_ne!(answer.status.unwrap().code, 0);
         let Some(envoy::check_response::HttpResponse::DeniedResponse(denied)) = answer.http_response else {
             panic!("no denied response")

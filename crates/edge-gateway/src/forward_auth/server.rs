@@ -10,6 +10,7 @@ use crate::listener::handshake::Handshake;
 use crate::listener::wire::Wire;
 use crate::listener::{ClientCertificate, Gateway, Socket};
 use crate::measure;
+use crate::metadata::{self, METADATA, PROXYS_PATIENCE};
 use crate::refusal::Refusal;
 use crate::request::method::method_name;
 use crate::request::{client, headers, method};
@@ -105,13 +106,28 @@ impl Server {
             return answer::deny(&refusal, None, None);
         };
         match self.question(dialect, parts, peer) {
-            Ok((question, client)) => match self.decide(ray, parts, &question, client, peer).await {
-                Ok(admission) => answer::allow(dialect, admission, &parts.headers),
-                Err(refused) => {
-                    let asker = Asker::new(&question.method, &parts.headers);
-                    answer::refused(dialect, &refused, Some(asker))
+            Ok((question, client)) => {
+                let address = Some(client.address);
+                match self.decide(ray, parts, &question, client, peer).await {
+                    Ok(admission) => answer::allow(dialect, admission, &parts.headers),
+                    Err(refused) => {
+                        let asker = Asker::new(&question.method, &parts.headers);
+                        let mut answer = answer::refused(dialect, &refused, Some(asker));
+                        if metadata::is_asked(&question.method, &parts.headers) {
+                            let host = &question.target.host;
+                            let said = Box::pin(self.gateway.gatekeeper.metadata(
+                                &refused,
+                                host,
+                                address,
+                                PROXYS_PATIENCE,
+                            ))
+                            .await;
+                            answer.headers_mut().extend(said.map(|said| (METADATA, said)));
+                        }
+                        answer
+                    }
                 }
-            },
+            }
             Err(unasked) => {
                 let (Unasked::Proxy(refusal) | Unasked::Client(refusal)) = &unasked;
                 if matches!(unasked, Unasked::Proxy(_)) {

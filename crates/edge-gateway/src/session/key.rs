@@ -34,6 +34,16 @@ impl Key {
     }
 }
 
+impl Key {
+    /// Of a host of an application.
+    pub fn of_place(application: &ApplicationId, host: &str) -> Self {
+        let mut context = Context::new(&SHA256);
+        context.update(application.as_bytes());
+        context.update(host.as_bytes());
+        Self::from(context.finish())
+    }
+}
+
 impl From<Digest> for Key {
     fn from(digest: Digest) -> Self {
         let mut bytes = [0; 32];

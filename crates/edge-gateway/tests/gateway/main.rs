@@ -33,6 +33,7 @@
 //! | `trailers` | what comes after a body, and before one is asked for |
 //! | `floods` | HTTP/2 used up on purpose |
 //! | `settings` | what an application says to other origins and to whoever is refused, and bound sessions |
+//! | `endpoints` | what the gateway itself answers to whoever holds a session |
 //! | `drain` | a gateway that is told to stop |
 //! | `undecided` | what is told of requests that were never decided |
 
@@ -54,6 +55,8 @@ mod client;
 mod corpus;
 #[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod endpoints;
 #[cfg(test)]
 mod ext_authz;
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Settings of an application that its requests meet, in every front: what pages of other origins are told, what whoever
-//! is refused is told, and what a session is bound to.
+//! is refused is told, what a session is bound to; and what a client is told that has none.
 
 mod bindings;
 mod denials;
+mod metadata;
 mod origins;
 
 use crate::client::Client;

@@ -9,14 +9,14 @@ use tokio::process::{Child, ChildStdout, Command};
 const FROM: &str = "Sallyport <alerts@example.com>";
 
 /// The real server of `tests/smtp_server.py`. Ends with its value.
-struct MailServer {
-    port: u16,
+pub struct MailServer {
+    pub port: u16,
     lines: Lines<BufReader<ChildStdout>>,
     _process: Child,
 }
 
 impl MailServer {
-    async fn start(options: Value) -> Self {
+    pub async fn start(options: Value) -> Self {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = home.join("../../.tools/bin/python");
         assert!(python.exists(), "run deploy/dev/install-servers --with-clients first");
@@ -36,7 +36,7 @@ impl MailServer {
         Self { port: u16::try_from(port).unwrap(), lines, _process: process }
     }
 
-    async fn received(&mut self) -> Value {
+    pub async fn received(&mut self) -> Value {
         serde_json::from_str(&self.lines.next_line().await.unwrap().unwrap()).unwrap()
     }
 }

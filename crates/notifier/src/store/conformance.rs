@@ -3,7 +3,7 @@
 mod audited;
 
 use super::{Period, Sent, Store};
-use crate::delivery::{CLAIM, Channel, Claimed, KEPT, Key};
+use crate::delivery::{CLAIM, Channel, Claimed, KEPT, Key, Matter};
 use crate::fixture::{self, ACCOUNT};
 use crate::webhook::{Kind, Webhook};
 use database::Database;
@@ -45,6 +45,7 @@ async fn conforms(database: Database) {
     sent_happens_once(&store).await;
     an_outcome_needs_the_claim(&store).await;
     what_was_withdrawn_comes_back_as_itself(&store).await;
+    each_matter_of_one_moment_is_a_delivery_and_comes_back_if_cancelled(&store).await;
     a_recipient_is_held_back(&store).await;
     history_is_paged_newest_first(&store).await;
     old_history_goes(&store).await;
@@ -56,6 +57,7 @@ fn key(recipient: &str, expires_at_ms: i64) -> Key {
         account_id: ACCOUNT.to_owned(),
         policy_id: "p".to_owned(),
         token_id: "t".to_owned(),
+        matter: Matter::Expiry,
         expires_at_ms,
         channel: Channel::Webhook,
         recipient: recipient.to_owned(),
@@ -214,6 +216,28 @@ async fn what_was_withdrawn_comes_back_as_itself(store: &Store) {
     assert_eq!(store.schedule(&[key("back", 1)], NOW).await.unwrap(), 0, "cancelled is final");
 }
 
+/// Cancelled by a notifier that knows expiries alone.
+async fn each_matter_of_one_moment_is_a_delivery_and_comes_back_if_cancelled(store: &Store) {
+    let matters = [Matter::Expiry, Matter::Unused, Matter::Ended];
+    let keys = matters.map(|matter| Key { matter, ..key("matters", 2) });
+    assert_eq!(store.schedule(&keys, NOW).await.unwrap(), 3);
+    assert_eq!(store.schedule(&keys, NOW).await.unwrap(), 0);
+    for _ in 0..3 {
+        let claimed = claim(store, NOW).await.unwrap();
+        assert!(keys.contains(&claimed.key) && claimed.id == claimed.key.id());
+        store.cancel(&claimed, NOW).await.unwrap();
+    }
+    assert_eq!(store.known_deliveries(2, 2).await.unwrap(), HashSet::from([keys[0].id()]));
+    assert_eq!(store.schedule(&keys, NOW).await.unwrap(), 2, "a cancelled expiry is over");
+    for _ in 0..2 {
+        let claimed = claim(store, NOW).await.unwrap();
+        assert_eq!((claimed.key.matter == Matter::Expiry, claimed.attempt), (false, 1));
+        store.mark_sent(&claimed, &SENT, NOW).await.unwrap();
+    }
+    assert_eq!(store.schedule(&keys, NOW).await.unwrap(), 0, "sent once is sent");
+    assert_eq!(claim(store, NOW).await, None);
+}
+
 async fn a_recipient_is_held_back(store: &Store) {
     let (down, other) = (key("down", 1), key("up", 1));
     store
@@ -255,6 +279,11 @@ async fn old_history_goes(store: &Store) {
     while store.forget(NOW.after(KEPT * 100)).await.unwrap() > 0 {}
     let expired = NOW.as_millis() - 1;
     let kept = [key("recent", expired), key("still to expire", NOW.after(KEPT * 3).as_millis())];
+    // Due long ago, and not sent yet: a token that nobody has used for a year.
+    let long_due = Key { matter: Matter::Unused, ..key("long due", NOW.as_millis() / 2) };
+    store.schedule(std::slice::from_ref(&long_due), NOW).await.unwrap();
+    assert_eq!(store.forget(NOW.after(Duration::from_hours(24))).await.unwrap(), 0);
+    store.withdraw(&claim(store, NOW).await.unwrap()).await.unwrap();
     let gone = [key("old", expired), key("never sent", expired)];
     store.schedule(&[&kept[..], &gone[..]].concat(), NOW).await.unwrap();
     for _ in 0..4 {

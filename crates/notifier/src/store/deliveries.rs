@@ -1,5 +1,5 @@
 use super::Store;
-use crate::delivery::{CLAIM, Channel, Claimed, KEPT, Key};
+use crate::delivery::{CLAIM, Channel, Claimed, KEPT, Key, Matter};
 use database::{failed, sqlx, transaction, with};
 use model::{Error, Timestamp};
 use std::collections::HashSet;
@@ -20,6 +20,7 @@ database::row! {
         account_id: String,
         policy_id: String,
         token_id: String,
+        matter: String,
         expires_at_ms: i64,
         mechanism: String,
         attempts: i64,
@@ -63,15 +64,17 @@ macro_rules! claim {
             "(SELECT id FROM deliveries WHERE state = 'pending' AND mechanism_type = $3 ",
             "AND next_attempt_at_ms <= $4 AND claimed_until_at_ms <= $4 ORDER BY next_attempt_at_ms, id LIMIT 1 ",
             $lock,
-            ") RETURNING id, account_id, policy_id, token_id, expires_at_ms, mechanism, attempts"
+            ") RETURNING id, account_id, policy_id, token_id, matter, expires_at_ms, mechanism, attempts"
         )
     };
 }
 
 impl Store {
-    /// The ids of all deliveries, in any state, for expiries within the range, both ends included.
+    /// The ids of all deliveries, in any state, for moments within the range, both ends included; without those that come
+    /// back when they are scheduled again.
     pub async fn known_deliveries(&self, from_ms: i64, to_ms: i64) -> Result<HashSet<String>, Error> {
-        const SELECT: &str = "SELECT id FROM deliveries WHERE expires_at_ms >= $1 AND expires_at_ms <= $2";
+        const SELECT: &str = "SELECT id FROM deliveries WHERE expires_at_ms >= $1 AND expires_at_ms <= $2 \
+            AND (state <> 'cancelled' OR matter = 'expiry')";
         let rows = with!(&self.database, |pool| {
             sqlx::query_as::<_, Id>(SELECT).bind(from_ms).bind(to_ms).fetch_all(pool).await.map_err(failed)?
         });
@@ -79,19 +82,23 @@ impl Store {
     }
 
     /// Makes them pending, to be sent now. Those that exist, in any state, stay as they are. Answers how many are new.
+    ///
+    /// A notifier of the version before knows expiries alone, and cancels what else it finds: that comes back.
     pub async fn schedule(&self, keys: &[Key], now: Timestamp) -> Result<u64, Error> {
         const INSERT: &str = "INSERT INTO deliveries (id, account_id, policy_id, token_id, expires_at_ms, \
             mechanism_type, mechanism, state, attempts, next_attempt_at_ms, claim, claimed_until_at_ms, last_error, \
-            created_at_ms, policy_name, policy_description, alert_type, alert_body) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', 0, $8, '', 0, '', $8, '', '', '', '') \
-            ON CONFLICT DO NOTHING";
+            created_at_ms, policy_name, policy_description, alert_type, alert_body, matter) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', 0, $8, '', 0, '', $8, '', '', '', '', $9) \
+            ON CONFLICT (id) DO UPDATE SET state = 'pending', attempts = 0, claimed_until_at_ms = 0, ended_at_ms = NULL, \
+            next_attempt_at_ms = excluded.next_attempt_at_ms \
+            WHERE deliveries.state = 'cancelled' AND deliveries.matter <> 'expiry'";
         if keys.is_empty() {
             return Ok(0);
         }
         let mut new = 0;
         transaction!(&self.database, |tx| {
             for key in keys {
-                let Key { account_id, policy_id, token_id, expires_at_ms, channel, recipient } = key;
+                let Key { account_id, policy_id, token_id, matter, expires_at_ms, channel, recipient } = key;
                 let inserted = sqlx::query(INSERT)
                     .bind(key.id())
                     .bind(account_id)
@@ -100,7 +107,8 @@ impl Store {
                     .bind(expires_at_ms)
                     .bind(channel.as_str())
                     .bind(recipient)
-                    .bind(now.as_millis());
+                    .bind(now.as_millis())
+                    .bind(matter.as_str());
                 new += inserted.execute(&mut *tx).await.map_err(failed)?.rows_affected();
             }
         });
@@ -123,11 +131,13 @@ impl Store {
                 .await
                 .map_err(failed)?
         });
-        Ok(rows.into_iter().next().map(|row| {
-            let ClaimedRow { id, account_id, policy_id, token_id, expires_at_ms, mechanism, attempts } = row;
-            let key = Key { account_id, policy_id, token_id, expires_at_ms, channel, recipient: mechanism };
-            Claimed { id, key, attempt: attempts, claim }
-        }))
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        let ClaimedRow { id, account_id, policy_id, token_id, matter, expires_at_ms, mechanism, attempts } =
+            row;
+        let matter = Matter::parse(&matter)?;
+        let key =
+            Key { account_id, policy_id, token_id, matter, expires_at_ms, channel, recipient: mechanism };
+        Ok(Some(Claimed { id, key, attempt: attempts, claim }))
     }
 
     /// The one transition to `sent`; false if it is no longer pending. Even a sender whose claim has run out may make
@@ -192,7 +202,7 @@ impl Store {
         })
     }
 
-    /// Its policy, recipient or token is switched off: as if it had never been due, so that it may become due again.
+    /// Its policy, recipient or token is switched off, or its token is used: as if it had never been due, so that it may become due again.
     pub async fn withdraw(&self, delivery: &Claimed) -> Result<(), Error> {
         const DELETE: &str = "DELETE FROM deliveries WHERE id = $1 AND claim = $2 AND state = 'pending'";
         with!(&self.database, |pool| {
@@ -239,7 +249,7 @@ impl Store {
     /// still to expire: it is what keeps the alert from being sent again.
     pub async fn forget(&self, now: Timestamp) -> Result<u64, Error> {
         const DELETE: &str = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries \
-            WHERE expires_at_ms < $1 AND (ended_at_ms < $2 OR (ended_at_ms IS NULL AND expires_at_ms < $2)) LIMIT $3)";
+            WHERE expires_at_ms < $1 AND (ended_at_ms < $2 OR (ended_at_ms IS NULL AND expires_at_ms < $2 AND created_at_ms <= $2)) LIMIT $3)";
         let kept = i64::try_from(Duration::as_millis(&KEPT)).unwrap_or(i64::MAX);
         with!(&self.database, |pool| {
             let delete = sqlx::query(DELETE).bind(now.as_millis()).bind(now.as_millis() - kept).bind(BATCH);

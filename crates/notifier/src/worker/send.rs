@@ -1,5 +1,6 @@
 use super::Worker;
-use crate::alert::Alert;
+use super::judge::Judged;
+use crate::alert::{About, Alert};
 use crate::alert_policy::AlertPolicy;
 use crate::delivery::{Channel, Claimed, MOST_ATTEMPTS};
 use crate::mailer::Mail;
@@ -8,8 +9,7 @@ use crate::store::Sent;
 use crate::text::cut;
 use crate::webhook::parse_url;
 use model::{Error, ErrorKind, Timestamp};
-use proto::token_registry::{GetTokenRequest, Token};
-use service_kit::status::from_status;
+use proto::token_registry::Token;
 use std::time::Duration;
 
 /// How long to leave it when the registry or the database is away.
@@ -17,11 +17,11 @@ const AWAY: Duration = Duration::from_secs(15);
 /// How long one failure keeps the recipient's other messages waiting, at most.
 const HELD_BACK: Duration = Duration::from_mins(5);
 
-/// Whether a claimed delivery is still to be sent.
-enum Judged {
-    Due(Box<(AlertPolicy, Token)>),
-    Cancelled,
-    Withdrawn,
+/// What is to be said, and in whose name.
+pub(super) struct Due {
+    pub policy: AlertPolicy,
+    pub token: Token,
+    pub about: About,
 }
 
 /// Why a message did not arrive.
@@ -47,8 +47,8 @@ impl Worker {
 
     async fn settle(&self, claimed: &Claimed) -> Result<(), Error> {
         let now = self.store.now(self.clock.as_ref()).await?;
-        match self.judge(claimed).await {
-            Ok(Judged::Due(due)) => self.send(claimed, &due.0, &due.1, now).await,
+        match self.judge(claimed, now).await {
+            Ok(Judged::Due(due)) => self.send(claimed, &due, now).await,
             Ok(Judged::Cancelled) => {
                 tracing::info!(delivery = claimed.id, "cancelled: the token is gone or has another expiry");
                 self.store.cancel(claimed, now).await
@@ -61,38 +61,10 @@ impl Worker {
         }
     }
 
-    /// Looks at policy and token as they are now: refreshing a token ends the matter.
-    async fn judge(&self, claimed: &Claimed) -> Result<Judged, Error> {
-        let key = &claimed.key;
-        let Some(policy) = self.store.find_policy(&key.account_id, &key.policy_id).await? else {
-            return Ok(Judged::Withdrawn);
-        };
-        let recipients = match key.channel {
-            Channel::Email => &policy.spec.emails,
-            Channel::Webhook => &policy.spec.webhooks,
-        };
-        if !policy.covers(&key.account_id, &key.token_id) || !recipients.contains(&key.recipient) {
-            return Ok(Judged::Withdrawn);
-        }
-        let request = GetTokenRequest { account_id: key.account_id.clone(), id: key.token_id.clone() };
-        let token = match self.registry.clone().get_token(request).await.map_err(from_status) {
-            Ok(answer) => {
-                answer.into_inner().token.ok_or_else(|| Error::internal("an answer without a token"))?
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Judged::Cancelled),
-            Err(error) => return Err(error),
-        };
-        if token.expires_at_ms != key.expires_at_ms {
-            return Ok(Judged::Cancelled);
-        }
-        Ok(if token.enabled { Judged::Due(Box::new((policy, token))) } else { Judged::Withdrawn })
-    }
-
     async fn send(
         &self,
         claimed: &Claimed,
-        policy: &AlertPolicy,
-        token: &Token,
+        Due { policy, token, about }: &Due,
         now: Timestamp,
     ) -> Result<(), Error> {
         if claimed.attempt > MOST_ATTEMPTS {
@@ -100,7 +72,7 @@ impl Worker {
             return self.give_up(claimed, "every attempt ended without an outcome", now).await;
         }
         let spec = &policy.spec;
-        let alert = Alert { id: &claimed.id, policy, token, now };
+        let alert = Alert { id: &claimed.id, policy, token, about, now };
         let outcome = match claimed.key.channel {
             Channel::Email => self.send_mail(claimed, &alert).await,
             Channel::Webhook => self.send_webhook(claimed, &alert).await?,

@@ -1,5 +1,6 @@
 //! One notifier at work, on a clock that moves when told to.
 
+mod inactivity;
 mod replicas;
 
 use super::*;

@@ -13,6 +13,8 @@ pub struct Given {
     pub strict_service_token_auth: Option<bool>,
     pub deny_unmatched_requests: Option<bool>,
     pub settings_json: Option<String>,
+    /// Members that replace or, if null, take away those of the same name.
+    pub settings_changes_json: Option<String>,
 }
 
 /// The organization after the change. A new one needs an `auth_domain`; its issuer is then `https://<auth_domain>`,
@@ -55,6 +57,19 @@ pub fn merge_organization(
     if let Some(settings) = &given.settings_json {
         broken.check(check_settings(settings));
         after.settings_json.clone_from(settings);
+    }
+    if let Some(changes) = &given.settings_changes_json
+        && let Some(changes) = broken.check(check_settings(changes))
+    {
+        if given.settings_json.is_some() {
+            let rule = "must not be given together with settings_json";
+            broken.check::<()>(Err(Error::invalid("settings_changes_json", rule)));
+        }
+        let mut settings = check_settings(&after.settings_json).unwrap_or_default();
+        settings.retain(|name, _| !changes.contains_key(name));
+        settings.extend(changes.into_iter().filter(|(_, value)| !value.is_null()));
+        after.settings_json = serde_json::Value::Object(settings).to_string();
+        broken.check(check_settings(&after.settings_json));
     }
     after.strict_service_token_auth =
         given.strict_service_token_auth.unwrap_or(after.strict_service_token_auth);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::store::Write;
-use model::{AccountId, PolicyId, SystemClock};
+use model::{AccountId, PolicyId, SystemClock, TokenId};
 use prost::Message as _;
 use proto::token_registry::{CreateTokenRequest, DeleteTokenRequest};
 use tempfile::TempDir;
@@ -57,14 +57,19 @@ impl World {
     }
 
     async fn tell(&self, tokens: Vec<String>) {
-        self.references.tell(&self.account, &self.referrer, "policy", tokens).await.unwrap();
+        let number = tokens.len();
+        self.references.tell(&self.account, &self.referrer, "policy", tokens, number).await.unwrap();
     }
 
     async fn store_policy(&self) {
-        let selector = wire::rule::Selector::ServiceToken(self.token.clone());
+        self.store_policy_of(&[&self.token]).await;
+    }
+
+    async fn store_policy_of(&self, tokens: &[&str]) {
+        let selector = |token: &&str| Some(wire::rule::Selector::ServiceToken((*token).to_owned()));
         let spec = wire::PolicySpec {
             name: "policy".into(),
-            include: vec![wire::Rule { selector: Some(selector) }],
+            include: tokens.iter().map(|token| wire::Rule { selector: selector(token) }).collect(),
             ..Default::default()
         };
         let put = Write::PutPolicy {
@@ -136,5 +141,35 @@ async fn a_change_on_its_way_is_left_alone() {
     world.tell(vec![world.token.clone()]).await;
     world.references.state_again(true).await.unwrap();
     assert_eq!(world.remembered().await, 1);
+    assert!(!world.may_be_deleted().await);
+}
+
+/// The registry was restored from a backup that is older than one of the tokens.
+#[tokio::test]
+async fn a_token_that_is_gone_does_not_keep_the_others_from_being_named() {
+    let world = World::start().await;
+    let gone = TokenId::random().to_string();
+    world.begin(0).await;
+    world.store_policy_of(&[&gone, &world.token]).await;
+    world.references.state_again(true).await.unwrap();
+    assert!(!world.may_be_deleted().await);
+    assert_eq!(world.remembered().await, 1);
+    // It can be taken out of the policy, and not put into one.
+    let rule = |token: &str| TokenRule { token: token.to_owned(), field: "include/0".to_owned() };
+    let reference = |before: &[&str], after: &[&str]| Reference {
+        referrer: world.referrer.clone(),
+        name: "policy".into(),
+        before: before.iter().map(|&id| id.to_owned()).collect(),
+        after: after.iter().map(|id| rule(id)).collect(),
+        is_same_name: true,
+    };
+    let state = async |reference: Reference| {
+        let stated = world.references.state(&world.account, &[reference]).await?;
+        world.references.settle(stated).await;
+        Ok::<_, Error>(())
+    };
+    state(reference(&[&gone, &world.token], &[&world.token])).await.unwrap();
+    let refused = state(reference(&[&world.token], &[&gone])).await.unwrap_err();
+    assert_eq!((refused.kind(), &*refused.violations()[0].field), (ErrorKind::Invalid, "include/0"));
     assert!(!world.may_be_deleted().await);
 }

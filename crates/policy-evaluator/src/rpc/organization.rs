@@ -80,6 +80,7 @@ impl Rpc {
             deny_unmatched_requests,
             settings_json,
             wait: asked,
+            settings_changes_json,
         } = request;
         check_account(&account_id)?;
         let given = Given {
@@ -90,6 +91,7 @@ impl Rpc {
             strict_service_token_auth,
             deny_unmatched_requests,
             settings_json,
+            settings_changes_json,
         };
         let intent = Put { account: account_id, given };
         let (organization, propagation) = self.changes.run(&intent, &intent.account, wait(asked)).await?;

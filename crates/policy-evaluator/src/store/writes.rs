@@ -108,6 +108,13 @@ macro_rules! execute {
 }
 pub(super) use execute;
 
+const PUT_APPLICATION: &str =
+    "INSERT INTO applications (id, account_id, aud, name, spec, created_at_ms, updated_at_ms,
+    recorded_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $6, $6)
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, spec = excluded.spec,
+    updated_at_ms = excluded.updated_at_ms,
+    recorded_at_ms = excluded.recorded_at_ms";
 const SET_FAILURE_MODE: &str = "UPDATE applications SET failure_mode = $2 WHERE id = $1";
 const SET_SESSION_SIGNATURE: &str = "UPDATE applications SET session_signature = $2 WHERE id = $1";
 
@@ -120,10 +127,7 @@ macro_rules! writes {
                     Write::PutApplication { id, account, aud, name, spec, at_ms } => {
                         execute!(
                             self,
-                            "INSERT INTO applications (id, account_id, aud, name, spec, created_at_ms, updated_at_ms)
-                             VALUES ($1, $2, $3, $4, $5, $6, $6)
-                             ON CONFLICT (id) DO UPDATE SET name = excluded.name, spec = excluded.spec,
-                                                            updated_at_ms = excluded.updated_at_ms",
+                            PUT_APPLICATION,
                             id, account, aud, name, spec, at_ms,
                         );
                     }

@@ -12,8 +12,10 @@ mod failure_modes;
 mod groups;
 mod input;
 mod labels;
+mod older;
 mod organizations;
 mod policies;
+mod policy_tests;
 mod session_signatures;
 mod tokens;
 mod words;
@@ -69,10 +71,13 @@ facts! {
     labels::settings_are_merged_and_nothing_else_changes,
     labels::a_tag_is_there_before_and_as_long_as_an_application_names_it,
     labels::a_certificate_is_kept_until_it_has_no_host_names,
+    policy_tests::a_policy_test_is_carried_out_page_by_page_and_each_page_once,
+    policy_tests::a_policy_test_ends_with_its_time_and_is_forgotten_with_its_results,
     groups::a_group_in_use_is_not_deleted,
     groups::a_group_edit_applies_to_the_next_judgement,
     groups::cycles_and_unknown_groups_are_refused,
     organizations::fields_are_merged,
+    organizations::writers_of_different_settings_lose_nothing_of_each_other,
     organizations::a_team_domain_belongs_to_one_organization,
     evaluation::both_ways_of_answering_agree,
     evaluation::a_live_view_answers_without_the_database,

@@ -56,3 +56,41 @@ pub async fn a_team_domain_belongs_to_one_organization(world: &World) {
     put(world, claim(world.account.clone(), "moved.example.com")).await.unwrap();
     put(world, claim(other, "team.example.com")).await.unwrap();
 }
+
+/// Each change is one transaction: of many that interleave none is lost, whole or in part.
+pub async fn writers_of_different_settings_lose_nothing_of_each_other(world: &World) {
+    let new = PutOrganizationRequest { auth_domain: Some("team.example.com".into()), ..Default::default() };
+    put(world, new).await.unwrap();
+    let write = async |number: usize| {
+        let settings_changes_json = Some(format!(r#"{{"of_{number}": {number}, "shared": {number}}}"#));
+        let name = Some(format!("by {number}"));
+        put(world, PutOrganizationRequest { name, settings_changes_json, ..Default::default() })
+            .await
+            .unwrap()
+    };
+    let written = tokio::join!(write(0), write(1), write(2), write(3), write(4), write(5));
+    let read = |organization: &Organization| {
+        serde_json::from_str::<serde_json::Value>(&organization.settings_json).unwrap()
+    };
+    let last =
+        <[Organization; 6]>::from(written).into_iter().max_by_key(|it| it.settings_json.len()).unwrap();
+    let settings = read(&last);
+    for number in 0..6 {
+        assert_eq!(settings[format!("of_{number}")], number, "{settings}");
+    }
+    assert_eq!(format!("by {}", settings["shared"]), last.name, "both halves are one writer's");
+
+    let less = PutOrganizationRequest {
+        settings_changes_json: Some(r#"{"of_0": null, "of_1": 7, "never": null}"#.into()),
+        ..Default::default()
+    };
+    let settings = read(&put(world, less).await.unwrap());
+    assert_eq!((settings.get("of_0"), &settings["of_1"], &settings["of_2"]), (None, &7.into(), &2.into()));
+    assert_eq!(settings.get("never"), None);
+    let both = PutOrganizationRequest {
+        settings_json: Some("{}".into()),
+        settings_changes_json: Some("{}".into()),
+        ..Default::default()
+    };
+    assert_eq!(put(world, both).await.unwrap_err().fields, ["settings_changes_json"]);
+}

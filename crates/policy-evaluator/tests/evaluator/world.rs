@@ -45,6 +45,11 @@ impl World {
         Self::start(&url, tempfile::tempdir().unwrap()).await
     }
 
+    /// On a database that is there.
+    pub async fn on(url: &str) -> Self {
+        Self::start(url, tempfile::tempdir().unwrap()).await
+    }
+
     async fn start(url: &str, directory: TempDir) -> Self {
         let database = Database::connect(url, 8).await.unwrap();
         let tokens = format!("sqlite:{}", directory.path().join("tokens.db").display());
@@ -101,6 +106,16 @@ impl World {
         database::with!(&self.databases[0], |pool| {
             database::sqlx::query("DELETE FROM application_policies").execute(pool).await.unwrap();
             database::sqlx::query("DELETE FROM applications").execute(pool).await.unwrap();
+        });
+    }
+
+    /// As if they had been made so many milliseconds earlier.
+    pub async fn age_policy_tests(&self, by_ms: i64) {
+        database::with!(&self.databases[0], |pool| {
+            let aged = database::sqlx::query(
+                "UPDATE policy_tests SET created_at_ms = created_at_ms - $1, expires_at_ms = expires_at_ms - $1",
+            );
+            aged.bind(by_ms).execute(pool).await.unwrap();
         });
     }
 

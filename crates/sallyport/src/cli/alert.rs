@@ -26,7 +26,7 @@ enum Verb {
     /// All of them.
     #[command(after_help = "Example:\n  $ sallyport alert list")]
     List,
-    /// Tell people and webhooks before tokens expire.
+    /// Tell people and webhooks before tokens expire, and of those that are ended because nobody uses them.
     #[command(
         after_help = "Example:\n  $ sallyport alert create expiring --email ops@example.com --webhook pager --token deploy-bot"
     )]

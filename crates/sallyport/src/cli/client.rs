@@ -80,12 +80,22 @@ impl Client {
 
     /// Every object of a list, page after page.
     pub async fn list(&self, path: &[&str], query: Query<'_>) -> Outcome<Vec<Value>> {
+        self.list_of(Root::Contract, path, query).await
+    }
+
+    /// The same of what is ours alone.
+    pub async fn list_own(&self, path: &[&str]) -> Outcome<Vec<Value>> {
+        self.list_of(Root::Ours, path, &[]).await
+    }
+
+    async fn list_of(&self, root: Root, path: &[&str], query: Query<'_>) -> Outcome<Vec<Value>> {
         let mut all = Vec::new();
         for page in 1_u32.. {
             let (page, per_page) = (page.to_string(), PER_PAGE.to_string());
             let mut query = query.to_vec();
             query.extend([("page", page.as_str()), ("per_page", per_page.as_str())]);
-            let Value::Array(objects) = self.get(path, &query).await? else {
+            let page = self.call(root, Method::GET, path, &query, None).await?;
+            let Value::Array(objects) = page.result else {
                 return Err(Failure::failed("the API did not answer with a list"));
             };
             let count = objects.len();

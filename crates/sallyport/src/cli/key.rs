@@ -19,9 +19,12 @@ pub struct Options {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
-    /// When the signing key was rotated, and when it will be.
+    /// The keys, what each does now, and until when it verifies sessions.
     #[command(after_help = "Example:\n  $ sallyport key list")]
     List,
+    /// When the signing key was rotated, and when it will be.
+    #[command(after_help = "Example:\n  $ sallyport key schedule")]
+    Schedule,
     /// Sign with the next key from now on. Sessions under the old one live on.
     #[command(after_help = "Example:\n  $ sallyport key rotate")]
     Rotate {
@@ -43,6 +46,14 @@ enum Verb {
     },
 }
 
+const KEYS: [Column; 6] = [
+    text("KEY", "/kid"),
+    text("ALGORITHM", "/algorithm"),
+    text("STATUS", "/status"),
+    time("CREATED", "/created_at"),
+    time("SIGNS SINCE", "/signs_since"),
+    time("VERIFIES UNTIL", "/verifies_until"),
+];
 const SETTINGS: [Column; 3] = [
     time("LAST ROTATION", "/last_key_rotation_at"),
     text("DAYS TO THE NEXT", "/days_until_next_rotation"),
@@ -60,7 +71,8 @@ pub async fn run(Options { common, verb }: Options) -> Outcome {
     let out = Out::new(common.json);
     let client = Client::new(&common, out)?;
     match verb {
-        Verb::List => out.object(&client.get(&["access", "keys"], &[]).await?, &SETTINGS),
+        Verb::List => out.list(&client.list_own(&["keys"]).await?, &KEYS),
+        Verb::Schedule => out.object(&client.get(&["access", "keys"], &[]).await?, &SETTINGS),
         Verb::Rotate { force, change } => {
             let force = ("force", if force { "true" } else { "false" });
             let query = [force, change.wait.query()];

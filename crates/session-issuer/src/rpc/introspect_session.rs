@@ -86,7 +86,7 @@ impl Rpc {
     }
 
     /// The account of the key that signed it. Only a right signature has anybody else asked about it.
-    fn signed_for(&self, session_jwt: &str) -> Result<AccountId, Rejection> {
+    pub(super) fn signed_for(&self, session_jwt: &str) -> Result<AccountId, Rejection> {
         let mut account = None;
         let issuer_of = |of| {
             account = Some(of);

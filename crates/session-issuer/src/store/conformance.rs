@@ -2,6 +2,7 @@
 
 mod audited;
 mod graces;
+mod older;
 mod revoked_keys;
 mod rings;
 
@@ -23,6 +24,8 @@ async fn on_sqlite() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("issuer.db").display());
     Box::pin(judge(&url)).await;
+    let url = format!("sqlite:{}", directory.path().join("older.db").display());
+    older::keys_of_the_first_version_go_on(&url).await;
 }
 
 #[tokio::test]
@@ -30,6 +33,8 @@ async fn on_postgres() {
     let postgres = Postgres::throwaway(&Search::workspace()).await.unwrap();
     let url = postgres.create_database("session_issuer", "session_issuer", None).await.unwrap();
     Box::pin(judge(&url)).await;
+    let url = postgres.create_database("older", "older", None).await.unwrap();
+    older::keys_of_the_first_version_go_on(&url).await;
 }
 
 /// Each case has accounts of its own.

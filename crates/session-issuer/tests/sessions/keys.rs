@@ -189,3 +189,33 @@ async fn each_caller_may_do_its_own_work_alone() {
     let error = world.edge.clone().revoke_key(request).await.map_err(from_status).unwrap_err();
     assert_eq!(error.reason(), "CALLER_NOT_ALLOWED");
 }
+
+#[tokio::test]
+async fn the_keys_are_listed_with_the_times_of_their_lives() {
+    let world = World::start().await;
+    let list = async || {
+        let request = wire::ListKeysRequest { account_id: world.account.to_string() };
+        world.issuer.clone().list_keys(request).await.unwrap().into_inner().keys
+    };
+    assert_eq!(list().await, [], "asking makes none");
+    world.key_set().await;
+    world.clock.advance(Duration::from_hours(1));
+    world.rotate(false).await.unwrap();
+    let keys = list().await;
+    let listed: Vec<_> = keys.iter().map(wire::KeyLife::r#use).collect();
+    assert_eq!(listed, [Use::Current, Use::Next, Use::Previous]);
+    let published: Vec<_> = world.key_set().await.into_iter().map(|key| key.kid).collect();
+    assert_eq!(keys.iter().map(|key| key.kid.clone()).collect::<Vec<_>>(), published);
+    let now_ms = world.clock.now().as_millis();
+    let week = Duration::from_hours(7 * 24).as_millis();
+    assert_eq!(keys[2].verifies_until_ms.map(|at| u128::try_from(at - now_ms).unwrap()), Some(week));
+    assert_eq!((keys[0].verifies_until_ms, keys[0].activated_at_ms), (None, Some(now_ms)));
+    assert_eq!((keys[1].verifies_until_ms, keys[1].activated_at_ms), (None, None));
+    assert!(keys.iter().all(|key| key.algorithm == "RS256" && key.revoked_at_ms.is_none()));
+    assert!(keys[0].known_outside_at_ms.is_some_and(|at| at <= now_ms));
+
+    world.revoke_key("").await.unwrap();
+    let revoked = list().await.pop().unwrap();
+    assert_eq!((revoked.r#use(), &revoked.kid), (Use::Revoked, &keys[0].kid));
+    assert_eq!((revoked.revoked_at_ms, revoked.verifies_until_ms), (Some(now_ms), None));
+}

@@ -5,6 +5,8 @@ mod exchange;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod metadata;
+#[cfg(test)]
 mod revocation;
 #[cfg(test)]
 mod world;

@@ -60,6 +60,58 @@ async fn a_revocation_ends_existing_sessions_and_new_ones_may_start() {
 }
 
 #[tokio::test]
+async fn a_session_is_ended_by_itself_and_no_other_is() {
+    let world = World::start().await;
+    let (application, token) = world.opened().await;
+    let first = world.exchange(&application, &token).await.unwrap();
+    let second = world.exchange(&application, &token).await.unwrap();
+    let revoke = async |account_id: String, session_id: &str, session_jwt: &str| {
+        let request = wire::RevokeSessionRequest {
+            account_id,
+            session_id: session_id.to_owned(),
+            session_jwt: session_jwt.to_owned(),
+            ..wire::RevokeSessionRequest::default()
+        };
+        world
+            .issuer
+            .clone()
+            .revoke_session(request)
+            .await
+            .map(tonic::Response::into_inner)
+            .map_err(from_status)
+    };
+    let own = world.account.to_string();
+    let id = first.session.unwrap().id;
+    let mut forged = first.session_jwt.clone();
+    let signature = forged.rfind('.').unwrap() + 1;
+    let other = if forged[signature..].starts_with('A') { "B" } else { "A" };
+    forged.replace_range(signature..=signature, other);
+    for (account, id, jwt) in [
+        (own.clone(), "", forged.as_str()),
+        (own.clone(), "", "no session"),
+        (own.clone(), "", ""),
+        (own.clone(), id.as_str(), first.session_jwt.as_str()),
+        (AccountId::random().to_string(), "", first.session_jwt.as_str()),
+    ] {
+        assert_eq!(revoke(account, id, jwt).await.unwrap_err().kind(), ErrorKind::Invalid, "{jwt}");
+    }
+    assert_eq!(world.why_inactive(&first.session_jwt).await, "");
+    for _ in 0..2 {
+        let revoked = revoke(own.clone(), "", &first.session_jwt).await.unwrap();
+        assert_eq!(
+            (revoked.session_id.as_str(), revoked.propagation.unwrap().confirmed.len()),
+            (id.as_str(), 1)
+        );
+        assert_eq!(world.why_inactive(&first.session_jwt).await, "SESSION_REVOKED");
+    }
+    assert_eq!(world.why_inactive(&second.session_jwt).await, "");
+    // It may have expired, and its end is told all the same.
+    world.clock.advance(Duration::from_hours(2));
+    assert_eq!(world.why_inactive(&second.session_jwt).await, "SESSION_EXPIRED");
+    revoke(own, "", &second.session_jwt).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_revocation_that_commits_while_the_credential_is_judged_ends_the_session() {
     let world = World::start().await;
     let (application, token) = world.opened().await;

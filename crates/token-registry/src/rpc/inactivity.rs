@@ -1,9 +1,10 @@
 //! Unused tokens are disabled or deleted, some at a time.
 
 use super::Rpc;
-use crate::store::{Only, Rule, Turn};
+use crate::store::{End, MARGIN, Only, Rule, Turn};
 use crate::token::Token;
 use change_feed::Wait;
+use metrics::counter;
 use model::{AccountId, Error, ErrorKind, Timestamp};
 use proto::audit::Actor;
 use proto::token_registry::{EndInactiveTokensRequest, EndInactiveTokensResponse, InactivityAction};
@@ -13,8 +14,6 @@ use std::time::Duration;
 /// Tokens of one round.
 const BATCH: i64 = 50;
 const DAY: Duration = Duration::from_hours(24);
-/// Beyond the threshold: much longer than a use is on its way from a gateway to the table.
-const MARGIN: Duration = Duration::from_hours(1);
 
 /// In whose name the changes are recorded.
 fn inactivity() -> Actor {
@@ -64,11 +63,14 @@ impl Rpc {
         let since = Timestamp::from_millis(
             now.as_millis().saturating_sub(i64::try_from(threshold.as_millis()).unwrap_or(i64::MAX)),
         );
+        self.store.forget_ended(now).await?;
         let mut ended = 0;
         for id in self.store.unused_since(rule, since, BATCH).await? {
-            match self.end_one(rule, &id, since).await {
+            match self.end_one(End { rule, since, at: now }, &id).await {
                 Ok(token) => {
                     ended += 1;
+                    let action = if rule.deletes { "delete" } else { "disable" };
+                    counter!("sallyport_unused_tokens_ended_total", "action" => action).increment(1);
                     tracing::warn!(
                         token_id = token.id,
                         client_id = token.client_id,
@@ -87,8 +89,8 @@ impl Rpc {
     }
 
     /// Judged again in the transaction that ends it.
-    async fn end_one(&self, rule: &Rule<'_>, id: &str, since: Timestamp) -> Result<Token, Error> {
-        let (account, only) = (rule.account_id, Only::UnusedSince(since));
+    async fn end_one(&self, end: End<'_>, id: &str) -> Result<Token, Error> {
+        let (rule, account, only) = (end.rule, end.rule.account_id, Only::Unused(end));
         let (token, appended) = if rule.deletes {
             self.store.delete_only(only, account, id).await?
         } else {

@@ -11,7 +11,7 @@ impl Rpc {
         let now = self.clock.now();
         let overlap_until = request.previous_client_secret_expires_at_ms;
         let rotate = |token: &mut crate::token::Token, _| {
-            token.rotate(token.secret_version + 1, overlap_until, &self.peppers, now)
+            token.rotate(token.next_version()?, overlap_until, &self.peppers, now)
         };
         let (secret, token, appended) =
             self.store.modify("rotate", &request.account_id, &request.id, rotate).await?;

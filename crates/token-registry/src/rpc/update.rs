@@ -1,6 +1,6 @@
 use super::{Rpc, checked_ids, wait};
 use crate::pepper::Peppers;
-use crate::token::{Token, checked_name};
+use crate::token::{LAST_VERSION, Token, checked_name};
 use model::{ClientSecret, Error, Timestamp, TokenDuration};
 use proto::token_registry::{UpdateTokenRequest, UpdateTokenResponse};
 
@@ -49,7 +49,7 @@ fn update(
         return Err(Error::invalid("client_secret_version", rule));
     }
     if version > token.secret_version {
-        if version > i64::from(i32::MAX) {
+        if version > LAST_VERSION {
             return Err(Error::invalid("client_secret_version", "must be at most 2147483647"));
         }
         secret = Some(token.rotate(version, overlap_until, peppers, now)?);

@@ -1,7 +1,7 @@
 //! What changes a token: each one transaction with its feed entry.
 
 use super::audited::of_token;
-use super::{Store, no_such_token, references};
+use super::{Rule, Store, no_such_token, references};
 use crate::token::Token;
 use audit::AuditConnection as _;
 use change_feed::{Appended, Change, FeedConnection as _};
@@ -12,10 +12,18 @@ use proto::token_registry as wire;
 
 /// Which tokens a change is for.
 #[derive(Debug, Clone, Copy)]
-pub enum Only {
+pub enum Only<'a> {
     Any,
-    /// Neither used nor changed since then, and named by no policy or group.
-    UnusedSince(Timestamp),
+    Unused(End<'a>),
+}
+
+/// An end by a rule. For tokens that were neither used nor changed since a time and that no policy or group names; it is
+/// remembered.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    pub rule: &'a Rule<'a>,
+    pub since: Timestamp,
+    pub at: Timestamp,
 }
 
 /// Between the look and the change it was used, changed or named.
@@ -25,7 +33,7 @@ fn in_use() -> Error {
 
 macro_rules! check {
     ($only:expr, $token:expr, $tx:ident) => {
-        if let Only::UnusedSince(since) = $only {
+        if let Only::Unused(End { since, .. }) = $only {
             let named = sqlx::query("SELECT 1 FROM token_references WHERE token_id = $1 LIMIT 1")
                 .bind(&$token.id)
                 .fetch_optional(&mut *$tx)
@@ -34,6 +42,30 @@ macro_rules! check {
             if named.is_some() || !$token.is_unused_since(since) {
                 return Err(in_use());
             }
+        }
+    };
+}
+
+macro_rules! remember_end {
+    ($only:expr, $token:expr, $tx:ident) => {
+        if let Only::Unused(End { rule, at, .. }) = $only {
+            sqlx::query(
+                "INSERT INTO ended_tokens (token_id, ended_at_ms, account_id, name, client_id, expires_at_ms,
+                     last_seen_at_ms, action, threshold_days)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+            )
+            .bind(&$token.id)
+            .bind(at.as_millis())
+            .bind(&$token.account_id)
+            .bind(&$token.name)
+            .bind(&$token.client_id)
+            .bind($token.expires_at_ms)
+            .bind($token.last_seen_at_ms)
+            .bind(rule.action())
+            .bind(i64::from(rule.threshold_days))
+            .execute(&mut *$tx)
+            .await
+            .map_err(failed)?;
         }
     };
 }
@@ -57,7 +89,7 @@ impl Store {
     /// Also `Conflict` for a token that is not one of them.
     pub async fn modify_only<T>(
         &self,
-        only: Only,
+        only: Only<'_>,
         operation: &'static str,
         account_id: &str,
         id: &str,
@@ -126,6 +158,7 @@ impl Store {
                 .map_err(failed)?;
             }
             tx.record(&mut appended, self.change(id, &token.state()), now).await?;
+            remember_end!(only, token, tx);
             tx.audit(of_token(operation, Some(&before), Some(&token)), now).await?;
             (value, token)
         });
@@ -144,7 +177,7 @@ impl Store {
     /// Also `Conflict` for a token that is not one of them.
     pub async fn delete_only(
         &self,
-        only: Only,
+        only: Only<'_>,
         account_id: &str,
         id: &str,
     ) -> Result<(Token, Appended), Error> {
@@ -181,6 +214,7 @@ impl Store {
                 sqlx::query(statement).bind(id).execute(&mut *tx).await.map_err(failed)?;
             }
             tx.record(&mut appended, self.change(id, &token.state_when_deleted()), now).await?;
+            remember_end!(only, token, tx);
             tx.audit(of_token("delete", Some(&token), None), now).await?;
             token
         });

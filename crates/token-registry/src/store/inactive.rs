@@ -14,6 +14,9 @@ pub struct Rule<'a> {
     pub deletes: bool,
 }
 
+/// As the action is stored.
+pub(super) const DELETE: &str = "delete";
+
 /// What is to be done about a rule now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
@@ -26,16 +29,25 @@ pub enum Turn {
 }
 
 /// How long a rule must have been stated before it acts.
-const GRACE: Duration = Duration::from_hours(24);
+pub(super) const GRACE: Duration = Duration::from_hours(24);
 /// Statements that are further apart begin anew: meanwhile nobody could use a token, or the clock was set.
-const GAP: Duration = Duration::from_hours(1);
+pub(super) const GAP: Duration = Duration::from_hours(1);
 /// A clock that went back by more than this was set.
-const BACK: Duration = Duration::from_mins(1);
+pub(super) const BACK: Duration = Duration::from_mins(1);
+/// Beyond the threshold: much longer than a use is on its way from a gateway to the table.
+pub const MARGIN: Duration = Duration::from_hours(1);
 /// Between two times that tokens are ended.
 const ROUND: Duration = Duration::from_mins(10);
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Rule<'_> {
+    /// As it is stored.
+    pub(super) const fn action(&self) -> &'static str {
+        if self.deletes { DELETE } else { "disable" }
+    }
 }
 
 impl Store {
@@ -47,7 +59,7 @@ impl Store {
 
     /// Notes that the rule holds now, and takes the turn if it is time. Each round is taken once, by whoever is first.
     pub async fn state_rule(&self, rule: &Rule<'_>, now: Timestamp) -> Result<Turn, Error> {
-        let Rule { account_id, threshold_days, deletes } = *rule;
+        let Rule { account_id, threshold_days, deletes: _ } = *rule;
         let now_ms = now.as_millis();
         database::with!(&self.database, |pool| {
             let since_ms = sqlx::query_scalar::<_, i64>(
@@ -64,7 +76,7 @@ impl Store {
             )
             .bind(account_id)
             .bind(i64::from(threshold_days))
-            .bind(if deletes { "delete" } else { "disable" })
+            .bind(rule.action())
             .bind(now_ms)
             .bind(now_ms.saturating_sub(millis(GAP)))
             .bind(now_ms.saturating_add(millis(BACK)))

@@ -35,7 +35,7 @@ pub struct Listing<'a> {
 }
 
 impl Store {
-    /// One page, oldest first, and how many there are in all.
+    /// One page, oldest first, and how many there are in all, as of one moment.
     pub async fn list(&self, listing: &Listing<'_>) -> Result<(Vec<Token>, u64), Error> {
         if listing.name.is_empty() && listing.search.is_empty() {
             self.page(listing).await
@@ -47,39 +47,33 @@ impl Store {
     /// Read from the nearer end, so that the last page costs what the first does.
     async fn page(&self, listing: &Listing<'_>) -> Result<(Vec<Token>, u64), Error> {
         let Listing { account_id, limit, offset, .. } = *listing;
-        database::with!(&self.database, |pool| {
+        Ok(database::snapshot!(&self.database, |tx| {
             let (total, newest): (i64, i64) = sqlx::query_as(
                 "SELECT COUNT(*), COALESCE(MAX(created_at_ms), 0) FROM tokens WHERE account_id = $1",
             )
             .bind(account_id)
-            .fetch_one(pool)
+            .fetch_one(&mut *tx)
             .await
             .map_err(failed)?;
             let number = limit.min(total.saturating_sub(offset));
-            if number <= 0 {
-                return Ok((Vec::new(), total.unsigned_abs()));
-            }
             let behind = total - offset - number;
             let (statement, skipped) = if behind < offset {
                 (page_statement!("DESC"), behind)
             } else {
                 (page_statement!("ASC"), offset)
             };
-            let tokens = sqlx::query_as(statement)
-                .bind(account_id)
-                .bind(newest)
-                .bind(number)
-                .bind(skipped)
-                .fetch_all(pool)
-                .await
-                .map_err(failed)?;
-            Ok((tokens, total.unsigned_abs()))
-        })
+            let mut tokens = Vec::new();
+            if number > 0 {
+                let page = sqlx::query_as(statement).bind(account_id).bind(newest).bind(number).bind(skipped);
+                tokens = page.fetch_all(&mut *tx).await.map_err(failed)?;
+            }
+            (tokens, total.unsigned_abs())
+        }))
     }
 
     async fn find(&self, listing: &Listing<'_>) -> Result<(Vec<Token>, u64), Error> {
         let (lowered, as_given) = (contains(&listing.search.to_lowercase()), contains(listing.search));
-        database::with!(&self.database, |pool| {
+        Ok(database::snapshot!(&self.database, |tx| {
             let tokens = sqlx::query_as(found_statement!())
                 .bind(listing.account_id)
                 .bind(listing.name)
@@ -87,7 +81,7 @@ impl Store {
                 .bind(&as_given)
                 .bind(listing.limit)
                 .bind(listing.offset)
-                .fetch_all(pool)
+                .fetch_all(&mut *tx)
                 .await
                 .map_err(failed)?;
             let total = sqlx::query_scalar::<_, i64>(concat!("SELECT COUNT(*) ", found!()))
@@ -95,11 +89,11 @@ impl Store {
                 .bind(listing.name)
                 .bind(&lowered)
                 .bind(&as_given)
-                .fetch_one(pool)
+                .fetch_one(&mut *tx)
                 .await
                 .map_err(failed)?;
-            Ok((tokens, total.unsigned_abs()))
-        })
+            (tokens, total.unsigned_abs())
+        }))
     }
 }
 

@@ -38,26 +38,35 @@ pub fn checked_token_ids(token_ids: &[String]) -> Result<(), Error> {
 }
 
 impl Store {
-    /// Replaces the tokens that one referrer names. Every one must exist in the account.
+    /// Replaces the tokens that one referrer names, by those of them that exist in the account. The first `required` of
+    /// them must. Answers the others that do not.
     pub async fn set_references(
         &self,
         account_id: &str,
         referrer: &str,
         referrer_name: &str,
         token_ids: &[String],
-    ) -> Result<(), Error> {
-        database::transaction!(&self.database, |tx| {
+        required: usize,
+    ) -> Result<Vec<String>, Error> {
+        let missing = database::transaction!(&self.database, |tx| {
             // Deletions take the same lock: a token is either named first or gone first.
             tx.next_position().await?;
+            let mut missing = Vec::new();
             for (index, id) in token_ids.iter().enumerate() {
-                let found = sqlx::query("SELECT 1 FROM tokens WHERE id = $1 AND account_id = $2")
-                    .bind(id)
-                    .bind(account_id)
-                    .fetch_optional(&mut *tx)
-                    .await
-                    .map_err(failed)?;
-                if found.is_none() {
+                // No token has an id of another shape, and databases differ in what they make of one.
+                let exists = id.parse::<TokenId>().is_ok()
+                    && sqlx::query("SELECT 1 FROM tokens WHERE id = $1 AND account_id = $2")
+                        .bind(id)
+                        .bind(account_id)
+                        .fetch_optional(&mut *tx)
+                        .await
+                        .map_err(failed)?
+                        .is_some();
+                if !exists && index < required {
                     return Err(no_such_token(index, id));
+                }
+                if !exists {
+                    missing.push(id.clone());
                 }
             }
             sqlx::query("DELETE FROM token_references WHERE referrer = $1")
@@ -65,7 +74,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .map_err(failed)?;
-            for id in token_ids {
+            for id in token_ids.iter().filter(|id| !missing.contains(*id)) {
                 sqlx::query(
                     "INSERT INTO token_references (token_id, referrer, referrer_name) VALUES ($1, $2, $3)
                      ON CONFLICT (token_id, referrer) DO NOTHING",
@@ -77,7 +86,8 @@ impl Store {
                 .await
                 .map_err(failed)?;
             }
+            missing
         });
-        Ok(())
+        Ok(missing)
     }
 }

@@ -154,7 +154,9 @@ pub async fn callers_may_call_what_they_need_and_no_more(world: World) {
             is_let_in(&client.get_token(get).await),
             is_let_in(&client.list_tokens(list).await),
             is_let_in(&client.set_token_references(wire::SetTokenReferencesRequest::default()).await),
-            is_let_in(&client.list_expiring_tokens(wire::ListExpiringTokensRequest::default()).await),
+            is_let_in(&client.list_expiring_tokens(wire::ListExpiringTokensRequest::default()).await)
+                && is_let_in(&client.list_ended_tokens(wire::ListEndedTokensRequest::default()).await)
+                && is_let_in(&client.list_unused_tokens(wire::ListUnusedTokensRequest::default()).await),
         ];
         assert_eq!(allowed, expected, "{caller}");
     }

@@ -95,6 +95,25 @@ pub async fn references_to_what_is_not_there_are_refused_as_a_whole(world: World
     registry.delete(&made.account, &made.id).await.unwrap();
 }
 
+pub async fn what_need_not_exist_is_left_out_of_references_and_named(world: World) {
+    let registry = world.registry().await;
+    let made = registry.new_token().await;
+    let other = registry.new_token().await;
+    let gone = TokenId::random().to_string();
+    let missing = [gone.as_str(), "x", "\0", &other.id];
+    let named = [&missing[..2], &[made.id.as_str()], &missing[2..]].concat();
+    let set = async |ids: &[&str], required| {
+        registry.set_references_of(&made.account, "policy/1", ids, Some(required)).await
+    };
+    assert_eq!(set(&named, 0).await.unwrap(), missing);
+    assert_eq!(registry.delete(&made.account, &made.id).await.err().unwrap().reason(), "TOKEN_IN_USE");
+    registry.delete(&other.account, &other.id).await.unwrap();
+    assert_eq!(set(&[&made.id, &gone], 1).await.unwrap(), [gone.as_str()]);
+    assert_eq!(set(&[&gone, &made.id], 1).await.unwrap_err().reason(), "TOKEN_NOT_FOUND");
+    assert_eq!(set(&[], 0).await.unwrap(), [""; 0]);
+    registry.delete(&made.account, &made.id).await.unwrap();
+}
+
 pub async fn malformed_referrers_are_refused(world: World) {
     let registry = world.registry().await;
     let made = registry.new_token().await;
@@ -109,6 +128,7 @@ pub async fn malformed_referrers_are_refused(world: World) {
         referrer: "policy/1".into(),
         referrer_name: "a\0b".into(),
         token_ids: vec![made.id.clone()],
+        required: None,
     };
     let status = registry.client.clone().set_token_references(request).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::InvalidArgument);

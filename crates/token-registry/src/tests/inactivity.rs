@@ -1,5 +1,7 @@
 //! Unused tokens. The age of things is made by writing it: the database's clock cannot be moved.
 
+pub mod told;
+
 use super::World;
 use super::world::{Made, Registry, new_token, read};
 use crate::store::Use;

@@ -41,6 +41,42 @@ pub async fn pages_are_in_order_of_creation_and_end_empty(world: World) {
     }
 }
 
+pub async fn a_page_and_the_count_are_of_one_moment(world: World) {
+    const CHANGES: usize = 150;
+    let is_over = std::cell::Cell::new(false);
+    let registry = world.registry().await;
+    let account_id = AccountId::random().to_string();
+    let create =
+        || registry.create(wire::CreateTokenRequest { account_id: account_id.clone(), ..new_token("ci") });
+    let change = async {
+        for _ in 0..CHANGES {
+            let made = create().await.unwrap();
+            registry.delete(&made.account, &made.id).await.unwrap();
+        }
+        is_over.set(true);
+    };
+    let look = async {
+        let mut pages = 0;
+        loop {
+            for search in ["", "ci"] {
+                let all = wire::ListTokensRequest {
+                    account_id: account_id.clone(),
+                    search: search.to_owned(),
+                    ..Default::default()
+                };
+                let answer = registry.list(all).await.unwrap();
+                assert_eq!(answer.tokens.len() as u64, answer.total_count, "page {pages}, {search:?}");
+                pages += 1;
+            }
+            if is_over.get() {
+                break pages;
+            }
+        }
+    };
+    let ((), pages) = tokio::join!(change, look);
+    assert!(pages > CHANGES / 10, "{pages}");
+}
+
 pub async fn names_and_parts_are_found_literally(world: World) {
     let registry = world.registry().await;
     let account_id = AccountId::random().to_string();

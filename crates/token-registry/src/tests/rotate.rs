@@ -1,4 +1,5 @@
 use super::World;
+use crate::token::LAST_VERSION;
 use model::{ClientSecret, ErrorKind};
 use proto::token_registry as wire;
 use std::time::Duration;
@@ -114,4 +115,25 @@ pub async fn a_lower_version_is_refused_an_equal_one_does_nothing_a_higher_one_r
     assert_eq!(registry.refusal(&made, &seventh).await, "TOKEN_UNKNOWN");
     assert_eq!(registry.refusal(&made, &last).await, "");
     assert_eq!(registry.update(request).await.unwrap().client_secret, None);
+}
+
+pub async fn after_the_last_version_there_is_no_rotation_and_none_is_taken_back(world: World) {
+    let registry = world.registry().await;
+    let made = registry.new_token().await;
+    let last = wire::UpdateTokenRequest {
+        client_secret_version: Some(LAST_VERSION),
+        previous_client_secret_expires_at_ms: Some(world.later(HOUR)),
+        ..made.update()
+    };
+    let secret = registry.update(last).await.unwrap().client_secret.unwrap();
+    let before = registry.stored(&made).await;
+    let rotated = registry.rotate(&made.account, &made.id, None).await.err().unwrap();
+    let undone = super::rotation::undo(&registry, &made).await.err().unwrap();
+    for error in [rotated, undone] {
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::NotReady, "TOKEN_VERSIONS_USED_UP"));
+    }
+    assert_eq!(registry.stored(&made).await, before);
+    for secret in [&secret, &made.secret] {
+        assert_eq!(registry.refusal(&made, secret).await, "");
+    }
 }

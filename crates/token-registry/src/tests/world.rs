@@ -257,13 +257,26 @@ impl Registry {
     }
 
     pub async fn set_references(&self, account: &str, referrer: &str, ids: &[&str]) -> Result<(), Error> {
+        self.set_references_of(account, referrer, ids, None).await.map(drop)
+    }
+
+    /// So many of them, from the first, must exist. Answers those that do not.
+    pub async fn set_references_of(
+        &self,
+        account: &str,
+        referrer: &str,
+        ids: &[&str],
+        required: Option<u32>,
+    ) -> Result<Vec<String>, Error> {
         let request = wire::SetTokenReferencesRequest {
             account_id: account.into(),
             referrer: referrer.into(),
             referrer_name: format!("name of {referrer}"),
             token_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            required,
         };
-        read(self.client.clone().set_token_references(request).await).map(drop)
+        let answer = read(self.client.clone().set_token_references(request).await);
+        answer.map(|answer| answer.missing_token_ids)
     }
 
     /// Until the replica holds a lease: from then on it asks the cache.

@@ -9,7 +9,6 @@ from cloudflare._resource import SyncAPIResource
 UNSERVED = (
     "access.ai_controls.",
     "access.applications.cas.",
-    "access.applications.policy_tests.",
     "access.gateway_ca.",
     "access.idp_federation_grants.",
     "access.infrastructure.",

@@ -45,3 +45,35 @@ def reusable():
             "delete": lambda: POLICIES.delete(policy.id, **IN_ACCOUNT),
         },
     )
+
+
+def tests():
+    """On every service token there is."""
+    policy_tests = ACCESS.applications.policy_tests
+    token = ACCESS.service_tokens.create(**IN_ACCOUNT, name=unique("token"))
+    named = {"name": "named", "decision": "non_identity", "include": [{"service_token": {"token_id": token.id}}]}
+    shared = POLICIES.create(**IN_ACCOUNT, name=unique("policy"), decision="bypass", include=[{"ip": {"ip": "192.0.2.1"}}])
+    made = policy_tests.create(**IN_ACCOUNT, policies=[shared.id, named])
+    check("policy test: it begins", made.status == "success")
+    done = policy_tests.get(made.id, **IN_ACCOUNT)
+    for _ in range(100):
+        if done.status != "processing":
+            break
+        done = policy_tests.get(made.id, **IN_ACCOUNT)
+    expected = {"status": "complete", "percent_users_processed": 100, "users_approved": 1, "users_errored": 0}
+    check_shows("policy test", done, expected)
+    counted = done.users_approved + done.users_blocked + done.users_errored
+    check("policy test: every token is counted", done.total_users == counted)
+    approved = list(policy_tests.users.list(made.id, **IN_ACCOUNT, status="success"))
+    check("policy test: the one that is named gets in", [(it.id, it.status) for it in approved] == [(token.id, "approved")])
+    check_listed("policy test", lambda **of: policy_tests.users.list(made.id, **IN_ACCOUNT, **of), token.id)
+    check_raises(
+        "a policy test of no policy is refused", cloudflare.BadRequestError, lambda: policy_tests.create(**IN_ACCOUNT, policies=[])
+    )
+    check_raises(
+        "a policy test that was never made is not there",
+        cloudflare.NotFoundError,
+        lambda: policy_tests.get(token.id, **IN_ACCOUNT),
+    )
+    POLICIES.delete(shared.id, **IN_ACCOUNT)
+    ACCESS.service_tokens.delete(token.id, **IN_ACCOUNT)

@@ -50,11 +50,11 @@ impl Attempt {
         let object_id = parameter(route, path, id).filter(|it| is_id(it, object_kind));
         let record = AuditRecord {
             id: Uuid::new_v4().simple().to_string(),
-            account_id: parameter(route, path, "{account_id}").unwrap_or_default().to_owned(),
+            account_id: parameter(route, path, "{account_id}").unwrap_or_default(),
             actor: Some(seen(request)),
             operation: operation(method, route).to_owned(),
             object_kind: object_kind.to_owned(),
-            object_id: object_id.unwrap_or_default().to_owned(),
+            object_id: object_id.unwrap_or_default(),
             call: format!("{method} {route}"),
             outcome: "refused".to_owned(),
             attempts: 1,
@@ -77,10 +77,28 @@ impl Attempt {
     }
 }
 
-/// What stands in the path where the template has `name`.
-fn parameter<'a>(route: &str, path: &'a str, name: &str) -> Option<&'a str> {
+/// What stands in the path where the template has `name`, read as the router reads it.
+fn parameter(route: &str, path: &str, name: &str) -> Option<String> {
     let place = route.split('/').position(|segment| segment == name)?;
-    path.split('/').nth(place)
+    path.split('/').nth(place).and_then(decoded)
+}
+
+/// Without its percent-encoding; `None` if it is no text.
+fn decoded(segment: &str) -> Option<String> {
+    let mut parts = segment.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let octet = part.get(..2).and_then(|digits| hex::decode(digits).ok());
+        let rest = if let Some(octet) = octet {
+            bytes.extend(octet);
+            part.get(2..).unwrap_or_default()
+        } else {
+            bytes.push(b'%');
+            part
+        };
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// A UUID or 32 hex digits; of keys 64. Anything else may be what does not belong there.
@@ -91,13 +109,14 @@ fn is_id(text: &str, object_kind: &str) -> bool {
 }
 
 /// By the beginning of what follows the account; the more special before. With the parameter that is the object's id.
-const OBJECTS: [(&str, &str, &str); 17] = [
+const OBJECTS: [(&str, &str, &str); 19] = [
     ("access/service_tokens", "service_token", "{id}"),
     ("tokens", "api_token", "{id}"),
     ("access/apps/{app_id}/policies", "policy", "{id}"),
     ("access/apps", "application", "{app_id}"),
     ("apps", "application", "{app_id}"),
     ("access/policies", "policy", "{id}"),
+    ("access/policy-tests", "policy_test", "{id}"),
     ("access/groups", "group", "{id}"),
     ("access/organizations", "organization", "{account_id}"),
     ("access/tags", "tag", "{id}"),
@@ -106,6 +125,7 @@ const OBJECTS: [(&str, &str, &str); 17] = [
     ("access/keys/rotate", "signing_key", ""),
     ("access/keys", "key_settings", "{account_id}"),
     ("keys", "signing_key", "{id}"),
+    ("sessions", "session", ""),
     ("alerting/v3/policies", "alert_policy", "{id}"),
     ("alerting/v3/destinations/webhooks", "webhook", "{id}"),
     ("audit_logs", "audit_log", ""),
@@ -122,6 +142,9 @@ fn object(route: &str) -> (&'static str, &'static str) {
 
 fn operation(method: &Method, route: &str) -> &'static str {
     let last = route.rsplit('/').next().unwrap_or_default();
+    if route.ends_with("/sessions/revoke") {
+        return "revoke_sessions";
+    }
     match (method.as_str(), last) {
         ("GET" | "HEAD" | "OPTIONS", _) | ("POST", "policy_test") => "read",
         ("POST", "refresh") => "refresh",

@@ -109,6 +109,30 @@ fn a_call_is_told_in_the_words_of_the_services() {
     assert_eq!(attempt(&Method::GET, elsewhere, "/client/v4/accounts/%27/tokens"), None);
 }
 
+/// O5.
+#[test]
+fn an_encoded_id_is_told_as_the_id_that_it_is() {
+    let route = "/client/v4/accounts/{account_id}/access/service_tokens/{id}";
+    let id = "c37b22b0-d865-42cd-be77-0f82e28fc4b6";
+    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+    for (account, token) in [
+        (format!("%{:x}{}", b'0', &ACCOUNT[1..]), id.to_owned()),
+        (encoded(ACCOUNT), encoded(id)),
+        (encoded(ACCOUNT).to_lowercase(), id.replace('-', "%2d")),
+    ] {
+        let path = format!("/client/v4/accounts/{account}/access/service_tokens/{token}");
+        let record = attempt(&Method::DELETE, route, &path).unwrap();
+        assert_eq!((&*record.account_id, &*record.object_id), (ACCOUNT, id), "{path}");
+    }
+    // Encoded twice it is none, nor is what is no text.
+    for account in
+        [format!("%25{:x}{}", b'0', &ACCOUNT[1..]), format!("%ff{ACCOUNT}"), "%".repeat(32), "%+1".to_owned()]
+    {
+        let path = format!("/client/v4/accounts/{account}/access/service_tokens/{id}");
+        assert_eq!(attempt(&Method::DELETE, route, &path), None, "{path}");
+    }
+}
+
 proptest! {
     /// O8.
     #[test]

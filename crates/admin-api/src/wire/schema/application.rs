@@ -89,13 +89,19 @@ pub fn two_settings() -> Shape {
         "",
         [
             may("allow_iframe", flag("Kept; nothing acts on it.")),
-            may("skip_interstitial", flag("Kept; nothing acts on it.")),
+            may("skip_interstitial", flag("Kept; nothing acts on it: a gateway has no interstitial page.")),
         ],
     )
 }
 
 pub fn two_settings_shown() -> Shape {
-    record("", [must("allow_iframe", flag("")), must("skip_interstitial", flag(""))])
+    record(
+        "",
+        [
+            must("allow_iframe", flag("")),
+            must("skip_interstitial", flag("Kept; nothing acts on it: a gateway has no interstitial page.")),
+        ],
+    )
 }
 
 pub fn nothing_more() -> Shape {

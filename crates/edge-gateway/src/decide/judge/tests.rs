@@ -1,6 +1,8 @@
 use super::*;
 use crate::config::Throttle;
+use crate::endpoints::Logout;
 use crate::exchange::Exchange;
+use crate::metadata::Metadata;
 use crate::session::{Origins, remember};
 use model::{Clock as _, SystemClock};
 use service_kit::{Callers, GrpcChannel};
@@ -9,6 +11,8 @@ use tonic::service::Routes;
 fn gatekeeper() -> Gatekeeper {
     let channel = GrpcChannel::local(Routes::default(), Callers::new([]), "edge-gateway");
     let clock = Arc::new(SystemClock);
+    let metadata = Metadata::new(channel.clone(), clock.clone());
+    let logout = Logout::new(channel.clone(), clock.clone());
     Gatekeeper {
         knowledge: Arc::new(Knowledge::empty()),
         clock: clock.clone(),
@@ -19,6 +23,8 @@ fn gatekeeper() -> Gatekeeper {
         usage: Arc::default(),
         fallbacks: Arc::default(),
         decisions: Arc::default(),
+        metadata,
+        logout,
     }
 }
 

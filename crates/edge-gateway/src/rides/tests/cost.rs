@@ -3,8 +3,10 @@
 
 use super::*;
 use crate::config::Throttle;
+use crate::endpoints::Logout;
 use crate::exchange::Exchange;
 use crate::knowledge::Knowledge;
+use crate::metadata::Metadata;
 use crate::session::{Origins, remember};
 use change_feed::View as _;
 use model::{AccountId, ApplicationId, Clock as _, SessionId, SystemClock, TokenId};
@@ -131,6 +133,8 @@ fn session(account: AccountId, signer: &SigningKey, token: TokenId) -> Basis {
 fn gatekeeper() -> Gatekeeper {
     let channel = GrpcChannel::local(Routes::default(), Callers::new([]), "edge-gateway");
     let clock = Arc::new(SystemClock);
+    let metadata = Metadata::new(channel.clone(), clock.clone());
+    let logout = Logout::new(channel.clone(), clock.clone());
     Gatekeeper {
         knowledge: Arc::new(Knowledge::empty()),
         clock: clock.clone(),
@@ -141,6 +145,8 @@ fn gatekeeper() -> Gatekeeper {
         usage: Arc::default(),
         fallbacks: Arc::default(),
         decisions: Arc::default(),
+        metadata,
+        logout,
     }
 }
 

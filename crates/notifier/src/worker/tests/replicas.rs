@@ -4,7 +4,7 @@ use super::*;
 use crate::mailer::Mail;
 use async_trait::async_trait;
 use database::Database;
-use model::SystemClock;
+use model::{SystemClock, Timestamp};
 use service_kit::assembly;
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -94,6 +94,7 @@ async fn two_notifiers_send_each_message_once(world: World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_notifiers_on_sqlite_send_each_message_once() {
     two_notifiers_send_each_message_once(World::new().await).await;
+    Box::pin(inactivity::two_notifiers_tell_each_end_once(World::new().await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,6 +104,13 @@ async fn two_notifiers_on_postgres_send_each_message_once() {
     let database = Database::connect(&url, 8).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     two_notifiers_send_each_message_once(World::on(database.clone(), folder, SystemClock.now()).await).await;
+    database.close().await;
+    let url = server.create_database("ends", "notifier", None).await.unwrap();
+    let (database, folder) = (Database::connect(&url, 8).await.unwrap(), tempfile::tempdir().unwrap());
+    // The clock is then that of the database, as it is where nobody moves one.
+    let began = Timestamp::from_millis(SystemClock.now().as_millis() - 31 * 24 * 3_600_000);
+    Box::pin(inactivity::two_notifiers_tell_each_end_once(World::on(database.clone(), folder, began).await))
+        .await;
     database.close().await;
     server.server.stop().await.unwrap();
 }

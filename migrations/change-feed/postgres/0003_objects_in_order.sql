@@ -1,0 +1,1 @@
+-- SQLite's alone: here a page of objects is read by many lookups in shared memory, which cost little.
