@@ -58,6 +58,7 @@ losses: servers build-debug ## What is away, row by row of the table in the edge
 
 edges: proxies build-debug ## Attacks through real edges: our gateway, Envoy, nginx, Caddy, HAProxy and Traefik
 	cargo test --locked -p tests --test edges
+	cargo test --locked -p edge-gateway --test gateway passed::proxies -- --ignored
 
 simulate: toolchain ## The change feed's own code in a simulated world of faults: make simulate SEEDS=10000
 	cargo run --release --locked -p feed-simulation -- --seeds $(or $(SEEDS),10000)

@@ -77,6 +77,10 @@ core.register_action("sallyport", { "http-req" }, function(txn, url)
   told["x-forwarded-host"] = { host[0] }
   told["x-forwarded-uri"] = { txn.sf:pathq() }
   told["x-forwarded-for"] = { txn.sf:src() }
+  -- What the client has presented: DER in base64. A client cannot say it.
+  told["x-client-cert"] = nil
+  local certificate = txn.f:ssl_c_der()
+  if certificate and certificate ~= "" then told["x-client-cert"] = { txn.c:base64(certificate) } end
 
   local answer = core.httpclient():get({ url = url, headers = told, timeout = PATIENCE })
   local decision = answer and first(answer.headers, "sallyport-decision")
@@ -99,6 +103,8 @@ core.register_action("sallyport", { "http-req" }, function(txn, url)
     if value and value ~= "-" then txn.http:req_set_header(name, value) end
   end
   tell("cf-access-jwt-assertion", first(answer.headers, "cf-access-jwt-assertion"))
+  txn.http:req_del_header("cf-ray")
+  tell("cf-ray", first(answer.headers, "cf-ray"))
   tell("sallyport-fallback", first(answer.headers, "sallyport-fallback"))
   tell("cookie", first(answer.headers, "sallyport-cookie"))
   tell("x-forwarded-for", told["x-forwarded-for"][1])

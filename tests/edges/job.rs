@@ -28,6 +28,11 @@ pub async fn done(ground: &Ground, at: At) -> Result<(), String> {
     check("the client's address arrives", address == ["127.0.0.2"])?;
     check("no Client ID arrives", seen.all("cf-access-client-id").next().is_none())?;
 
+    let rays: Vec<_> = seen.all("cf-ray").collect();
+    check("the request's name arrives", rays.len() == 1 && rays[0].len() == 16)?;
+    let rays = answer.header("cf-ray").map(str::to_owned);
+    check("the client is told no other", rays.is_none_or(|ray| seen.all("cf-ray").eq([ray.as_str()])))?;
+
     let session = given.unwrap_or(assertion);
     world.secrets.note_session(&session);
     let cookie = vec![format!("Cookie: CF_Authorization={session}; own=1")];
@@ -41,6 +46,32 @@ pub async fn done(ground: &Ground, at: At) -> Result<(), String> {
     refused("one that no policy admits", &edge, &app, &pair(&ground.stranger), 403).await?;
 
     revoked(ground, &edge, &app, &token, &cookie).await
+}
+
+/// Its own words, and what pages of other origins may read.
+pub async fn refusals_are_as_the_application_says(ground: &Ground, at: At) -> Result<(), String> {
+    const ORIGIN: &str = "https://pages.test";
+    let edge = ground.edge(at).await?.lock().await;
+    let fields = json!({
+        "domain": format!("{}.words.test", at.name()),
+        "policies": [service_auth(&[&ground.stranger])],
+        "custom_deny_message": "Zutritt nur für Geräte 🚪",
+        "cors_headers": {"allowed_origins": [ORIGIN], "allow_credentials": true},
+    });
+    let app = ground.world.app_with(fields).await;
+    let answer = get(edge.address, &app.domain, "/x", &[format!("Origin: {ORIGIN}")]).await?;
+    check("it is 401", answer.status == Some(401))?;
+    check("with its reason", answer.header("cf-access-error") == Some("CREDENTIAL_MISSING"))?;
+    let body: serde_json::Value =
+        serde_json::from_slice(&answer.body).map_err(|error| format!("{error}: {answer:?}"))?;
+    check(
+        "with its words",
+        body["message"] == "Zutritt nur für Geräte 🚪" && body["error"] == "CREDENTIAL_MISSING",
+    )?;
+    check("its origin may read it", answer.header("access-control-allow-origin") == Some(ORIGIN))?;
+    check("with credentials", answer.header("access-control-allow-credentials") == Some("true"))?;
+    let other = get(edge.address, &app.domain, "/x", &["Origin: https://other.test".to_owned()]).await?;
+    check("another may not", other.header("access-control-allow-origin").is_none())
 }
 
 /// Once the revocation has returned, its first request there is refused.

@@ -10,6 +10,7 @@
 //! | [`attacks`] [`job`] [`outage`] | what is done at each edge |
 //! | [`abilities`] | the table of `deploy/README.md`, tried |
 //! | [`manifests`] | recipes for clusters, as far as they can be read without one |
+//! | [`schemas`] | the same, by the schemas of their kinds: `CRDS=folder` |
 //! | [`coverage`] | which threat is shown where |
 //!
 //! A new proxy: its `Kind` in `local-servers`, its recipe in `deploy/`, and its row in [`recipes::ALL`].
@@ -36,6 +37,7 @@ mod outage;
 mod reading;
 mod recipes;
 mod recorder;
+mod schemas;
 mod words;
 
 use edge::At;
@@ -79,6 +81,10 @@ fn main() -> ExitCode {
         pure("manifests_are_whole_and_closed", manifests::are_whole_and_closed),
         pure("every_threat_has_a_case", coverage::every_threat_has_a_case),
     ];
+    if let Some(folder) = std::env::var_os(schemas::CRDS) {
+        let fits = move || Ok(schemas::every_manifest_fits(folder.as_ref())?);
+        trials.push(Trial::test("every_manifest_fits_its_schema", fits));
+    }
     trials.extend(At::all().into_iter().flat_map(|at| at_each(&shared, at)));
     let open = shared.clone();
     let control = move || open.run(async |ground| attacks::an_open_edge_fails(ground).await);
@@ -115,6 +121,9 @@ fn at_each(shared: &Arc<Shared>, at: At) -> Vec<Trial> {
         }),
         Trial::test(name("the_main_job"), move || three.run(async |ground| job::done(ground, at).await)),
     ];
+    let six = shared.clone();
+    let words = move || six.run(async |ground| job::refusals_are_as_the_application_says(ground, at).await);
+    trials.push(Trial::test(name("refusals_are_as_the_application_says"), words));
     let five = shared.clone();
     let abilities = move || five.run(async |ground| abilities::are_what_the_table_says(ground, at).await);
     trials.push(Trial::test(name("it_can_what_the_table_says"), abilities));

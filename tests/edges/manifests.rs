@@ -53,7 +53,7 @@ fn look(name: &str, node: &Yaml) {
     }
 }
 
-fn yaml_files(folder: &Path) -> Vec<PathBuf> {
+pub fn yaml_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

@@ -1,5 +1,6 @@
 //! What is told of requests: traces across the services, decisions in log and access log, and no secret in any of them.
 
+mod asked;
 mod otlp;
 
 use crate::worlds::{Run, Scenario};
@@ -33,12 +34,14 @@ async fn requests_are_told_and_no_secret_is(topology: Topology) {
     let place = Place::new(topology);
     let upstream = Some(Upstream::start().await);
     let mut extra = vec!["--otlp".to_owned(), otlp];
+    extra.extend(["--ext-authz", "127.0.0.1:0", "--forward-auth", "127.0.0.1:0"].map(str::to_owned));
     if topology == Topology::OneProcess {
         extra.extend(["--operations".to_owned(), "127.0.0.1:0".to_owned()]);
     }
     let mut world = place.start(upstream, &extra).await.unwrap();
     one_exchange_is_one_trace(&world, &receiver).await;
     what_a_proxy_traces_goes_on_in_its_trace(&world, &receiver).await;
+    asked::questions_are_in_the_trace_of_the_request(&world, &receiver).await;
     a_revocation_is_one_trace_up_to_the_gateways(&world, &receiver).await;
     decisions_are_in_the_access_log(&world).await;
     let told = secrets_everywhere(&world).await;

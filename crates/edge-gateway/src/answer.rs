@@ -20,7 +20,7 @@ use http::header::{
 use http::{Response, StatusCode};
 use http_body_util::{Either, Full};
 use model::Timestamp;
-use policy::Decision;
+use policy::{Decision, DomainPattern};
 use serde::Serialize;
 
 pub use asker::{Asker, LOOKED_AT};
@@ -125,15 +125,16 @@ fn unkept(status: StatusCode, text: Bytes) -> Response<Bytes> {
     response
 }
 
-/// `Set-Cookie` for a session at an application: the name, `=`, the token, attributes. Browsers keep 4096 bytes: a longer one is not set.
+/// `Set-Cookie` for a session at an application: the name, `=`, the token, attributes. `path`: see [`cookie_path`]. Browsers keep 4096 bytes: a longer one is not set.
 pub fn session_cookie(
     application: &Application,
+    path: &str,
     token: &str,
     expires: Timestamp,
     is_https: bool,
 ) -> Option<String> {
     let attributes = &application.settings.cookie;
-    let mut text = begin_cookie(application, cookie::SESSION, token, expires);
+    let mut text = begin_cookie(path, cookie::SESSION, token, expires);
     if attributes.http_only {
         text.push_str("; HttpOnly");
     }
@@ -150,13 +151,8 @@ pub fn session_cookie(
 }
 
 /// The same for the secret that the session is bound to. It is sent wherever the session is.
-pub fn binding_cookie(
-    application: &Application,
-    secret: &str,
-    expires: Timestamp,
-    is_https: bool,
-) -> Option<HeaderValue> {
-    let mut text = begin_cookie(application, cookie::BINDING, secret, expires);
+pub fn binding_cookie(path: &str, secret: &str, expires: Timestamp, is_https: bool) -> Option<HeaderValue> {
+    let mut text = begin_cookie(path, cookie::BINDING, secret, expires);
     text.push_str("; HttpOnly");
     if is_https {
         // Browsers take `None` with `Secure` alone.
@@ -186,9 +182,13 @@ pub fn taken_back(is_https: bool) -> [HeaderValue; 2] {
     ]
 }
 
-fn begin_cookie(application: &Application, name: &str, value: &str, expires: Timestamp) -> String {
-    let path = application.domain.find('/').and_then(|at| application.domain.get(at..));
-    let is_scoped = application.settings.cookie.is_path_scoped;
-    let path = path.filter(|path| is_scoped && !path.contains('*')).unwrap_or("/");
+fn begin_cookie(path: &str, name: &str, value: &str, expires: Timestamp) -> String {
     format!("{name}={value}; Path={path}; Expires={}", expires.http_date())
+}
+
+/// Where an application's cookies are sent: to the whole host, or below the path of the domain that matched, where it asks
+/// for that and there is one.
+pub fn cookie_path<'d>(application: &Application, domain: Option<&'d DomainPattern>) -> &'d str {
+    let path = domain.filter(|_| application.settings.cookie.is_path_scoped).map_or("", DomainPattern::path);
+    if path.is_empty() || path.contains(['*', ';']) { "/" } else { path }
 }

@@ -1,6 +1,7 @@
 //! What an operator may set.
 
 mod limits;
+mod passed;
 mod throttle;
 mod tls;
 mod upstream;
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use limits::Limits;
+pub use passed::PassedCertificates;
 pub use throttle::Throttle;
 pub use tls::{Certificate, Clients, Mode, Tls};
 pub use upstream::{Health, Upstream};
@@ -76,6 +78,9 @@ pub struct Proxy {
     /// `[edge_gateway.tls]`: `listen` speaks TLS, and nothing else.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// `[edge_gateway.passed_certificates]`: client certificates that other proxies pass on. None is heard without it.
+    #[serde(default)]
+    pub passed_certificates: Option<PassedCertificates>,
     /// Take credentials in clear text from anybody. Otherwise, without TLS here or before the gateway, only from this
     /// machine and from listed proxies: whoever sends one in clear is refused, so that nobody gets used to it.
     #[serde(default)]
@@ -132,6 +137,7 @@ impl Proxy {
         let mut problems: Vec<_> = self.upstream.iter().filter_map(|url| url_problem(url)).collect();
         problems.extend(self.upstreams.iter().flat_map(Upstream::problems));
         problems.extend(self.tls.iter().flat_map(Tls::problems));
+        problems.extend(self.passed_certificates.iter().flat_map(PassedCertificates::problems));
         if let Some(name) =
             self.country_header.as_ref().filter(|name| http::HeaderName::try_from(*name).is_err())
         {

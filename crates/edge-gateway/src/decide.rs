@@ -100,13 +100,14 @@ impl Gatekeeper {
     /// The same, if nobody needs to be asked.
     pub fn decide_at_once(
         &self,
+        ray: Ray,
         seen: &Seen<'_>,
         amend: impl FnOnce(Result<Admission, Refused>) -> Result<Admission, Refused>,
     ) -> Option<Result<Admission, Refused>> {
         let begun = self.begin();
         let (application, Now::Decided(outcome)) = self.decide_now(seen, None) else { return None };
         let outcome = amend(self.conclude(application, outcome));
-        self.tell(Ray::next(), seen, begun, &outcome);
+        self.tell(ray, seen, begun, &outcome);
         Some(outcome)
     }
 
@@ -298,7 +299,7 @@ pub(crate) fn facts(
     Facts::new().with_address(address).with_country(country).with_certificate(certificate)
 }
 
-fn certificate_not_good() -> Refusal {
+pub(crate) fn certificate_not_good() -> Refusal {
     Refusal::unauthenticated(
         "CERTIFICATE_NOT_GOOD",
         "the client certificate has expired, was revoked, or its authority is not trusted any longer",

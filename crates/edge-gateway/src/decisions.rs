@@ -9,12 +9,14 @@
 //! | `event` | what is recorded, and how it is read off a decision |
 //! | `words` | what of hosts, paths and Client IDs may be written |
 //! | `line` | the log line |
+//! | `turned` | what was refused before there was anything to decide |
 //! | `report` | the worker |
 
 mod event;
 mod line;
 mod ray;
 mod report;
+mod turned;
 mod words;
 
 #[cfg(test)]
@@ -22,12 +24,14 @@ mod tests;
 
 pub use event::{CredentialKind, Event, Made};
 pub use ray::{CF_RAY, Ray};
+pub use turned::{Front, Turned};
 
 use crossbeam_queue::ArrayQueue;
 use metrics::{Counter, counter};
 use serde::Deserialize;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use turned::TurnedAway;
 
 /// Events that wait, over all queues.
 const WAITING: usize = 16 * 1024;
@@ -67,6 +71,7 @@ pub struct Decisions {
     /// One for about every core. A thread always uses the same.
     queues: Box<[ArrayQueue<Event>]>,
     full: Counter,
+    turned_away: TurnedAway,
 }
 
 /// Nothing is recorded.
@@ -85,6 +90,7 @@ impl Decisions {
             settings,
             queues: (0..count).map(|_| ArrayQueue::new(room)).collect(),
             full: counter!("sallyport_decision_events_dropped_total", "reason" => "full"),
+            turned_away: TurnedAway::new(),
         }
     }
 
@@ -103,6 +109,13 @@ impl Decisions {
         let Some(queue) = self.queues.get(lane() % self.queues.len().max(1)) else { return };
         if queue.push(event).is_err() {
             self.full.increment(1);
+        }
+    }
+
+    /// Never waits. It belongs to no application, so it has a line in the log at most.
+    pub fn record_turned(&self, turned: Turned) {
+        if self.settings.logs(false) {
+            self.turned_away.record(turned);
         }
     }
 

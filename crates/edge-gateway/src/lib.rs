@@ -18,11 +18,13 @@
 //! | `usage` | when sessions were last used |
 //! | `endpoints` | `/cdn-cgi/access/…` |
 //! | `listener` | connections |
+//! | `asked_span` | the span of a question that another proxy asks |
 //! | `ext_authz` | the second front: Envoy asks, and carries out the decision |
 //! | [`forward_auth`] | decisions for other proxies, over HTTP |
 //! | `bench` | decisions without a network, for measurements |
 
 mod answer;
+mod asked_span;
 #[doc(hidden)]
 pub mod bench;
 pub mod config;

@@ -23,7 +23,7 @@ pub mod wire;
 
 use crate::answer::{self, Asker, Body};
 use crate::decide::{ANONYMOUS, Admission, Gatekeeper, Grounds, Refused, Seen};
-use crate::decisions::{CF_RAY, Ray};
+use crate::decisions::{CF_RAY, Front, Ray};
 use crate::endpoints;
 use crate::forward::{Onward, Upstreams};
 use crate::measure::{self, Measures};
@@ -53,7 +53,7 @@ use tokio_util::sync::CancellationToken;
 pub use door::Door;
 pub use serving::Serving;
 pub use socket::Socket;
-pub use tls::{ClientCertificate, Tls, provider};
+pub use tls::{ClientCertificate, Passed, Tls, provider};
 
 /// Everything that answers a request.
 pub struct Gateway {
@@ -64,6 +64,8 @@ pub struct Gateway {
     pub upstreams: Arc<Upstreams>,
     pub is_unguarded: bool,
     pub door: Door,
+    /// What other proxies may say of their clients' certificates.
+    pub passed: Option<Arc<Passed>>,
     /// Credentials are taken in clear text from anybody.
     pub trusts_the_way: bool,
     pub serving: Serving,
@@ -143,6 +145,7 @@ impl Gateway {
 
     async fn judge(&self, parts: &Parts, connection: &Connection, ray: Ray) -> Result<Judged<'_>, Refused> {
         let Connection { peer, secured, is_in_clear, .. } = connection;
+        let nowhere = |refusal| self.turn_away(refusal, *peer, Some(ray));
         if parts.headers.len() > self.serving.headers {
             return Err(nowhere(too_many_headers()));
         }
@@ -173,12 +176,14 @@ impl Gateway {
             .country_header
             .clone()
             .zip(country.and_then(|country| HeaderValue::try_from(country.to_string()).ok()));
+        // Decided already, and told.
         let mut onward =
-            self.upstreams.onward(&target, &parts.uri, address, country_said).map_err(nowhere)?;
+            self.upstreams.onward(&target, &parts.uri, address, country_said).map_err(uncarried)?;
         onward.ray = Some(ray);
         onward.ticket = (!self.is_unguarded).then(|| {
             let mut grounds = Grounds::new(&target, address, country, admission.basis.clone());
             grounds.certificate = certificate.cloned();
+            grounds.is_bound = admission.is_bound;
             Ticket { line: connection.line.clone(), grounds, decided_at }
         });
         Ok(Judged::Onward(Box::new(onward), admission))
@@ -196,17 +201,29 @@ impl Gateway {
         self.gatekeeper.metadata(refused, &target.host, address, PATIENCE).await
     }
 
-    /// For fronts whose requests have no name of their own yet.
-    pub async fn decide(&self, seen: &Seen<'_>) -> Result<Admission, Refused> {
-        self.decide_as(Ray::next(), seen).await
-    }
-
-    async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {
+    pub(crate) async fn decide_as(&self, ray: Ray, seen: &Seen<'_>) -> Result<Admission, Refused> {
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
         let outcome = self.gatekeeper.decide_as(ray, seen).await;
         self.measures.decided(&outcome, begun, clock);
         outcome
+    }
+
+    /// Refused at no application.
+    fn turn_away(&self, refusal: Refusal, peer: IpAddr, ray: Option<Ray>) -> Refused {
+        let decisions = &self.gatekeeper.decisions;
+        measure::turned_away(decisions, Front::Listener, Some(peer), ray, &refusal);
+        Refused { refusal, application: None::<Arc<Application>> }
+    }
+
+    /// A head that could not be read, if that is why a connection has ended. The HTTP library has answered it.
+    pub(crate) fn tell_unread(&self, error: &(dyn std::error::Error + 'static), front: Front, peer: IpAddr) {
+        let refusal = match error.downcast_ref::<hyper::Error>() {
+            Some(error) if error.is_parse_too_large() => too_long_head(),
+            Some(error) if error.is_parse() => malformed(),
+            Some(_) | None => return,
+        };
+        measure::turned_away(&self.gatekeeper.decisions, front, Some(peer), None, &refusal);
     }
 
     /// Accepts connections until told to stop, and a little longer if so configured; then lets the open ones finish.
@@ -270,8 +287,8 @@ enum Judged<'u> {
     Answered(Response<Body>),
 }
 
-/// Refused at no application.
-fn nowhere(refusal: Refusal) -> Refused {
+/// Admitted, and there is nowhere to send it.
+fn uncarried(refusal: Refusal) -> Refused {
     measure::refused(&refusal);
     Refused { refusal, application: None::<Arc<Application>> }
 }
@@ -279,4 +296,16 @@ fn nowhere(refusal: Refusal) -> Refused {
 fn too_many_headers() -> Refusal {
     let message = "the request has more headers than are taken";
     Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "HEADERS_TOO_MANY", message)
+}
+
+fn too_long_head() -> Refusal {
+    let message = "the head of the request is longer than is read";
+    Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "HEAD_TOO_LONG", message)
+}
+
+fn malformed() -> Refusal {
+    Refusal::bad_request(
+        "REQUEST_MALFORMED",
+        "the request is not framed as HTTP is, or could be read in two ways",
+    )
 }

@@ -1,12 +1,14 @@
 //! What the operator sees of the decisions.
 
 use crate::decide::{Admission, Basis, Refused};
+use crate::decisions::{Decisions, Front, Ray, Turned};
 use crate::exchange::Exchanged;
 use crate::refusal::Refusal;
 use http::StatusCode;
 use metrics::{Counter, Histogram, counter, histogram};
 use model::{BootTime, Clock};
 use std::cell::Cell;
+use std::net::IpAddr;
 
 /// One decision in so many is timed: reading the clock twice costs a tenth of deciding.
 const TIMED: u32 = 16;
@@ -64,6 +66,18 @@ impl Measures {
             took.record(clock.boot().since(begun).as_secs_f64());
         }
     }
+}
+
+/// What was refused before there was anything to decide. It leaves a line in the log, as far as there is room.
+pub fn turned_away(
+    decisions: &Decisions,
+    front: Front,
+    peer: Option<IpAddr>,
+    ray: Option<Ray>,
+    refusal: &Refusal,
+) {
+    refused(refusal);
+    decisions.record_turned(Turned { ray, front, peer, reason: refusal.reason.clone() });
 }
 
 /// Also what was refused before anything was decided. The reasons are ours: there are few.

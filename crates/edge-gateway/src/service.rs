@@ -8,7 +8,7 @@ use crate::ext_authz::{Authorizer, Server};
 use crate::fallbacks::Fallbacks;
 use crate::forward::Upstreams;
 use crate::knowledge::Knowledge;
-use crate::listener::{Door, Drain, Gateway, Serving, Tls};
+use crate::listener::{Door, Drain, Gateway, Passed, Serving, Tls};
 use crate::measure::Measures;
 use crate::metadata::Metadata;
 use crate::request::client::Origin;
@@ -38,6 +38,8 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         proxy.country_header.as_deref().map(HeaderName::try_from).transpose().map_err(Error::internal)?;
     let countries = proxy.country_database.as_deref().map(Origin::open_countries).transpose()?;
     let tls = proxy.tls.as_ref().map(|tls| Tls::open(tls, deps.clock.now())).transpose()?;
+    let passed =
+        proxy.passed_certificates.as_ref().map(|it| Passed::open(it, deps.clock.now())).transpose()?;
     let upstreams = Arc::new(Upstreams::open(proxy, limits)?);
     // Leases are kept until the last connection has had its time.
     let served = CancellationToken::new();
@@ -51,6 +53,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
     let origin =
         Arc::new(Origin { trusted_proxies: proxy.trusted_proxies.clone(), country_header, countries });
     let authorizer = Authorizer::new(gatekeeper.clone(), origin.clone(), proxy.is_https());
+    let authorizer = authorizer.believing(passed.clone());
     let gateway = Arc::new(Gateway {
         gatekeeper,
         rides: rides.clone(),
@@ -63,6 +66,7 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
             proxy_protocol_from: proxy.proxy_protocol_from.clone(),
             patience: limits.handshake_timeout(),
         },
+        passed: passed.clone(),
         trusts_the_way: proxy.is_https() || proxy.allow_plain_http,
         serving: Serving::new(limits),
         places: Arc::new(Semaphore::new(limits.max_connections().min(Semaphore::MAX_PERMITS))),
@@ -106,6 +110,13 @@ pub async fn build_with(proxy: &Proxy, limits: &Limits, deps: Deps) -> Result<(A
         let clock = clock.clone();
         workers.push(Worker::new("edge-gateway certificates", async move |stop| {
             tls.keep_current(clock, stop).await;
+            Ok(())
+        }));
+    }
+    if let Some(passed) = passed {
+        let clock = clock.clone();
+        workers.push(Worker::new("edge-gateway passed certificates", async move |stop| {
+            passed.keep_current(clock, stop).await;
             Ok(())
         }));
     }

@@ -138,7 +138,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "sallyport_decision_events_dropped_total",
         &["reason"],
-        "Decisions that are missing in the decision log and the access log: reason full (no room until they were written), summed (refusals of strangers told as a number), or bus (not published).",
+        "Decisions that are missing in the decision log and the access log: reason full (no room until they were written), summed (refusals of strangers told as a number), bus (not published), or undecided (refused before there was anything to decide, and told as a number).",
     ),
     counter(
         "sallyport_audit_refusals_dropped_total",

@@ -48,6 +48,7 @@ impl Decisions {
             upstreams: Arc::new(Upstreams::open(proxy, &limits)?),
             is_unguarded: false,
             door: Door { tls: None, proxy_protocol_from: Vec::new(), patience: limits.handshake_timeout() },
+            passed: None,
             trusts_the_way: proxy.is_https() || proxy.allow_plain_http,
             serving: Serving::new(&limits),
             places: Arc::new(Semaphore::new(limits.max_connections().min(Semaphore::MAX_PERMITS))),

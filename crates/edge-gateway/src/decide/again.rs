@@ -2,7 +2,7 @@
 
 use super::footing::Footing;
 use super::judge::At;
-use super::{Gatekeeper, certificate_not_good, facts, fenced, find, is_open};
+use super::{Gatekeeper, binding, certificate_not_good, facts, fenced, find, is_open};
 use crate::listener::ClientCertificate;
 use crate::refusal::Refusal;
 use crate::request::canonical::Target;
@@ -34,13 +34,15 @@ pub struct Grounds {
     pub address: Option<IpAddr>,
     pub country: Option<CountryCode>,
     pub certificate: Option<Arc<ClientCertificate>>,
+    /// See [`Admission::is_bound`](super::Admission::is_bound).
+    pub is_bound: bool,
     pub host: Box<str>,
     pub path: Box<str>,
     loose_path: Option<Box<str>>,
 }
 
 impl Grounds {
-    /// Without a certificate.
+    /// Without a certificate, and not bound.
     pub fn new(
         target: &Target<'_>,
         address: Option<IpAddr>,
@@ -52,6 +54,7 @@ impl Grounds {
             address,
             country,
             certificate: None,
+            is_bound: false,
             host: (&*target.host).into(),
             path: (&*target.path).into(),
             loose_path: target.loose_path.as_deref().map(Into::into),
@@ -97,7 +100,9 @@ impl Gatekeeper {
             Basis::Session(session) => {
                 let organization = snapshot.organization(&application.account);
                 let at = At { application, organization, facts, certificate, now };
-                return self.judge_session(session, &at).map(drop);
+                self.judge_session(session, &at)?;
+                let is_unbound = application.settings.binds_sessions && !grounds.is_bound;
+                return if is_unbound { Err(binding::not_shown()) } else { Ok(()) };
             }
             Basis::Open => is_open(application, &facts),
             Basis::Unjudged => {

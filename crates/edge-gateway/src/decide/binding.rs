@@ -26,6 +26,13 @@ pub(super) fn check(token: &str, headers: &HeaderMap) -> Result<(), Refusal> {
     Err(wrong("the CF_Binding cookie is not the one that this session was given with"))
 }
 
+/// Let through before its application wished to bind sessions.
+pub(super) fn not_shown() -> Refusal {
+    missing(
+        "the application binds sessions by now, and this one was let through without its CF_Binding cookie",
+    )
+}
+
 fn missing(message: &'static str) -> Refusal {
     Refusal::unauthenticated("SESSION_BINDING_MISSING", message)
 }

@@ -4,6 +4,7 @@ use super::{
     ANONYMOUS, Admission, Basis, Fresh, Gatekeeper, Now, Seen, binding, certificate_not_good,
     changed_meanwhile, credential_header, facts, open, preflight,
 };
+use crate::answer;
 use crate::exchange::Exchanged;
 use crate::knowledge::Knowledge;
 use crate::listener::ClientCertificate;
@@ -52,18 +53,23 @@ impl Gatekeeper {
             });
         }
         let fresh = fresh.map(|fresh| fresh.exchanged);
+        let path = || {
+            let domain = snapshot.find_match(&seen.target.host, &seen.target.path).map(|(domain, _)| domain);
+            answer::cookie_path(application, domain)
+        };
         match credential {
             Credential::Session(token) => {
                 let session = self.verified(token, snapshot, now);
                 let admitted = session.and_then(|session| {
-                    if application.settings.binds_sessions {
+                    let is_bound = application.settings.binds_sessions;
+                    if is_bound {
                         binding::check(token, seen.headers)?;
                     }
                     let Judged { policy, .. } = self.admit(&session, &at)?;
                     let assertion = credential::assertion(seen.headers, token)
                         .ok_or_else(|| rejected(session_token::Rejection::Malformed))?;
                     let (basis, assertion) = (Basis::Session(session), Some(assertion));
-                    Ok(Admission { basis, assertion, policy, ..ANONYMOUS })
+                    Ok(Admission { basis, assertion, is_bound, policy, ..ANONYMOUS })
                 });
                 Now::Decided(admitted.or_else(|refusal| open(application, &facts).ok_or(refusal)))
             }
@@ -73,11 +79,11 @@ impl Gatekeeper {
                 {
                     return Now::Decided(Ok(open));
                 }
-                self.judge_kept(Some(pair), &at, fresh)
+                self.judge_kept(Some(pair), &at, path, fresh)
             }
             Credential::None => match application.policies.evaluate(&facts).outcome {
                 Outcome::Bypass => Now::Decided(open(application, &facts).ok_or_else(missing)),
-                Outcome::ServiceAuth | Outcome::Allow => self.judge_kept(None, &at, fresh),
+                Outcome::ServiceAuth | Outcome::Allow => self.judge_kept(None, &at, path, fresh),
                 _ if application.settings.options_preflight_bypass && preflight::is_one(seen) => {
                     Now::Decided(Ok(Admission { basis: Basis::Preflight, ..ANONYMOUS }))
                 }
@@ -95,8 +101,14 @@ impl Gatekeeper {
         }
     }
 
-    /// A session that an exchange brought, just now or for an earlier request.
-    fn judge_kept<'a>(&self, pair: Option<Pair<'a>>, at: &At<'_>, fresh: Option<&Exchanged>) -> Now<'a> {
+    /// A session that an exchange brought, just now or for an earlier request. `path`: of cookies.
+    fn judge_kept<'a, 's>(
+        &self,
+        pair: Option<Pair<'a>>,
+        at: &At<'_>,
+        path: impl Fn() -> &'s str,
+        fresh: Option<&Exchanged>,
+    ) -> Now<'a> {
         let fingerprint = at.certificate.map(|certificate| &certificate.fingerprint);
         let key = Key::of_pair(pair.as_ref(), &at.application.id, fingerprint);
         let obtained = match fresh {
@@ -119,13 +131,22 @@ impl Gatekeeper {
                     at.organization.is_some_and(|organization| organization.strict_service_token_auth);
                 let is_given = lives_on && pair.is_some() && !is_strict;
                 let is_https = self.exchange.is_https;
-                let cookie = is_given.then(|| obtained.cookie(at.application, is_https)).flatten();
-                let binding =
-                    (is_given && binds).then(|| obtained.binding(at.application, is_https)).flatten();
+                let cookie = is_given.then(|| obtained.cookie(at.application, path(), is_https)).flatten();
+                let binding = (is_given && binds).then(|| obtained.binding(path(), is_https)).flatten();
                 let binding = binding.map(Box::new);
                 let basis = Basis::Session(obtained.session.clone());
                 let assertion = Some(obtained.assertion.clone());
-                Now::Decided(Ok(Admission { basis, assertion, cookie, binding, policy, ..ANONYMOUS }))
+                // Nobody gets a cookie for a certificate alone: there is nothing to bind.
+                let is_bound = pair.is_none() || obtained.is_bound();
+                Now::Decided(Ok(Admission {
+                    basis,
+                    assertion,
+                    cookie,
+                    binding,
+                    is_bound,
+                    policy,
+                    ..ANONYMOUS
+                }))
             }
             // What was kept is no longer good: the credential itself may still be.
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED && fresh.is_none() => {

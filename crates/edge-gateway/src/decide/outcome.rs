@@ -34,6 +34,8 @@ pub struct Admission {
     pub cookie: Option<HeaderValue>,
     /// The same for what that session is bound to, where its application asks for it: neither is worth anything alone.
     pub binding: Option<Box<HeaderValue>>,
+    /// It would be let through where sessions are bound, too: what its session is bound to was shown, or is given now.
+    pub is_bound: bool,
     /// The application's header for both credentials: it does not reach the application.
     pub credential_header: Option<HeaderName>,
     /// Without live leases, as the application's failure mode says.
@@ -56,6 +58,7 @@ pub const ANONYMOUS: Admission = Admission {
     assertion: None,
     cookie: None,
     binding: None,
+    is_bound: false,
     credential_header: None,
     fallback: None,
     application: None,

@@ -61,6 +61,7 @@ impl Decisions {
             }
         }
         report.send().await;
+        self.turned_away.tell();
         for ((_, reason), Sum { application, count }) in strangers {
             let summed = count.saturating_sub(SINGLY);
             if summed > 0 {

@@ -4,6 +4,7 @@
 
 use crate::answer::{self as http_answer, Asker, LOOKED_AT};
 use crate::decide::{Admission, Basis};
+use crate::decisions::Ray;
 use crate::ext_authz::Authorizer;
 use crate::ext_authz::asked::Asked;
 use crate::ext_authz::check::Check;
@@ -32,6 +33,7 @@ const UNAUTHENTICATED: u32 = 16;
 const FAILURE_MODE_ALLOWED: &str = "x-envoy-auth-failure-mode-allowed";
 /// Set on every request.
 const ALWAYS: [&str; 2] = ["x-forwarded-host", "x-forwarded-proto"];
+const RAY: &str = "cf-ray";
 const ASSERTION: &str = "cf-access-jwt-assertion";
 const FALLBACK: &str = "sallyport-fallback";
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -41,6 +43,7 @@ pub fn denied(
     refusal: &Refusal,
     application: Option<&Application>,
     check: Option<&Check<'_>>,
+    ray: Option<Ray>,
     said: Option<&HeaderValue>,
 ) -> Vec<u8> {
     let asked = check.filter(|_| application.is_some()).and_then(asked);
@@ -56,6 +59,9 @@ pub fn denied(
         denied.message(1, |status| status.number(1, response.status().as_u16().into()));
         for (name, value) in response.headers() {
             set(denied, name.as_str(), |writer| writer.bytes(2, value.as_bytes()));
+        }
+        if let Some(ray) = ray {
+            set(denied, RAY, |writer| writer.text(2, ray));
         }
         if let Some(said) = said {
             set(denied, metadata::METADATA.as_str(), |writer| writer.bytes(2, said.as_bytes()));
@@ -77,6 +83,7 @@ pub fn allowed(
     authorizer: &Authorizer,
     check: &Check<'_>,
     asked: &Asked<'_>,
+    ray: Ray,
     admission: &Admission,
 ) -> Vec<u8> {
     let Admission { assertion, cookie, binding, fallback, .. } = admission;
@@ -87,6 +94,7 @@ pub fn allowed(
         if let Some(assertion) = assertion {
             set(ok, ASSERTION, |writer| writer.bytes(2, assertion));
         }
+        set(ok, RAY, |writer| writer.text(2, ray));
         tell_origin(authorizer, check, asked, ok);
         if let Some(fallback) = fallback {
             set(ok, FALLBACK, |writer| writer.text(2, fallback.as_str()));
@@ -97,12 +105,20 @@ pub fn allowed(
         }
         let is_set = |name: &str| {
             ALWAYS.contains(&name)
+                || name == RAY
                 || name == ASSERTION && assertion.is_some()
                 || name == FORWARDED_FOR && asked.address.is_some()
                 || name == FALLBACK && fallback.is_some()
                 || said.is_some_and(|(country, _)| country == name)
         };
         remove(check, admission, ok, is_set);
+        ok.message(RESPONSE_HEADERS, |option| {
+            option.message(1, |header| {
+                header.bytes(1, RAY.as_bytes());
+                header.text(2, ray);
+            });
+            option.number(3, OVERWRITE);
+        });
         // What was not judged may be for anybody.
         if assertion.is_some() || fallback.is_some() {
             add_to_response(ok, "cache-control", b"private");

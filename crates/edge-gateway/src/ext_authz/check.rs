@@ -17,6 +17,8 @@ pub struct Check<'a> {
     pub scheme: &'a str,
     /// Whose connection Envoy has accepted; none if it has no IP address.
     pub peer: Option<IpAddr>,
+    /// Of that connection's client, PEM with `%` for what is none of URLs; empty where there is none.
+    pub certificate: &'a str,
     /// `aud` of the only application that may let it through.
     pub application: Option<&'a str>,
     /// Several lines of one name are one, joined by commas.
@@ -74,6 +76,7 @@ impl<'a> Check<'a> {
             host: host.unwrap_or_default(),
             scheme: scheme.unwrap_or_default(),
             peer: source.map(peer).transpose()?.flatten(),
+            certificate: source.map(certificate).transpose()?.unwrap_or_default(),
             application,
             is_joined,
             headers: lines,
@@ -141,6 +144,12 @@ fn line(entry: &[u8], is_header: bool) -> Result<Line<'_>, Malformed> {
     }
     let raw = raw.filter(|raw| !raw.is_empty());
     Ok((name.unwrap_or_default(), raw.or(text).unwrap_or_default()))
+}
+
+/// `Peer`: what Envoy is told to say by `include_peer_certificate`.
+fn certificate(peer: &[u8]) -> Result<&str, Malformed> {
+    let text = only(peer, 5)?.unwrap_or_default();
+    std::str::from_utf8(text).map_err(|_| Malformed)
 }
 
 /// `Peer`: `Address`: `SocketAddress`: its address, which may be none of IP.

@@ -1,6 +1,6 @@
 //! Unary gRPC calls over HTTP/2, as far as a caller needs that asks one question and gets one answer.
 
-use crate::ext_authz::{Authorizer, too_long, wire};
+use crate::ext_authz::{Authorizer, Caller, wire};
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -61,25 +61,32 @@ impl Failure {
 }
 
 impl Authorizer {
-    pub async fn call(self: &Arc<Self>, request: Request<Incoming>) -> Response<Answer> {
+    pub async fn call(self: &Arc<Self>, request: Request<Incoming>, caller: Caller) -> Response<Answer> {
         let (parts, body) = request.into_parts();
         if !is_grpc(&parts) {
             let mut response = Response::new(Answer::default());
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return response;
         }
-        match tokio::time::timeout(patience(&parts.headers), self.outcome(parts.uri.path(), body)).await {
+        match tokio::time::timeout(patience(&parts.headers), self.outcome(parts.uri.path(), body, caller))
+            .await
+        {
             Ok(Ok(message)) => success(message),
             Ok(Err(failed)) => failure(&failed),
             Err(_) => failure(&Failure::new(Code::DeadlineExceeded, "nobody has decided in time")),
         }
     }
 
-    async fn outcome(self: &Arc<Self>, path: &str, body: Incoming) -> Result<Vec<u8>, Failure> {
+    async fn outcome(
+        self: &Arc<Self>,
+        path: &str,
+        body: Incoming,
+        caller: Caller,
+    ) -> Result<Vec<u8>, Failure> {
         match path {
             CHECK => match read(body).await? {
-                Read::Whole(message) => self.check(unframed(message)?).await,
-                Read::TooLong => Ok(too_long()),
+                Read::Whole(message) => self.check(unframed(message)?, caller).await,
+                Read::TooLong => Ok(self.refuse_too_long()),
             },
             HEALTH => match read(body).await? {
                 Read::Whole(message) => self.health(&unframed(message)?),

@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use model::Error;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -27,6 +28,11 @@ const SILENCE: Duration = Duration::from_secs(20);
 const DRAIN: Duration = Duration::from_secs(5);
 /// Calls at once on one connection.
 const CALLS: u32 = 256;
+/// Calls that were reset before they were looked at, and that were ended for a caller's mistakes; then the connection ends.
+const PENDING_RESETS: usize = 20;
+const MISTAKES: usize = 256;
+/// What is kept of an answer that its caller does not take.
+const UNSENT: usize = 64 * 1024;
 /// Longest head of a call.
 const HEAD: u32 = 16 * 1024;
 /// What a connection may send ahead of being read.
@@ -51,13 +57,13 @@ impl Server {
         let graceful = GracefulShutdown::new();
         while let Some(accepted) = stop.run_until_cancelled(self.accept(&listener)).await {
             match accepted {
-                Ok((stream, place)) => {
+                Ok((stream, peer, place)) => {
                     let (authorizer, watcher) = (self.authorizer.clone(), graceful.watcher());
                     let stop = stop.clone();
                     tokio::spawn(async move {
                         let opened = tokio::time::timeout(OPENING, open(stream));
                         if let Some(Ok(Some(io))) = stop.run_until_cancelled(opened).await {
-                            carry(authorizer, io, watcher).await;
+                            carry(authorizer, peer, io, watcher).await;
                         }
                         drop(place);
                     });
@@ -76,11 +82,14 @@ impl Server {
         Ok(())
     }
 
-    async fn accept(&self, listener: &TcpListener) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> std::io::Result<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
         let place = self.places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-        let (stream, _) = listener.accept().await?;
+        let (stream, peer) = listener.accept().await?;
         let _ = stream.set_nodelay(true);
-        Ok((stream, place))
+        Ok((stream, peer.ip().to_canonical(), place))
     }
 }
 
@@ -117,20 +126,25 @@ where
 
 async fn carry(
     authorizer: Arc<Authorizer>,
+    peer: IpAddr,
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     watcher: Watcher,
 ) {
     // Counted for each connection: calls on several do not meet at one counter.
     let authorizer = Arc::new(authorizer);
+    let caller = authorizer.caller(peer);
     let service = service_fn(move |request| {
         let authorizer = authorizer.clone();
-        async move { Ok::<_, Infallible>(authorizer.call(request).await) }
+        async move { Ok::<_, Infallible>(authorizer.call(request, caller).await) }
     });
     let mut server = http2::Builder::new(AtOnce);
     server
         .timer(TokioTimer::new())
         .auto_date_header(false)
         .max_concurrent_streams(CALLS)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(MISTAKES)
+        .max_send_buf_size(UNSENT)
         .max_header_list_size(HEAD)
         .initial_connection_window_size(WINDOW)
         .initial_stream_window_size(STREAM_WINDOW)

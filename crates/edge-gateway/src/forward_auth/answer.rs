@@ -11,6 +11,7 @@ use directory::Application;
 use http::header::{CACHE_CONTROL, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{Either, Full};
+use std::fmt::Write as _;
 
 /// Stands where there is nothing to say. Some proxies leave the client's own header in place of one that an answer lacks;
 /// no application takes this for a JWT.
@@ -22,6 +23,11 @@ const TOKEN: HeaderName = HeaderName::from_static("sallyport-token-id");
 const POLICY: HeaderName = HeaderName::from_static("sallyport-policy-id");
 /// What the application may get as `Cookie`.
 const THEIRS: HeaderName = HeaderName::from_static("sallyport-cookie");
+/// The body of a refusal, for nginx to say.
+const ANSWER: HeaderName = HeaderName::from_static("sallyport-answer");
+/// nginx keeps the head of an answer in 16 KiB.
+const LONGEST_ANSWER: usize = 8 * 1024;
+const REFUSED: HeaderValue = HeaderValue::from_static("refused");
 const ENVOY_REMOVES: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
 
 /// Credentials of ours, none of which is for an application.
@@ -29,8 +35,7 @@ const CREDENTIALS: &str = "cf-access-client-id,cf-access-client-secret,cf-access
 
 /// `asked`: the headers of the client's request, as its proxy passed them on.
 pub fn allow(dialect: Dialect, admission: Admission, asked: &HeaderMap) -> Response<Body> {
-    let Admission { basis, assertion, cookie, binding, credential_header, fallback, application: _, policy } =
-        admission;
+    let Admission { basis, assertion, cookie, binding, credential_header, fallback, policy, .. } = admission;
     let mut response = Response::new(Either::Right(Full::new(Bytes::new())));
     let headers = response.headers_mut();
     let session = if let Basis::Session(session) = &basis { Some(session) } else { None };
@@ -87,7 +92,29 @@ pub fn refused(dialect: Dialect, refused: &Refused, asker: Option<Asker<'_>>) ->
         refusal.status = as_nginx_may(refusal.status);
         asker = asker.map(|asker| Asker { may_be_sent_on: false, ..asker });
     }
-    deny(&refusal, application.as_deref(), asker)
+    if dialect != Dialect::AuthRequest {
+        return deny(&refusal, application.as_deref(), asker);
+    }
+    let response = answer::refused(&refusal, application.as_deref(), asker);
+    let said = in_header(response.body());
+    let mut response = response.map(|text| Either::Right(Full::new(text)));
+    response.headers_mut().insert(DECISION, REFUSED);
+    response.headers_mut().extend(said.map(|said| (ANSWER, said)));
+    response
+}
+
+/// nginx passes no body on, and can say one that is in a header: what is not ASCII as JSON writes it otherwise.
+fn in_header(body: &[u8]) -> Option<HeaderValue> {
+    let units = std::str::from_utf8(body).ok()?.encode_utf16();
+    let text = units.fold(String::with_capacity(body.len()), |mut text, unit| {
+        match u8::try_from(unit) {
+            Ok(byte @ b' '..=b'~') => text.push(char::from(byte)),
+            // A string takes everything.
+            _ => drop(write!(text, "\\u{unit:04x}")),
+        }
+        text
+    });
+    HeaderValue::try_from(text).ok().filter(|text| text.len() <= LONGEST_ANSWER)
 }
 
 fn preflight_not_carried() -> Refusal {
@@ -110,7 +137,7 @@ pub fn deny(
     asker: Option<Asker<'_>>,
 ) -> Response<Body> {
     let mut response = answer::refusal(refusal, application, asker);
-    response.headers_mut().insert(DECISION, HeaderValue::from_static("refused"));
+    response.headers_mut().insert(DECISION, REFUSED);
     response
 }
 
@@ -127,6 +154,15 @@ fn as_nginx_may(status: StatusCode) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_in_a_header_is_the_same_json() {
+        let body = serde_json::json!({"error": "X", "message": "Zutritt für 🚪\n\u{7f}\"$x\""});
+        let said = in_header(body.to_string().as_bytes()).unwrap();
+        assert!(said.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte)));
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(said.as_bytes()).unwrap(), body);
+        assert_eq!(in_header(&[b'x'; LONGEST_ANSWER + 1]), None);
+    }
 
     #[test]
     fn nginx_is_told_401_403_or_that_nobody_can_decide() {

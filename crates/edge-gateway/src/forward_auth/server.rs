@@ -2,19 +2,22 @@
 
 use super::{Dialect, Question, Unasked, answer};
 use crate::answer::{Asker, Body};
+use crate::asked_span;
 use crate::config;
 use crate::decide::{Admission, Refused, Seen};
+use crate::decisions::{self, CF_RAY, Ray};
 use crate::listener::handshake::Handshake;
 use crate::listener::wire::Wire;
-use crate::listener::{Gateway, Socket};
+use crate::listener::{ClientCertificate, Gateway, Socket};
 use crate::measure;
 use crate::metadata::{self, METADATA, PROXYS_PATIENCE};
 use crate::refusal::Refusal;
+use crate::request::method::method_name;
 use crate::request::{client, headers, method};
 use crate::rides::Line;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -54,6 +57,7 @@ pub struct Server {
 struct Client {
     address: IpAddr,
     country: Option<CountryCode>,
+    certificate: Option<Arc<ClientCertificate>>,
 }
 
 impl Front {
@@ -80,10 +84,17 @@ impl Front {
 
 impl Server {
     async fn answer(&self, parts: &Parts, peer: IpAddr) -> Response<Body> {
+        let ray = Ray::next();
+        let mut answer = self.answer_as(ray, parts, peer).await;
+        answer.headers_mut().insert(CF_RAY, ray.header());
+        answer
+    }
+
+    async fn answer_as(&self, ray: Ray, parts: &Parts, peer: IpAddr) -> Response<Body> {
         if !self.front.trusts(peer.to_canonical()) {
             let refusal = untrusted(peer);
             self.warn(&refusal);
-            measure::refused(&refusal);
+            self.turned_away(&refusal, peer, ray);
             return answer::deny(&refusal, None, None);
         }
         let Some(dialect) = Dialect::of(parts.uri.path()) else {
@@ -91,13 +102,13 @@ impl Server {
                 "ENDPOINT_NOT_FOUND",
                 "ask at /authz/auth-request, /authz/forward-auth or /authz/ext-authz/…",
             );
-            measure::refused(&refusal);
+            self.turned_away(&refusal, peer, ray);
             return answer::deny(&refusal, None, None);
         };
         match self.question(dialect, parts, peer) {
             Ok((question, client)) => {
                 let address = Some(client.address);
-                match self.decide(parts, &question, client).await {
+                match self.decide(ray, parts, &question, client, peer).await {
                     Ok(admission) => answer::allow(dialect, admission, &parts.headers),
                     Err(refused) => {
                         let asker = Asker::new(&question.method, &parts.headers);
@@ -118,13 +129,11 @@ impl Server {
                 }
             }
             Err(unasked) => {
-                match &unasked {
-                    Unasked::Proxy(refusal) => {
-                        self.warn(refusal);
-                        measure::refused(refusal);
-                    }
-                    Unasked::Client(refusal) => measure::refused(refusal),
+                let (Unasked::Proxy(refusal) | Unasked::Client(refusal)) = &unasked;
+                if matches!(unasked, Unasked::Proxy(_)) {
+                    self.warn(refusal);
                 }
+                self.turned_away(refusal, peer, ray);
                 answer::unasked(dialect, unasked)
             }
         }
@@ -154,20 +163,40 @@ impl Server {
             Some(name) => client::country_said(name, &parts.headers)?,
             None => origin.look_up(Some(address)),
         };
-        Ok((question, Client { address, country }))
+        let now = self.gateway.gatekeeper.clock.now();
+        let passed = self.gateway.passed.as_ref();
+        let certificate = passed.map(|passed| passed.find(&parts.headers, now)).transpose();
+        let certificate = certificate.map_err(|refusal| match refusal.status {
+            // It cannot be read: the proxy writes it otherwise.
+            StatusCode::BAD_REQUEST => Unasked::Proxy(refusal),
+            _ => Unasked::Client(refusal),
+        })?;
+        Ok((question, Client { address, country, certificate: certificate.flatten() }))
     }
 
     async fn decide(
         &self,
+        ray: Ray,
         parts: &Parts,
         question: &Question<'_>,
         client: Client,
+        peer: IpAddr,
     ) -> Result<Admission, Refused> {
         let Question { method, target } = question;
-        let Client { address, country } = client;
+        let Client { address, country, certificate } = client;
+        let certificate = certificate.as_ref();
         let (headers, address) = (&parts.headers, Some(address));
-        let seen = Seen { target, method, headers, address, country, certificate: None, is_in_clear: false };
-        self.gateway.decide(&seen).await
+        let seen = Seen { target, method, headers, address, country, certificate, is_in_clear: false };
+        let is_trusted = self.gateway.origin.trusts(peer.to_canonical());
+        let span = asked_span::begin(method_name(method), headers, is_trusted, ray);
+        let outcome = span.run(self.gateway.decide_as(ray, &seen)).await;
+        asked_span::end(&span, outcome.as_ref().err().map(|refused| &refused.refusal));
+        outcome
+    }
+
+    fn turned_away(&self, refusal: &Refusal, peer: IpAddr, ray: Ray) {
+        let decisions = &self.gateway.gatekeeper.decisions;
+        measure::turned_away(decisions, decisions::Front::ForwardAuth, Some(peer), Some(ray), refusal);
     }
 
     fn warn(&self, refusal: &Refusal) {
@@ -215,6 +244,7 @@ impl Server {
         let socket = Socket::Clear(stream);
         let wire = Wire::new(socket, serving.head_bytes, serving.asking(), handshake.clone(), line, place);
         let server = serving.server(None);
+        let gateway = self.gateway.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (this, handshake) = (self.clone(), handshake.clone());
             async move {
@@ -234,6 +264,7 @@ impl Server {
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
+                gateway.tell_unread(&*error, decisions::Front::ForwardAuth, peer);
                 tracing::debug!(%error, "a proxy's connection ended");
             }
         });

@@ -5,6 +5,7 @@ use super::handshake::Handshake;
 use super::wire::{Patience, Wire};
 use super::{Connection, Gateway};
 use crate::config::Limits;
+use crate::decisions::Front;
 use crate::rides::Line;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -116,12 +117,14 @@ impl Gateway {
         let is_near = peer.to_canonical().is_loopback() || self.origin.trusts(peer.to_canonical());
         let is_in_clear = secured.is_none() && !self.trusts_the_way && !is_near;
         let connection = Arc::new(Connection { peer, secured, is_in_clear, line, handshake });
+        let gateway = self.clone();
         let service = service_fn(move |request| {
-            let (gateway, connection) = (self.clone(), connection.clone());
+            let (gateway, connection) = (gateway.clone(), connection.clone());
             async move { Ok::<_, Infallible>(gateway.answer(request, &connection).await) }
         });
         let connection = server.serve_connection_with_upgrades(TokioIo::new(wire), service).into_owned();
         if let Err(error) = watcher.watch(connection).await {
+            self.tell_unread(&*error, Front::Listener, peer);
             tracing::debug!(%error, "connection ended");
         }
     }

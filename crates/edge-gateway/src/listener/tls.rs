@@ -7,19 +7,22 @@
 //! | `certificates` | the gateway's own |
 //! | `clients` | [`ClientCertificate`], and who vouches for it |
 //! | `renewal` | files that change |
+//! | `passed` | [`Passed`]: certificates that other proxies have seen |
 
 mod certificates;
 mod clients;
 mod names;
+mod passed;
 mod renewal;
 
 pub use clients::ClientCertificate;
+pub use passed::Passed;
 
 use crate::config;
 use crate::refusal::Refusal;
 use arc_swap::ArcSwap;
 use certificates::Pair;
-use clients::Authorities;
+use clients::{Authorities, Vouching};
 use http::StatusCode;
 use model::{Error, Timestamp};
 use rustls::ServerConfig;
@@ -98,17 +101,19 @@ impl Tls {
         best.or_else(|| current.sites.first()).cloned()
     }
 
-    fn authorities(&self) -> Option<Arc<Authorities>> {
-        self.current.load().authorities.clone()
-    }
-
     /// What the client has presented, verified by TLS.
     pub fn presented(
         self: &Arc<Self>,
         site: &Site,
         chain: &[CertificateDer<'_>],
     ) -> Option<Arc<ClientCertificate>> {
-        ClientCertificate::presented(chain, self, site.authorities.as_ref()?)
+        ClientCertificate::presented(chain, self.clone(), site.authorities.as_ref()?)
+    }
+}
+
+impl Vouching for Tls {
+    fn authorities(&self) -> Option<Arc<Authorities>> {
+        self.current.load().authorities.clone()
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Obtained {
 /// A cookie, and what it was made from.
 struct Kept {
     attributes: Cookie,
-    domain: Arc<str>,
+    path: Box<str>,
     /// Holds the text of the assertion too.
     value: HeaderValue,
 }
@@ -36,16 +36,15 @@ impl Obtained {
         binding: Option<&Binding>,
     ) -> Option<Arc<Self>> {
         let with_cookie = application.and_then(|(application, is_https)| {
-            let value = session_cookie(&session, token, application, is_https)?;
+            // Most applications have one domain; of several another may match.
+            let path = answer::cookie_path(application, application.domains.first());
+            let value = session_cookie(&session, token, application, path, is_https)?;
             // The one copy of the text is the cookie's.
             let text = Bytes::from(value.into_boxed_str().into_boxed_bytes());
             let begin = cookie::SESSION.len() + 1;
             let assertion = sensitive(text.slice(begin..begin + token.len()))?;
-            let kept = Kept {
-                attributes: application.settings.cookie,
-                domain: application.domain.clone(),
-                value: sensitive(text)?,
-            };
+            let kept =
+                Kept { attributes: application.settings.cookie, path: path.into(), value: sensitive(text)? };
             Some((assertion, Some(kept)))
         });
         let without = || Some((sensitive(Bytes::copy_from_slice(token.as_bytes()))?, None));
@@ -59,22 +58,20 @@ impl Obtained {
     }
 
     /// What the client gets beside the session.
-    pub fn binding(&self, application: &Application, is_https: bool) -> Option<HeaderValue> {
+    pub fn binding(&self, path: &str, is_https: bool) -> Option<HeaderValue> {
         let secret = self.binding.as_deref()?;
-        answer::binding_cookie(application, secret, self.session.expires_at(), is_https)
+        answer::binding_cookie(path, secret, self.session.expires_at(), is_https)
     }
 
-    /// What the client gets: made once, and again if the application's attributes have changed since.
-    pub fn cookie(&self, application: &Application, is_https: bool) -> Option<HeaderValue> {
+    /// What the client gets: made once, and again if the attributes are others by now. `path`: see [`answer::cookie_path`].
+    pub fn cookie(&self, application: &Application, path: &str, is_https: bool) -> Option<HeaderValue> {
         match &self.cookie {
-            Some(kept)
-                if kept.attributes == application.settings.cookie && kept.domain == application.domain =>
-            {
+            Some(kept) if kept.attributes == application.settings.cookie && *kept.path == *path => {
                 Some(kept.value.clone())
             }
             Some(_) | None => {
                 let token = self.assertion.to_str().ok()?;
-                let text = session_cookie(&self.session, token, application, is_https)?;
+                let text = session_cookie(&self.session, token, application, path, is_https)?;
                 sensitive(Bytes::from(text))
             }
         }
@@ -85,9 +82,10 @@ fn session_cookie(
     session: &Session,
     token: &str,
     application: &Application,
+    path: &str,
     is_https: bool,
 ) -> Option<String> {
-    answer::session_cookie(application, token, session.expires_at(), is_https)
+    answer::session_cookie(application, path, token, session.expires_at(), is_https)
 }
 
 fn sensitive(text: Bytes) -> Option<HeaderValue> {

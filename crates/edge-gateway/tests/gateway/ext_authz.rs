@@ -1,6 +1,7 @@
 //! The second front, as Envoy asks it: with generated code where it asks well, with bytes where it does not.
 
 mod attacks;
+mod floods;
 mod headers;
 mod outages;
 mod wire;
@@ -27,6 +28,8 @@ pub struct Asked {
     pub lines: Vec<(String, String)>,
     pub peer: String,
     pub aud: Option<String>,
+    /// As Envoy writes it.
+    pub certificate: String,
     /// Envoy is told `encode_raw_headers`.
     pub is_raw: bool,
 }
@@ -40,6 +43,7 @@ impl Asked {
             lines: Vec::new(),
             peer: "192.0.2.7".to_owned(),
             aud: None,
+            certificate: String::new(),
             is_raw: false,
         }
     }
@@ -67,7 +71,7 @@ impl Asked {
     }
 
     pub fn message(&self) -> CheckRequest {
-        let Self { method, host, path, lines, peer, aud, is_raw } = self.clone();
+        let Self { method, host, path, lines, peer, aud, certificate, is_raw } = self.clone();
         let pseudo = [(":authority", &host), (":path", &path), (":method", &method)];
         let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.clone()));
         let (mut joined, mut each) = (HashMap::new(), Vec::new());
@@ -87,7 +91,7 @@ impl Asked {
             header_map: is_raw.then_some(HeaderMap { headers: each }),
         };
         let socket = SocketAddress { address: peer, port_value: 4711 };
-        let source = Peer { address: Some(Address { socket_address: Some(socket) }) };
+        let source = Peer { address: Some(Address { socket_address: Some(socket) }), certificate };
         CheckRequest {
             attributes: Some(AttributeContext {
                 source: Some(source),
@@ -273,7 +277,9 @@ async fn what_is_open_to_everybody_passes_without_a_name() {
     let verdict = envoy.ask(&Asked::new("open.localhost", "/")).await;
     assert_eq!((verdict.status, verdict.said("reason")), (200, "bypass"));
     assert_eq!(verdict.set("cf-access-jwt-assertion"), None);
-    assert!(verdict.response.is_empty(), "{verdict:?}");
+    let told = verdict.response.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    // The one name of the request, for the client and for the application.
+    assert!(told.eq([("cf-ray", verdict.set("cf-ray").unwrap())]), "{verdict:?}");
     assert_eq!(verdict.said("policy_id"), world.application("open.localhost").await.policies[0].id);
 }
 

@@ -3,20 +3,21 @@
 use crate::client::PATIENCE;
 use crate::streams::{LENGTH, ON_THE_WAY, hand_over, head, push};
 use crate::world::World;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
+pub const CONTINUATION: u8 = 9;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -31,7 +32,11 @@ const GET: u8 = 0x82;
 const POST: u8 = 0x83;
 
 async fn begin(world: &World, settings: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(world.gateway).await.unwrap();
+    begin_at(world.gateway, settings).await
+}
+
+pub async fn begin_at(address: SocketAddr, settings: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
     stream.write_all(&frame(SETTINGS, 0, 0, settings)).await.unwrap();
     stream
@@ -39,7 +44,7 @@ async fn begin(world: &World, settings: &[u8]) -> TcpStream {
 
 /// What became of a flood.
 #[derive(Debug)]
-enum Flood {
+pub enum Flood {
     /// The gateway ended the connection after so many bytes.
     Ended(usize),
     /// It reads no more.
@@ -52,7 +57,7 @@ enum Flood {
 const MOST: usize = 64 * 1024 * 1024;
 
 /// Writes the same again and again. `reads`: answers are read.
-async fn flood(stream: TcpStream, mut next: impl FnMut() -> Vec<u8>, reads: bool) -> Flood {
+pub async fn flood(stream: TcpStream, mut next: impl FnMut() -> Vec<u8>, reads: bool) -> Flood {
     let (mut read, mut write) = stream.into_split();
     let reading = tokio::spawn(async move {
         let mut buffer = vec![0; 64 * 1024];

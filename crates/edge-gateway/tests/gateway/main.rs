@@ -17,6 +17,7 @@
 //! | `abuse` | guessing, floods and overload |
 //! | `flights` | many first requests at once |
 //! | `time` | the gateway's clock |
+//! | `passed` | client certificates that other proxies have seen |
 //! | `patience` | the slow, the silent and the many |
 //! | `streams` | large bodies |
 //! | `upgrade` | another protocol on the same connection |
@@ -34,6 +35,7 @@
 //! | `settings` | what an application says to other origins and to whoever is refused, and bound sessions |
 //! | `endpoints` | what the gateway itself answers to whoever holds a session |
 //! | `drain` | a gateway that is told to stop |
+//! | `undecided` | what is told of requests that were never decided |
 
 #[cfg(test)]
 mod abuse;
@@ -74,6 +76,8 @@ mod leases;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod passed;
+#[cfg(test)]
 mod passengers;
 #[cfg(test)]
 mod patience;
@@ -89,6 +93,8 @@ mod time;
 mod tls;
 #[cfg(test)]
 mod trailers;
+#[cfg(test)]
+mod undecided;
 #[cfg(test)]
 mod upgrade;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Client certificates: who vouches for them, and what is known of one that was presented.
 
-use super::{Tls, digest, provider, read};
+use super::{digest, provider, read};
 use crate::config;
 use model::Timestamp;
 use rustls::RootCertStore;
@@ -106,7 +106,13 @@ fn revocation_lists(
     Ok((lists, ends.into_iter().min()))
 }
 
-/// A client's certificate that was verified when the connection began.
+/// Who has authorities, which change.
+pub trait Vouching: Send + Sync {
+    /// None: there are none any longer.
+    fn authorities(&self) -> Option<Arc<Authorities>>;
+}
+
+/// A client's certificate that was verified when the connection began, or when another proxy first passed it on.
 pub struct ClientCertificate {
     /// The subject's common name; empty if it has none, or not exactly one.
     pub common_name: Box<str>,
@@ -120,7 +126,7 @@ struct Standing {
     /// The client's own first.
     chain: Vec<CertificateDer<'static>>,
     not_after: i64,
-    tls: Arc<Tls>,
+    by: Arc<dyn Vouching>,
     /// The generation of authorities that it is good under.
     good_under: AtomicU64,
 }
@@ -131,10 +137,10 @@ impl ClientCertificate {
         Self { common_name: common_name.into(), fingerprint, standing: None }
     }
 
-    /// `chain`: as TLS has verified it.
+    /// `chain`: as it was verified `by` them, who are `vouching`'s of this moment.
     pub(super) fn presented(
         chain: &[CertificateDer<'_>],
-        tls: &Arc<Tls>,
+        vouching: Arc<dyn Vouching>,
         by: &Authorities,
     ) -> Option<Arc<Self>> {
         let own = chain.first()?;
@@ -142,7 +148,7 @@ impl ClientCertificate {
         let standing = Standing {
             chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
             not_after: read.validity().not_after.timestamp(),
-            tls: tls.clone(),
+            by: vouching,
             good_under: AtomicU64::new(by.generation()),
         };
         Some(Arc::new(Self {
@@ -160,7 +166,7 @@ impl ClientCertificate {
 
 impl Standing {
     fn is_good(&self, now_s: i64) -> bool {
-        let Some(authorities) = self.tls.authorities() else { return false };
+        let Some(authorities) = self.by.authorities() else { return false };
         // A certificate is good until the second that it names, that one included.
         if now_s > self.not_after || now_s >= authorities.ends_at {
             return false;

@@ -12,15 +12,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How often the files are looked at.
-const PERIOD: Duration = Duration::from_secs(2);
+pub const PERIOD: Duration = Duration::from_secs(2);
 
 /// What was complained about last, by place: the same is not said twice.
 #[derive(Default)]
-struct Complaints(HashMap<usize, String>);
+pub struct Complaints(HashMap<usize, String>);
 
 impl Complaints {
     /// What is new at a place, if it is good.
-    fn hear<T>(&mut self, place: usize, read: Result<Option<T>, String>) -> Option<T> {
+    pub fn hear<T>(&mut self, place: usize, read: Result<Option<T>, String>) -> Option<T> {
         match read {
             Ok(news) => {
                 self.0.remove(&place);

@@ -1,7 +1,9 @@
 //! Sessions that are good together with a second cookie alone.
 
 use super::{FRONTS, Front, Told};
+use crate::passengers::{Kind, Passenger, receive};
 use crate::world::{Pair, World};
+use proto::policy_evaluator::ApplicationSpec;
 use serde_json::json;
 
 async fn world() -> World {
@@ -95,4 +97,56 @@ async fn a_session_from_before_is_had_again_by_its_pair_and_refused_alone() {
     assert_eq!(both.0, 200);
     let mixed = with(&world, Front::Proxy, &format!("CF_Authorization={old}; CF_Binding={binding}")).await;
     assert_eq!(mixed, refused("SESSION_BINDING_MISSING"));
+}
+
+#[tokio::test]
+async fn t6_streams_from_before_end_when_their_application_binds_sessions_and_bound_ones_go_on() {
+    let world = World::open().await;
+    receive(&world);
+    let pair = world.token().await;
+    let mut riders = Vec::new();
+    for kind in [Kind::WebSocket, Kind::Events] {
+        let [here, elsewhere] = kind.hosts();
+        riders.push((
+            Passenger::board(&world, kind, here, &pair).await,
+            Passenger::board(&world, kind, elsewhere, &pair).await,
+        ));
+    }
+    world.set("app.localhost", json!({"enable_binding_cookie": true})).await;
+    for (before, mut elsewhere) in riders {
+        before.end().await;
+        assert!(elsewhere.is_alive().await, "a stream of another application has ended");
+    }
+    let mut bound = Passenger::board(&world, Kind::WebSocket, "app.localhost", &pair).await;
+    let other = world.token().await;
+    world.delete(&other.token).await;
+    assert!(bound.is_alive().await, "a bound stream has ended");
+}
+
+#[tokio::test]
+async fn both_cookies_have_the_path_of_the_domain_that_matched() {
+    let world = World::open().await;
+    let domains = ["app.localhost", "app.localhost/alpha", "app.localhost/beta/", "wild.localhost/x*/y"];
+    let edited = |spec: &mut ApplicationSpec| {
+        spec.destinations = domains.map(str::to_owned).to_vec();
+        spec.path_cookie_attribute = true;
+        spec.settings_json = json!({"enable_binding_cookie": true}).to_string();
+    };
+    world.edit("app.localhost", edited, None).await;
+    let pair = world.token().await;
+    for (host, path, expected) in [
+        ("app.localhost", "/", "/"),
+        ("app.localhost", "/alpha/one?x=1", "/alpha"),
+        ("app.localhost", "/alphabet", "/"),
+        ("app.localhost", "/beta", "/beta"),
+        ("wild.localhost", "/xx/y", "/"),
+    ] {
+        let answer = world.connect().await.get(host, path, &pair.lines()).await;
+        assert_eq!(answer.status, 200, "{host}{path} {answer:?}");
+        let cookies = answer.headers("set-cookie");
+        assert_eq!(cookies.len(), 2, "{host}{path} {cookies:?}");
+        for cookie in cookies {
+            assert!(cookie.contains(&format!("; Path={expected}; ")), "{host}{path} {cookie}");
+        }
+    }
 }

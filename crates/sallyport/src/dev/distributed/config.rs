@@ -150,6 +150,7 @@ impl Configs {
             upstream,
             upstreams: _,
             is_https: _,
+            passed_certificates: _,
             tls: _,
             allow_plain_http: _,
             proxy_protocol_from: _,
