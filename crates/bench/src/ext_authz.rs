@@ -132,7 +132,10 @@ pub fn question(host: &str, lines: &[(&str, &str)]) -> CheckRequest {
         header_map: None,
     };
     let attributes = AttributeContext {
-        source: Some(Peer { address: Some(Address { socket_address: Some(socket) }), certificate: String::new() }),
+        source: Some(Peer {
+            address: Some(Address { socket_address: Some(socket) }),
+            certificate: String::new(),
+        }),
         request: Some(attribute_context::Request { http: Some(http) }),
         ..AttributeContext::default()
     };
