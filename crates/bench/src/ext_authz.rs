@@ -6,7 +6,7 @@ use crate::report::{Role, Row, Section};
 use crate::series::{Series, Turn, nanos, now};
 use crate::world::{DOMAIN, Pair, World};
 use crate::{Arguments, Stage};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
@@ -17,6 +17,7 @@ use proto::ext_authz::attribute_context::{self, HttpRequest, Peer};
 use proto::ext_authz::check_response::HttpResponse;
 use proto::ext_authz::{Address, AttributeContext, CheckRequest, CheckResponse, SocketAddress};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -33,7 +34,42 @@ struct Question {
     address: SocketAddr,
     /// Framed.
     asked: Bytes,
+    answer: Expected,
+}
+
+/// An answer, but for the request's name in it, which is another every time.
+#[derive(Clone)]
+struct Expected {
     answer: Bytes,
+    /// Where the name stands.
+    names: Vec<Range<usize>>,
+}
+
+impl Expected {
+    fn of(answer: &Bytes) -> Result<Self> {
+        let Some(HttpResponse::OkResponse(ok)) = message(answer)?.http_response else {
+            bail!("the question is not let through");
+        };
+        let mut headers =
+            ok.headers.iter().chain(&ok.response_headers_to_add).filter_map(|it| it.header.as_ref());
+        let name =
+            headers.find(|header| header.key.eq_ignore_ascii_case("cf-ray")).context("there is no Cf-Ray")?;
+        let name = if name.raw_value.is_empty() { name.value.as_bytes() } else { &name.raw_value };
+        let starts = answer.windows(name.len()).enumerate().filter(|(_, it)| *it == name);
+        let names = starts.map(|(start, _)| start..start + name.len()).collect();
+        Ok(Self { answer: answer.clone(), names })
+    }
+
+    fn is(&self, answer: &Bytes) -> bool {
+        let mut from = 0;
+        let mut is_same = |until: usize, next: usize| {
+            let piece = std::mem::replace(&mut from, next)..until;
+            answer.get(piece.clone()) == self.answer.get(piece)
+        };
+        answer.len() == self.answer.len()
+            && self.names.iter().all(|name| is_same(name.start, name.end))
+            && is_same(answer.len(), answer.len())
+    }
 }
 
 /// The same question to each server.
@@ -64,15 +100,14 @@ pub fn measure(arguments: &Arguments, stage: &Stage, world: &World) -> Result<Ve
         let by_tonic = stage.load.block_on(first_answer(given.by_tonic, &asked))?;
         ensure!(message(&by_tonic)? == message(&answer)?, "the framework's answer is another");
         for in_flight in IN_FLIGHT {
-            let subject = |role, label, address, answer: &Bytes| Subject {
-                role,
-                question: Question { address, asked: asked.clone(), answer: answer.clone() },
-                series: Series::new(label),
+            let subject = |role, label, address, answer: &Bytes| {
+                let question = Question { address, asked: asked.clone(), answer: Expected::of(answer)? };
+                anyhow::Ok(Subject { role, question, series: Series::new(label) })
             };
             let mut subjects = [
-                subject(Role::Floor, "hyper, the same bytes always", given.by_hand, &answer),
-                subject(Role::Path, "the gateway", world.ext_authz, &answer),
-                subject(Role::Scale, "tonic, the same messages always", given.by_tonic, &by_tonic),
+                subject(Role::Floor, "hyper, the same bytes always", given.by_hand, &answer)?,
+                subject(Role::Path, "the gateway", world.ext_authz, &answer)?,
+                subject(Role::Scale, "tonic, the same messages always", given.by_tonic, &by_tonic)?,
             ];
             for round in 0..arguments.rounds {
                 eprintln!("{name}, {in_flight} in flight: round {} of {} …", round + 1, arguments.rounds);
@@ -209,7 +244,7 @@ impl Question {
                 let (mut latencies, mut sent) = (Vec::with_capacity(1 << 12), now());
                 while sent < end {
                     let answer = ask(&mut calls, question.address, &question.asked).await?;
-                    ensure!(answer == question.answer, "the answer is another");
+                    ensure!(question.answer.is(&answer), "the answer is another");
                     let answered = now();
                     latencies.push(nanos(answered.since(sent)));
                     sent = answered;
@@ -222,5 +257,38 @@ impl Question {
             latencies.append(&mut asked??);
         }
         Ok(Turn { elapsed: now().since(start), latencies })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::ext_authz::{HeaderValue, HeaderValueOption, OkHttpResponse};
+
+    fn answer(ray: &str, session: &str) -> Bytes {
+        let line = |key: &str, value: &str| HeaderValueOption {
+            header: Some(HeaderValue {
+                key: key.to_owned(),
+                value: value.to_owned(),
+                ..HeaderValue::default()
+            }),
+            ..HeaderValueOption::default()
+        };
+        let ok = OkHttpResponse {
+            headers: vec![line("cf-ray", ray), line("session", session)],
+            response_headers_to_add: vec![line("cf-ray", ray)],
+            ..OkHttpResponse::default()
+        };
+        let http_response = Some(HttpResponse::OkResponse(ok));
+        framed(&CheckResponse { http_response, ..CheckResponse::default() })
+    }
+
+    #[test]
+    fn an_answer_may_differ_in_the_name_of_its_request_alone() {
+        let expected = Expected::of(&answer("0123456789abcdef", "one")).unwrap();
+        assert_eq!(expected.names.len(), 2);
+        assert!(expected.is(&answer("fedcba9876543210", "one")));
+        assert!(!expected.is(&answer("0123456789abcdef", "two")));
+        assert!(!expected.is(&answer("0123456789abcdef", "three")));
     }
 }

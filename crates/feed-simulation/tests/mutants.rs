@@ -35,7 +35,7 @@ caught! {
     leases_that_a_crash_forgets: LeasesForgotten, Everything, 200, [NoneAfterConfirmation];
     a_decision_that_does_not_check_the_lease: LeaseUnchecked, Partitions, 20, [NoneAfterConfirmation, NoneAfterOneLease];
     a_lease_taken_after_the_look_up: LeaseTakenAfter, Calm, 40, [NoneAfterOneLease];
-    a_fill_without_its_position: FillWithoutPosition, Lossy, 40, [NoneAfterConfirmation, NothingComesBack, NoneAfterOneLease];
+    a_fill_without_its_position: FillWithoutPosition, Lossy, 40, [NoneAfterConfirmation, NothingComesBack, NoneAfterOneLease, ValidIsAdmitted];
     a_position_read_after_the_state: PositionAfterRead, Calm, 100, [NoneAfterConfirmation, NothingComesBack, NoneAfterOneLease];
     a_view_that_shows_later_what_it_was_told: ViewShowsLater, Calm, 20, [NoneAfterConfirmation, NothingComesBack];
     somebody_who_acknowledges_for_others: AcknowledgedByProxy, Lossy, 20, [ConfirmedIsApplied, NoneAfterConfirmation];
@@ -43,5 +43,5 @@ caught! {
     a_stranger_who_has_the_key: StrangerHasKey, Lossy, 20, [NoneAfterOneLease, ConfirmedIsApplied, NoneAfterConfirmation, EverybodyComesBack, ValidIsAdmitted];
     staleness_across_failovers: StaleBeyondPromise, Failovers, 1000, [NoneAfterConfirmation];
     staleness_across_steps_of_the_clock: StaleBeyondPromise, Clocks, 1000, [NoneAfterConfirmation];
-    a_standby_without_the_beginning_of_the_history: StandbyBehindResumption, Failovers, 100, [EverybodyComesBack, PositionsAreUnique, ValidIsAdmitted];
+    a_standby_without_the_beginning_of_the_history: StandbyBehindResumption, Failovers, 100, [EverybodyComesBack, PositionsAreUnique, ValidIsAdmitted, ConfirmedIsApplied];
 }
