@@ -163,23 +163,25 @@ pub fn binding_cookie(path: &str, secret: &str, expires: Timestamp, is_https: bo
     Some(value)
 }
 
-/// `Set-Cookie` lines that take the session and its binding back.
-pub fn taken_back(is_https: bool) -> [HeaderValue; 2] {
-    const fn line(in_clear: &'static str, by_https: &'static str, is_https: bool) -> HeaderValue {
-        HeaderValue::from_static(if is_https { by_https } else { in_clear })
+/// `Set-Cookie` lines that take an application's session and its binding back, from wherever a domain of it at this host
+/// would have set them.
+pub fn taken_back(application: Option<&Application>, host: &str, is_https: bool) -> Vec<HeaderValue> {
+    let mut paths = vec!["/"];
+    if let Some(application) = application {
+        let here = application.domains.iter().filter(|domain| domain.covers_host(host));
+        paths.extend(here.map(|domain| cookie_path(application, Some(domain))));
     }
-    [
-        line(
-            "CF_Authorization=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly",
-            "CF_Authorization=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure",
-            is_https,
-        ),
-        line(
-            "CF_Binding=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly",
-            "CF_Binding=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=None",
-            is_https,
-        ),
-    ]
+    paths.sort_unstable();
+    paths.dedup();
+    let (secure, anywhere) = if is_https { ("; Secure", "; SameSite=None") } else { ("", "") };
+    let lines = paths.into_iter().flat_map(|path| {
+        let begin = |name| begin_cookie(path, name, "", Timestamp::from_millis(0));
+        [
+            format!("{}; HttpOnly{secure}", begin(cookie::SESSION)),
+            format!("{}; HttpOnly{secure}{anywhere}", begin(cookie::BINDING)),
+        ]
+    });
+    lines.filter_map(|line| HeaderValue::try_from(line).ok()).collect()
 }
 
 fn begin_cookie(path: &str, name: &str, value: &str, expires: Timestamp) -> String {

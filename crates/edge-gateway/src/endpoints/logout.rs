@@ -1,5 +1,5 @@
 //! `/cdn-cgi/access/logout`: ends the session that the request brings, at every gateway, and takes its cookies back. A
-//! cookie is taken back only when its session is dead: whoever could not be logged out can try again.
+//! cookie is taken back only when its session is dead: whoever could not be logged out is told so, and can try again.
 
 use super::method_not_allowed;
 use crate::answer::{self, Body};
@@ -9,13 +9,14 @@ use crate::refusal::Refusal;
 use crate::session::AsItIs;
 use http::header::{HeaderName, SET_COOKIE};
 use http::{Method, Response, StatusCode};
-use model::{Clock, ErrorKind};
+use model::Clock;
 use proto::session_issuer::EndSessionRequest;
 use proto::session_issuer::session_issuer_client::SessionIssuerClient;
 use quick_cache::UnitWeighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use service_kit::GrpcChannel;
 use service_kit::status::from_status;
+use session_token::Rejection;
 use std::convert::Infallible;
 use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// The issuer waits 10 s for confirmations at most.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -62,8 +64,8 @@ impl Logout {
                 let is_confirmed = propagation.not_confirmed.is_empty();
                 Ok(if is_confirmed { StatusCode::OK } else { StatusCode::ACCEPTED })
             }
-            // It has expired meanwhile, or its key is gone.
-            Err(error) if error.kind() == ErrorKind::Unauthenticated => Ok(StatusCode::OK),
+            // Meanwhile.
+            Err(error) if is_dead(error.reason()) => Ok(StatusCode::OK),
             Err(error) => {
                 tracing::warn!(%error, "a session could not be ended by its holder");
                 Err(unavailable())
@@ -90,28 +92,38 @@ pub async fn answer(gatekeeper: &Gatekeeper, seen: &Seen<'_>) -> Result<Response
         let refusal = Refusal::denied("LOGOUT_CROSS_SITE", message);
         return Err(Refused { refusal, application: None });
     }
-    let status = match gatekeeper.presented(seen) {
+    let (status, application) = match gatekeeper.presented(seen) {
         Ok(holder) if is_alive(gatekeeper, &holder) => {
             let ended = gatekeeper.logout.end(&holder).await;
             let application = Some(holder.application);
-            ended.map_err(|refusal| Refused { refusal, application })?
+            match ended {
+                Ok(status) => (status, application),
+                Err(refusal) => return Err(Refused { refusal, application }),
+            }
         }
-        Ok(_) => StatusCode::OK,
-        // None that could be honoured here: there is nothing to end.
-        Err(Refused { refusal, .. }) if refusal.status == StatusCode::UNAUTHORIZED => StatusCode::OK,
+        Ok(holder) => (StatusCode::OK, Some(holder.application)),
+        Err(Refused { refusal, application }) if is_dead(&refusal.reason) => (StatusCode::OK, application),
+        // What is none here may be somebody's session elsewhere.
         Err(refused) => return Err(refused),
     };
     let mut response = answer::text_json(status, r#"{"logged_out":true}"#);
-    for cookie in answer::taken_back(gatekeeper.exchange.is_https) {
+    let is_https = gatekeeper.exchange.is_https;
+    for cookie in answer::taken_back(application.as_deref(), &seen.target.host, is_https) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
 }
 
-/// An image or a script of another site asks; a person who follows a link does not.
+/// By this reason nobody is let through with the session again.
+fn is_dead(reason: &str) -> bool {
+    [Rejection::Expired, Rejection::KeyRevoked].iter().any(|dead| dead.reason() == reason)
+}
+
+/// An image, a frame, a script or a form of another site asks; a person who follows a link does not.
 fn is_another_sites(seen: &Seen<'_>) -> bool {
     let is = |name: &HeaderName, value| seen.headers.get(name).is_some_and(|it| it == value);
-    is(&FETCH_SITE, "cross-site") && !is(&FETCH_MODE, "navigate")
+    let is_link = *seen.method == Method::GET && is(&FETCH_MODE, "navigate") && is(&FETCH_DEST, "document");
+    is(&FETCH_SITE, "cross-site") && !is_link
 }
 
 /// Not ended before: a session is recorded once.

@@ -9,7 +9,7 @@ const IDENTITY: &str = "/cdn-cgi/access/get-identity";
 const LOGOUT: &str = "/cdn-cgi/access/logout";
 
 impl World {
-    async fn login(&self, pair: &Pair) -> String {
+    pub async fn login(&self, pair: &Pair) -> String {
         let answer = self.connect().await.get("app.localhost", "/", &pair.lines()).await;
         answer.session().expect("a session").to_owned()
     }
@@ -111,10 +111,16 @@ async fn c7_logging_out_ends_the_session_everywhere_and_no_other() {
     assert_eq!(world.shown("/", &again).await.status, 200);
     // To say it again changes nothing, and asks nobody.
     let calls = world.links[2].calls();
-    for what in [&*session, "x", "", &format!("{others}x")] {
+    let answer = world.shown(LOGOUT, &session).await;
+    assert_eq!((answer.status, answer.headers("set-cookie").len()), (200, 2));
+    // Nobody is told that a session has ended which has not, or was not brought.
+    for what in ["x", "", &format!("{others}x")] {
         let answer = world.shown(LOGOUT, what).await;
-        assert_eq!((answer.status, answer.headers("set-cookie").len()), (200, 2), "{what}");
+        assert_eq!(outcome(&answer), (401, "SESSION_MALFORMED"), "{what}");
+        assert_eq!(answer.headers("set-cookie"), Vec::<&str>::new(), "{what}");
     }
+    let answer = world.connect().await.get("app.localhost", LOGOUT, "").await;
+    assert_eq!(outcome(&answer), (401, "CREDENTIAL_MISSING"));
     assert_eq!(world.links[2].calls(), calls);
     assert_eq!(world.shown("/", &others).await.status, 200);
 }
@@ -125,15 +131,23 @@ async fn another_sites_page_logs_nobody_out_and_a_link_does() {
     let session = world.login(&world.token().await).await;
     let mut client = world.connect().await;
     let cookie = format!("Cookie: CF_Authorization={session}\r\n");
-    let from = |mode: &str| format!("{cookie}Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: {mode}\r\n");
-    let answer = client.get("app.localhost", LOGOUT, &from("no-cors")).await;
-    assert_eq!(outcome(&answer), (403, "LOGOUT_CROSS_SITE"));
+    let from = |mode: &str, dest: &str| {
+        format!("{cookie}Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {dest}\r\n")
+    };
+    for (mode, dest) in [("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty")] {
+        let answer = client.get("app.localhost", LOGOUT, &from(mode, dest)).await;
+        assert_eq!(outcome(&answer), (403, "LOGOUT_CROSS_SITE"), "{mode} {dest}");
+    }
+    let form = from("navigate", "document");
+    client.send(format!("POST {LOGOUT} HTTP/1.1\r\nHost: app.localhost\r\n{form}\r\n")).await;
+    assert_eq!(outcome(&client.answer(false).await.unwrap()), (403, "LOGOUT_CROSS_SITE"));
     client.send(format!("PUT {LOGOUT} HTTP/1.1\r\nHost: app.localhost\r\n{cookie}\r\n")).await;
     assert_eq!(client.answer(false).await.unwrap().status, 405);
     // Nor does another application's host.
-    assert_eq!(client.get("grpc.localhost", LOGOUT, &cookie).await.status, 200);
+    let answer = client.get("grpc.localhost", LOGOUT, &cookie).await;
+    assert_eq!(outcome(&answer), (401, "SESSION_AUDIENCE_WRONG"));
     assert_eq!(world.shown("/", &session).await.status, 200);
-    assert_eq!(client.get("app.localhost", LOGOUT, &from("navigate")).await.status, 200);
+    assert_eq!(client.get("app.localhost", LOGOUT, &from("navigate", "document")).await.status, 200);
     assert_eq!(outcome(&world.shown("/", &session).await), (401, "SESSION_REVOKED"));
 }
 

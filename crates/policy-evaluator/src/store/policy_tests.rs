@@ -3,7 +3,7 @@
 use super::Page;
 use database::sqlx;
 use database::{Database, failed};
-use model::{Clock, Error, PolicyId, Timestamp};
+use model::{Clock, Error, ErrorKind, PolicyId, Timestamp};
 use proto::policy_evaluator as wire;
 use proto::policy_evaluator::policy_test_result::Judgement;
 use proto::policy_evaluator::{PolicyTestResult, policy_test};
@@ -16,6 +16,8 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 const PATIENCE: Duration = Duration::from_mins(10);
 /// Most tests of one account, beside the one that is made.
 const OTHERS: i64 = 9;
+/// Tests of one account that are there at all: those that made room are deleted within a minute.
+const KEPT: i64 = 30;
 /// How much is deleted at a time.
 const BATCH: i64 = 1_000;
 /// Most tokens of a page.
@@ -136,6 +138,12 @@ impl PolicyTests {
     pub async fn create(&self, account: &str, policies: Vec<u8>) -> Result<wire::PolicyTest, Error> {
         let (id, now) = (PolicyId::random().to_string(), self.clock.now());
         database::transaction!(&self.database, |tx| {
+            let kept = sqlx::query_scalar("SELECT COUNT(*) FROM policy_tests WHERE account_id = $1");
+            let kept: i64 = kept.bind(account).fetch_one(&mut *tx).await.map_err(failed)?;
+            if kept >= KEPT {
+                let message = "the account has begun too many policy tests; retry in a minute";
+                return Err(Error::new(ErrorKind::RateLimited, "POLICY_TESTS_TOO_MANY", message));
+            }
             sqlx::query(
                 "UPDATE policy_tests SET expires_at_ms = 0 WHERE account_id = $1 AND expires_at_ms > $2 AND id NOT IN
                  (SELECT id FROM policy_tests WHERE account_id = $1 AND expires_at_ms > $2
@@ -191,7 +199,7 @@ impl PolicyTests {
                 "UPDATE policy_tests SET next_page = next_page + 1, is_complete = $3, approved = approved + $4,
                      blocked = blocked + $5, errored = errored + $6,
                      total = CASE WHEN $3 THEN approved + blocked + errored + $4 + $5 + $6 ELSE $7 END
-                 WHERE id = $1 AND next_page = $2 AND NOT is_complete",
+                 WHERE id = $1 AND next_page = $2 AND NOT is_complete AND expires_at_ms > $8",
             )
             .bind(id)
             .bind(i64::from(page.number))
@@ -199,7 +207,8 @@ impl PolicyTests {
             .bind(count(Judgement::Approved))
             .bind(count(Judgement::Blocked))
             .bind(count(Judgement::Errored))
-            .bind(total);
+            .bind(total)
+            .bind(self.clock.now().as_millis());
             let moved = moved.execute(&mut *tx).await.map_err(failed)?.rows_affected();
             if moved == 1 && !page.results.is_empty() {
                 let mut insert = sqlx::QueryBuilder::new(

@@ -73,6 +73,7 @@ facts! {
     labels::a_certificate_is_kept_until_it_has_no_host_names,
     policy_tests::a_policy_test_is_carried_out_page_by_page_and_each_page_once,
     policy_tests::a_policy_test_ends_with_its_time_and_is_forgotten_with_its_results,
+    policy_tests::an_account_has_ten_policy_tests_and_cannot_begin_them_without_end,
     groups::a_group_in_use_is_not_deleted,
     groups::a_group_edit_applies_to_the_next_judgement,
     groups::cycles_and_unknown_groups_are_refused,

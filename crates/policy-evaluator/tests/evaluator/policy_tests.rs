@@ -1,4 +1,4 @@
-use crate::words::{bypass, everyone, inline, policy, refusal, token};
+use crate::words::{Refusal, bypass, everyone, inline, policy, refusal, token};
 use crate::world::World;
 use model::ErrorKind;
 use proto::policy_evaluator as wire;
@@ -6,12 +6,21 @@ use wire::policy_test::Status;
 use wire::policy_test_result::Judgement;
 use wire::run_policy_test_request::Candidate;
 
-async fn start(world: &World, policies: Vec<wire::PolicySpec>) -> wire::PolicyTest {
+async fn try_start(world: &World, policies: Vec<wire::PolicySpec>) -> Result<wire::PolicyTest, Refusal> {
     let request = wire::CreatePolicyTestRequest {
         account_id: world.account.clone(),
         policies: Some(wire::PolicyLinks { links: policies.into_iter().map(inline).collect() }),
     };
-    refusal(world.evaluator.clone().create_policy_test(request).await).unwrap().test.unwrap()
+    refusal(world.evaluator.clone().create_policy_test(request).await).map(|made| made.test.unwrap())
+}
+
+async fn start(world: &World, policies: Vec<wire::PolicySpec>) -> wire::PolicyTest {
+    try_start(world, policies).await.unwrap()
+}
+
+async fn get(world: &World, id: &str) -> Result<wire::PolicyTest, Refusal> {
+    let request = wire::GetPolicyTestRequest { account_id: world.account.clone(), id: id.to_owned() };
+    refusal(world.evaluator.clone().get_policy_test(request).await).map(|found| found.test.unwrap())
 }
 
 async fn run(world: &World, id: &str, page: u32, tokens: &[&str], is_last: bool) -> wire::PolicyTest {
@@ -72,7 +81,28 @@ pub async fn a_policy_test_ends_with_its_time_and_is_forgotten_with_its_results(
     let late = run(world, &id, 2, &[&found], true).await;
     assert_eq!((late.status(), late.approved), (Status::ExceededTime, 1));
     world.age_policy_tests(50 * 60 * 1000).await;
-    let get = wire::GetPolicyTestRequest { account_id: world.account.clone(), id };
-    let gone = refusal(world.evaluator.clone().get_policy_test(get).await).unwrap_err();
-    assert_eq!(gone.kind, ErrorKind::NotFound);
+    assert_eq!(get(world, &id).await.unwrap_err().kind, ErrorKind::NotFound);
+}
+
+pub async fn an_account_has_ten_policy_tests_and_cannot_begin_them_without_end(world: &World) {
+    let everybody = || vec![bypass("all", vec![everyone()])];
+    let mut made = Vec::new();
+    // What made room is deleted once a minute, perhaps meanwhile.
+    let refused = loop {
+        match try_start(world, everybody()).await {
+            Ok(test) => made.push(test.id),
+            Err(refused) => break refused,
+        }
+        assert!(made.len() < 200, "there is no end");
+    };
+    assert_eq!((refused.kind, &*refused.reason), (ErrorKind::RateLimited, "POLICY_TESTS_TOO_MANY"));
+    let mut kept = Vec::new();
+    for id in &made {
+        match get(world, id).await {
+            Ok(test) => kept.push(test.id),
+            Err(gone) => assert_eq!(gone.kind, ErrorKind::NotFound),
+        }
+    }
+    assert_eq!((kept.len(), kept.last()), (10, made.last()));
+    assert!(made.len() > kept.len());
 }

@@ -51,7 +51,7 @@ impl Store {
         let missing = database::transaction!(&self.database, |tx| {
             // Deletions take the same lock: a token is either named first or gone first.
             tx.next_position().await?;
-            let mut missing = Vec::new();
+            let (mut named, mut missing) = (Vec::new(), Vec::new());
             for (index, id) in token_ids.iter().enumerate() {
                 // No token has an id of another shape, and databases differ in what they make of one.
                 let exists = id.parse::<TokenId>().is_ok()
@@ -65,7 +65,9 @@ impl Store {
                 if !exists && index < required {
                     return Err(no_such_token(index, id));
                 }
-                if !exists {
+                if exists {
+                    named.push(id);
+                } else {
                     missing.push(id.clone());
                 }
             }
@@ -74,7 +76,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .map_err(failed)?;
-            for id in token_ids.iter().filter(|id| !missing.contains(*id)) {
+            for id in named {
                 sqlx::query(
                     "INSERT INTO token_references (token_id, referrer, referrer_name) VALUES ($1, $2, $3)
                      ON CONFLICT (token_id, referrer) DO NOTHING",

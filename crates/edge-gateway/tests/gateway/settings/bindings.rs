@@ -149,4 +149,11 @@ async fn both_cookies_have_the_path_of_the_domain_that_matched() {
             assert!(cookie.contains(&format!("; Path={expected}; ")), "{host}{path} {cookie}");
         }
     }
+    // And are taken back from every path of the host.
+    let session = format!("Cf-Access-Token: {}\r\n", world.login(&pair).await);
+    let answer = world.connect().await.get("app.localhost", "/cdn-cgi/access/logout", &session).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let cookies = answer.headers("set-cookie");
+    let count = |path: &str| cookies.iter().filter(|it| it.contains(&format!("=; Path={path}; "))).count();
+    assert_eq!((["/", "/alpha", "/beta"].map(count), cookies.len()), ([2; 3], 6), "{cookies:?}");
 }
