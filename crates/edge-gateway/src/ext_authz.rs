@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `server` | connections |
+//! | `gathered` | reading and writing them in few large pieces |
 //! | `grpc` | unary calls on them, written by hand: a framework's calls cost more than the decision |
 //! | `wire` | Protocol Buffers, read in place and written at once |
 //! | `check` | what Envoy asks |
@@ -13,6 +14,7 @@
 mod answer;
 pub(crate) mod asked;
 pub(crate) mod check;
+mod gathered;
 mod grpc;
 mod server;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Connections of Envoys: HTTP/2 in clear text from the first byte on.
 
 use crate::ext_authz::Authorizer;
+use crate::ext_authz::gathered::Gathered;
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -13,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, join};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -101,7 +102,7 @@ async fn open(mut stream: TcpStream) -> Option<impl AsyncRead + AsyncWrite + Unp
         return None;
     }
     let (reading, writing) = stream.into_split();
-    Some(join(PREFACE.as_slice().chain(reading), writing))
+    Some(Gathered::new(PREFACE.as_slice().chain(reading), writing))
 }
 
 /// Nearly every call has come whole when its head is read, and is answered without waiting for anybody: a task for it would
