@@ -147,9 +147,14 @@ impl Authorizer {
         ray: Ray,
         span: &Span,
     ) -> Result<Vec<u8>, Failure> {
-        let question = self
-            .read(message, caller)
-            .map_err(|_| Failure::new(Code::InvalidArgument, "the message has changed"))?;
+        let question = match self.read(message, caller) {
+            Ok(question) => question,
+            Err(Unreadable::Malformed) => {
+                return Err(Failure::new(Code::InvalidArgument, "the message has changed"));
+            }
+            // A certificate that is no longer good.
+            Err(Unreadable::Refused(refusal, peer)) => return Ok(self.refuse(&refusal, peer)),
+        };
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
         let pinned = |outcome| question.pinned(outcome);

@@ -1,8 +1,9 @@
 //! Applications that the feed was last told of by an evaluator that did not read their settings out are told once more:
 //! enforcement points honour what has long been stored.
 //!
-//! Each row says for which of its changes that was done, so nothing is told twice however many evaluators do it, and what an
-//! older evaluator changes beside a newer one is caught up with.
+//! Each row says for which of its changes that was done, so nothing is told twice however many evaluators do it. What an older
+//! evaluator changes of an application itself beside a newer one is caught up with; where it changes a policy of it, the
+//! application is without its settings at the gateways until its own next change: stop older evaluators first.
 
 use crate::change::Object;
 use change_feed::{Appended, Change, Feed, FeedConnection as _, Wait};
@@ -77,9 +78,16 @@ impl Recorded {
                 sqlx::query_scalar(WANTED).bind(PAGE).fetch_all(&mut *tx).await.map_err(failed)?;
             for id in &ids {
                 let object = Object::Application(id.clone());
-                let state = object.state(&mut *tx).await?;
-                let change = Change { object: object.to_string(), state, keep_until: None };
-                tx.record(&mut appended, change, now).await?;
+                match object.state(&mut *tx).await {
+                    Ok(state) => {
+                        let change = Change { object: object.to_string(), state, keep_until: None };
+                        tx.record(&mut appended, change, now).await?;
+                    }
+                    // Nobody else waits for it: gateways keep what they were told.
+                    Err(error) => {
+                        tracing::warn!(%error, application = id, "unreadable; not told to the feed once more");
+                    }
+                }
                 sqlx::query("UPDATE applications SET recorded_at_ms = updated_at_ms WHERE id = $1")
                     .bind(id)
                     .execute(&mut *tx)

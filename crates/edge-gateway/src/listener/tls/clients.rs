@@ -77,9 +77,11 @@ impl Authorities {
         Ok(Some(Self { verifier, digest, ends_at, next_at }))
     }
 
-    /// Names what was read, for whoever was verified by it.
+    /// Names what was read and what of it counted then, for whoever was verified by it: the same files say less once a list
+    /// or an authority in them is out of date.
     fn generation(&self) -> u64 {
-        self.digest.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+        let read = self.digest.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+        read ^ self.next_at.cast_unsigned()
     }
 }
 
@@ -202,4 +204,67 @@ fn common_name(certificate: &X509Certificate<'_>) -> Option<String> {
     let name = names.next()?.as_str().ok()?;
     let is_plain = names.next().is_none() && !name.is_empty() && !name.chars().any(char::is_control);
     is_plain.then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Clients, Mode};
+    use parking_lot::Mutex;
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertificateRevocationListParams, ExtendedKeyUsagePurpose, IsCa,
+        Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
+    };
+
+    struct Files(Mutex<Arc<Authorities>>);
+
+    impl Vouching for Files {
+        fn authorities(&self) -> Option<Arc<Authorities>> {
+            Some(self.0.lock().clone())
+        }
+    }
+
+    #[test]
+    fn d4_a_certificate_is_not_good_again_when_a_list_out_of_date_is_read_again() {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().unwrap();
+        let pem = authority.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(authority, key);
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2019, 1, 1),
+            next_update: date_time_ymd(2030, 1, 1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&issuer).unwrap().pem().unwrap();
+        let mut client = CertificateParams::default();
+        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let client = client.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let place = Clients {
+            authorities: file("clients.pem", &pem),
+            mode: Mode::Optional,
+            revocation_lists: vec![file("clients.crl", &list)],
+        };
+        let end_s = date_time_ymd(2030, 1, 1).unix_timestamp();
+        let good = Authorities::read(&place, None, end_s - 10).unwrap().unwrap();
+        let files = Arc::new(Files(Mutex::new(Arc::new(good))));
+        let by = files.authorities().unwrap();
+        let presented = ClientCertificate::presented(&[client.der().clone()], files.clone(), &by).unwrap();
+        let at = |seconds| Timestamp::from_millis(seconds * 1_000);
+        assert!(presented.is_good(at(end_s - 1)));
+        assert!(!presented.is_good(at(end_s + 1)));
+        let later = Authorities::read(&place, Some(&by), end_s + 2).unwrap().unwrap();
+        *files.0.lock() = Arc::new(later);
+        assert!(!presented.is_good(at(end_s + 3)));
+    }
 }
