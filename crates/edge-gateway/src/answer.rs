@@ -169,7 +169,8 @@ pub fn taken_back(application: Option<&Application>, host: &str, is_https: bool)
     let mut paths = vec!["/"];
     if let Some(application) = application {
         let here = application.domains.iter().filter(|domain| domain.covers_host(host));
-        paths.extend(here.map(|domain| cookie_path(application, Some(domain))));
+        // Also where it was once set by path.
+        paths.extend(here.map(path_of));
     }
     paths.sort_unstable();
     paths.dedup();
@@ -191,6 +192,10 @@ fn begin_cookie(path: &str, name: &str, value: &str, expires: Timestamp) -> Stri
 /// Where an application's cookies are sent: to the whole host, or below the path of the domain that matched, where it asks
 /// for that and there is one.
 pub fn cookie_path<'d>(application: &Application, domain: Option<&'d DomainPattern>) -> &'d str {
-    let path = domain.filter(|_| application.settings.cookie.is_path_scoped).map_or("", DomainPattern::path);
+    domain.filter(|_| application.settings.cookie.is_path_scoped).map_or("/", path_of)
+}
+
+fn path_of(domain: &DomainPattern) -> &str {
+    let path = domain.path();
     if path.is_empty() || path.contains(['*', ';']) { "/" } else { path }
 }
