@@ -97,11 +97,7 @@ impl Authorizer {
     async fn check(self: &Arc<Self>, message: Bytes, caller: Caller) -> Result<Vec<u8>, Failure> {
         let question = match self.read(&message, caller) {
             Ok(question) => question,
-            Err(Unreadable::Malformed) => {
-                let message = "the message is no CheckRequest of an HTTP request";
-                return Err(Failure::new(Code::InvalidArgument, message));
-            }
-            Err(Unreadable::Refused(refusal, peer)) => return Ok(self.refuse(&refusal, peer)),
+            Err(unreadable) => return self.unread(&unreadable),
         };
         let (ray, clock) = (Ray::next(), &*self.gatekeeper.clock);
         let span = question.span(ray, caller.is_trusted);
@@ -149,11 +145,7 @@ impl Authorizer {
     ) -> Result<Vec<u8>, Failure> {
         let question = match self.read(message, caller) {
             Ok(question) => question,
-            Err(Unreadable::Malformed) => {
-                return Err(Failure::new(Code::InvalidArgument, "the message has changed"));
-            }
-            // A certificate that is no longer good.
-            Err(Unreadable::Refused(refusal, peer)) => return Ok(self.refuse(&refusal, peer)),
+            Err(unreadable) => return self.unread(&unreadable),
         };
         let clock = &*self.gatekeeper.clock;
         let begun = Measures::begin(clock);
@@ -185,6 +177,16 @@ impl Authorizer {
                 let check = Some(&question.check);
                 Ok(answer::denied(refusal, application.as_deref(), check, Some(ray), said.as_ref()))
             }
+        }
+    }
+
+    fn unread(&self, unreadable: &Unreadable) -> Result<Vec<u8>, Failure> {
+        match unreadable {
+            Unreadable::Malformed => {
+                let message = "the message is no CheckRequest of an HTTP request";
+                Err(Failure::new(Code::InvalidArgument, message))
+            }
+            Unreadable::Refused(refusal, peer) => Ok(self.refuse(refusal, *peer)),
         }
     }
 

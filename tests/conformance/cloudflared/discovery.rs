@@ -42,7 +42,8 @@ impl Answer {
     }
 }
 
-/// Sends what a Go client writes, byte for byte but for `Connection`.
+/// Sends what a Go client writes, in its order and spelling, with `Connection: close`: written by cloudflared's source, not
+/// recorded.
 async fn send(world: &World, method: &str, target: &str, host: &str, lines: &[(&str, &str)]) -> Answer {
     let lines = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
     let request = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{lines}Connection: close\r\n\r\n");
